@@ -1,0 +1,104 @@
+"""Removes three obstacles between our dependencies, each only where it is met.
+
+Import ``ssdkd`` before ``torchvision``, ``mmcv`` or ``mmseg``. A machine with the real
+binaries, or a library version without the obstacle, is left untouched.
+"""
+
+import importlib
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def install() -> None:
+    """Apply every shim that this machine needs. Calling it again changes nothing."""
+    declare_torchvision_ops()
+    stand_in_for_mmcv_ops()
+    allow_checkpoint_classes()
+
+
+def declare_torchvision_ops() -> bool:
+    """Let torchvision import when its C++ operators were built for another torch.
+
+    A CUDA build of torchvision beside a CPU torch fails on import, because its Python half
+    attaches shape functions to operators that were never loaded. Their schemas alone are
+    enough for transforms, models and datasets; calling an operator still raises
+    torchvision's own error.
+
+    Returns:
+        bool: True if the schemas had to be declared.
+    """
+    if importlib.util.find_spec('torchvision') is None:
+        return False
+    try:
+        importlib.import_module('torchvision')
+        return False
+    except RuntimeError as error:
+        if 'torchvision::nms does not exist' not in str(error):
+            raise
+    for name in [n for n in sys.modules if n.split('.')[0] == 'torchvision']:
+        del sys.modules[name]
+    # The library object owns the declarations, so it must live as long as the process.
+    global _torchvision_schemas
+    _torchvision_schemas = torch.library.Library('torchvision', 'DEF')
+    _torchvision_schemas.define(
+        'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+    _torchvision_schemas.define(
+        'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+    importlib.import_module('torchvision')
+    return True
+
+
+class _MissingOps(types.ModuleType):
+    """Stands where mmcv's compiled operators would be; each raises when it is called."""
+
+    def __getattr__(self, name: str):
+        if name.startswith('__'):
+            raise AttributeError(name)
+
+        def missing(*args, **kwargs):
+            raise RuntimeError(
+                f'mmcv.ops.{name} needs the compiled operators of the full mmcv, but '
+                'mmcv-lite is installed. Install mmcv for your torch, or choose a network '
+                'that does not use this operator.')
+
+        return missing
+
+
+def stand_in_for_mmcv_ops() -> bool:
+    """Let ``import mmseg.models`` succeed beside mmcv-lite, which has no compiled half.
+
+    Returns:
+        bool: True if a stand-in was put in place.
+    """
+    spec = importlib.util.find_spec('mmcv')
+    if spec is None or 'mmcv._ext' in sys.modules:
+        return False
+    if any(Path(spec.origin).parent.glob('_ext.*')):
+        return False
+    sys.modules['mmcv._ext'] = _MissingOps('mmcv._ext')
+    return True
+
+
+def allow_checkpoint_classes() -> None:
+    """Allow the plain classes inside mmengine's checkpoints under ``weights_only`` loading.
+
+    torch >= 2.6 refuses every class it does not know. mmengine stores its scalar histories
+    (``HistoryBuffer`` over numpy arrays) in each checkpoint, so that resuming fails. Only
+    these are allowed; a checkpoint with foreign pickled code is still refused.
+    """
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return
+    from mmengine.logging import HistoryBuffer
+    try:
+        from numpy._core import multiarray
+    except ImportError:  # numpy < 2
+        from numpy.core import multiarray
+    torch.serialization.add_safe_globals([
+        HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype,
+        *(type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', 'bool'))
+    ])

@@ -1,0 +1,113 @@
+"""Every registry of ssdkd, in one file.
+
+A component is one class and one decorator::
+
+    @SAMPLERS.register_module()
+    class MySampler(BaseSampler): ...
+
+and is named in a config by ``dict(type='MySampler', ...)``. Where mmengine has a root
+registry, ours is its child; the families of the method stand alone.
+``python tools/list_components.py`` prints all that is registered.
+"""
+
+import difflib
+import inspect
+from typing import Any
+
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOG_PROCESSORS as MMENGINE_LOG_PROCESSORS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
+from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_CONSTRUCTORS
+from mmengine.registry import Registry
+
+from ssdkd.errors import ConfigError
+
+
+class ComponentRegistry(Registry):
+    """A registry whose errors name the wrong word and the nearest right ones."""
+
+    def build(self, cfg: dict, *args, **kwargs) -> Any:
+        """Build the component that ``cfg['type']`` names.
+
+        Raises:
+            ConfigError: The name is not registered, or an argument is unknown or missing.
+        """
+        if isinstance(cfg, dict) and isinstance(cfg.get('type'), str):
+            component = self.get(cfg['type'])
+            if component is None:
+                raise ConfigError(f"{self.name}: unknown type '{cfg['type']}'" +
+                                  nearest(cfg['type'], self.names()))
+            if inspect.isclass(component):
+                self._check_arguments(component, cfg)
+        return super().build(cfg, *args, **kwargs)
+
+    def names(self) -> list[str]:
+        """Names of all components registered here, built-in ones included."""
+        self.import_from_location()
+        return sorted(self.module_dict)
+
+    def _check_arguments(self, component: type, cfg: dict) -> None:
+        given = {k: v for k, v in cfg.items() if k not in ('type', '_scope_')}
+        parameters = inspect.signature(component).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return
+        for key in given:
+            if key not in parameters:
+                raise ConfigError(f"{self.name} '{cfg['type']}': unknown key '{key}'" +
+                                  nearest(key, list(parameters)))
+        missing = [
+            n for n, p in parameters.items()
+            if p.default is p.empty and n not in given and p.kind is not p.VAR_POSITIONAL
+        ]
+        if missing:
+            raise ConfigError(f"{self.name} '{cfg['type']}': missing key '{missing[0]}'")
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """The end of an error message: the known words nearest to ``word``, or all of them."""
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        return f'; did you mean {" or ".join(close)}?'
+    return f'; known are {", ".join(known)}'
+
+
+# Children of mmengine's registries.
+MODELS = ComponentRegistry(
+    'model', parent=MMENGINE_MODELS, scope='ssdkd',
+    locations=['ssdkd.models', 'ssdkd.distillers'])  # teachers, students, distillers
+DATASETS = ComponentRegistry(
+    'dataset', parent=MMENGINE_DATASETS, scope='ssdkd', locations=['ssdkd.datasets'])
+METRICS = ComponentRegistry(
+    'metric', parent=MMENGINE_METRICS, scope='ssdkd', locations=['ssdkd.evaluation'])
+LOOPS = ComponentRegistry(
+    'loop', parent=MMENGINE_LOOPS, scope='ssdkd', locations=['ssdkd.engine'])
+HOOKS = ComponentRegistry(
+    'hook', parent=MMENGINE_HOOKS, scope='ssdkd', locations=['ssdkd.engine'])
+LOG_PROCESSORS = ComponentRegistry(
+    'log_processor', parent=MMENGINE_LOG_PROCESSORS, scope='ssdkd',
+    locations=['ssdkd.engine'])
+OPTIM_WRAPPER_CONSTRUCTORS = ComponentRegistry(
+    'optim_wrapper_constructor', parent=MMENGINE_OPTIM_CONSTRUCTORS, scope='ssdkd',
+    locations=['ssdkd.engine'])
+MODEL_WRAPPERS = ComponentRegistry(
+    'model_wrapper', parent=MMENGINE_MODEL_WRAPPERS, scope='ssdkd',
+    locations=['ssdkd.engine'])
+
+# The families of the method.
+GENERATORS = ComponentRegistry('generator', scope='ssdkd', locations=['ssdkd.generators'])
+SYNTHESIZERS = ComponentRegistry(
+    'synthesizer', scope='ssdkd', locations=['ssdkd.synthesizers'])
+LOSSES = ComponentRegistry('loss', scope='ssdkd', locations=['ssdkd.losses'])
+BALANCING = ComponentRegistry('balancing', scope='ssdkd', locations=['ssdkd.losses'])
+BUFFERS = ComponentRegistry('buffer', scope='ssdkd', locations=['ssdkd.buffers'])
+WRITERS = ComponentRegistry('writer', scope='ssdkd', locations=['ssdkd.writers'])
+SAMPLERS = ComponentRegistry('sampler', scope='ssdkd', locations=['ssdkd.samplers'])
+TASKS = ComponentRegistry('task', scope='ssdkd', locations=['ssdkd.tasks'])
+
+ALL_REGISTRIES = (MODELS, GENERATORS, SYNTHESIZERS, LOSSES, BALANCING, BUFFERS, WRITERS,
+                  SAMPLERS, TASKS, DATASETS, METRICS, LOOPS, HOOKS, LOG_PROCESSORS,
+                  OPTIM_WRAPPER_CONSTRUCTORS, MODEL_WRAPPERS)
