@@ -1,0 +1,24 @@
+"""Teachers and students: CIFAR networks, and those of other libraries by name."""
+
+from ssdkd.models.checkpoint import load_weights
+from ssdkd.models.cifar_resnet import CifarResNet
+from ssdkd.models.classifier import Classifier
+from ssdkd.models.network import Network, Teacher
+from ssdkd.models.resnet import ResNet
+from ssdkd.models.vgg import VGG
+from ssdkd.models.wide_resnet import WideResNet
+from ssdkd.models.zoo import imported_model, timm_model, torchvision_model
+
+__all__ = [
+    'VGG',
+    'CifarResNet',
+    'Classifier',
+    'Network',
+    'ResNet',
+    'Teacher',
+    'WideResNet',
+    'imported_model',
+    'load_weights',
+    'timm_model',
+    'torchvision_model',
+]

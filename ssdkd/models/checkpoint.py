@@ -1,0 +1,108 @@
+"""Strict loading of weights from the wrappings in which checkpoints are found."""
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ssdkd.errors import ConfigError
+
+WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'ema')
+# In turn: the plain network, one saved from DataParallel, our trained teachers, the student
+# of our distillation checkpoints, and a bare Network.
+PREFIXES = ('', 'module.', 'network.model.', 'student.model.', 'model.')
+
+
+def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) -> None:
+    """Load a checkpoint into a plain network; every key and every shape must match.
+
+    The weights may lie under one of the usual keys (``state_dict``, ``model`` ...) and carry
+    one of the usual prefixes (``module.``, or those of our own checkpoints). Nothing but
+    tensors and plain containers is unpickled.
+
+    Args:
+        model (nn.Module): The network, changed in place.
+        path (str | Path): A file written by ``torch.save``.
+        prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
+            Defaults to None: the known prefix that makes the keys match.
+
+    Raises:
+        ConfigError: The file is missing, corrupt or holds code, or its keys or shapes are not
+            those of the network.
+    """
+    state = _unwrap(_read(path), path)
+    wanted = model.state_dict()
+    candidates = [_strip(state, p) for p in (PREFIXES if prefix is None else (prefix,))]
+    state = max(candidates, key=lambda candidate: _agreement(candidate, wanted))
+    _check(state, wanted, path)
+    model.load_state_dict(state)
+
+
+def _read(path: str | Path):
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ConfigError(f"key 'checkpoint': there is no file '{path}'; give the path of one")
+    try:
+        return torch.load(file, map_location='cpu', weights_only=True)
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, OSError,
+            zipfile.BadZipFile) as error:  # fmt: skip
+        if 'Unsupported global' in str(error) or 'Unsupported class' in str(error):
+            raise ConfigError(
+                f"key 'checkpoint': '{path}' holds pickled code beside its weights, which is "
+                "refused because loading would run it; save the network's state_dict() alone"
+            ) from error
+        raise ConfigError(
+            f"key 'checkpoint': '{path}' cannot be read ({type(error).__name__}): it is "
+            'truncated or not a file of torch.save; copy or download it again'
+        ) from error
+
+
+def _unwrap(content, path: str | Path) -> dict[str, Tensor]:
+    for key in WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"key 'checkpoint': '{path}' holds a {type(content).__name__}; "
+            'it must hold a state dict'
+        )
+    return {k: v for k, v in content.items() if isinstance(v, Tensor)}
+
+
+def _strip(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
+
+
+def _agreement(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[int, int]:
+    """More keys in common is better; of two equal ones, that with fewer strangers."""
+    common = len(state.keys() & wanted.keys())
+    return common, common - len(state)
+
+
+def _check(state: dict[str, Tensor], wanted: dict[str, Tensor], path: str | Path) -> None:
+    # BN's counter is absent from files of torch < 0.4.1, and torch itself allows that.
+    missing = [k for k in wanted if k not in state and not k.endswith('num_batches_tracked')]
+    unexpected = [k for k in state if k not in wanted]
+    if missing or unexpected:
+        raise ConfigError(
+            f"key 'checkpoint': '{path}' does not fit the network: "
+            f'{_some("missing", missing)}, {_some("unexpected", unexpected)}; '
+            'choose the network it was saved from'
+        )
+    wrong = [k for k in wanted if k in state and state[k].shape != wanted[k].shape]
+    if wrong:
+        key = wrong[0]
+        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
+        raise ConfigError(
+            f"key 'checkpoint': '{path}' does not fit the network: {key} is "
+            f'{list(state[key].shape)} in the file, {list(wanted[key].shape)} in the '
+            f'model{more}: is num_classes right?'
+        )
+
+
+def _some(word: str, keys: list[str]) -> str:
+    first = ', '.join(keys[:3]) + (', ...' if len(keys) > 3 else '')
+    return f'{len(keys)} keys {word}' + (f' ({first})' if keys else '')

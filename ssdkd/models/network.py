@@ -1,0 +1,95 @@
+"""The two roles a network can have: an ordinary one, and the frozen teacher."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ssdkd.errors import ConfigError
+from ssdkd.models.checkpoint import load_weights
+from ssdkd.models.zoo import asks_for_weights
+from ssdkd.registry import MODELS
+
+
+@MODELS.register_module()
+class Network(nn.Module):
+    """A network with its own normalisation, so that images are in [0, 1] everywhere else.
+
+    The state dict has the keys ``model.*`` only; ``network.model`` is the plain network.
+
+    Args:
+        model (dict | nn.Module): The network, or its config in the registry MODELS.
+        mean (Sequence[float], optional): Per channel, subtracted first. Defaults to 0.
+        std (Sequence[float], optional): Per channel, divided by. Defaults to 1.
+        checkpoint (str, optional): File with the network's weights; see
+            :func:`ssdkd.models.load_weights`.
+
+    Raises:
+        ConfigError: The weights do not load, or mean and std are not one or three positive
+            numbers.
+    """
+
+    def __init__(
+        self,
+        model: dict | nn.Module,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        checkpoint: str | None = None,
+    ):
+        super().__init__()
+        self.model = model if isinstance(model, nn.Module) else MODELS.build(model)
+        # Not in the state dict: they belong to the config, and users want plain weights.
+        self.register_buffer('mean', _per_channel('mean', mean, 0.0), persistent=False)
+        self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
+        if checkpoint is not None:
+            load_weights(self.model, checkpoint)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images [N, 3, H, W] in [0, 1] to the logits of the network."""
+        return self.model((images - self.mean) / self.std)
+
+
+@MODELS.register_module()
+class Teacher(Network):
+    """A trained network that never changes: no gradients, always in evaluation mode.
+
+    Args:
+        model (dict | nn.Module): The network, or its config in the registry MODELS.
+        mean (Sequence[float], optional): Per channel, subtracted first. Defaults to 0.
+        std (Sequence[float], optional): Per channel, divided by. Defaults to 1.
+        checkpoint (str, optional): File with the network's weights. Needed unless ``model``
+            is a module already, or its config asks for pretrained weights.
+
+    Raises:
+        ConfigError: Nothing says where the trained weights are.
+    """
+
+    def __init__(
+        self,
+        model: dict | nn.Module,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        checkpoint: str | None = None,
+    ):
+        if checkpoint is None and isinstance(model, dict) and not asks_for_weights(model):
+            raise ConfigError(
+                "teacher: key 'checkpoint' is None, so its weights would be random; "
+                'give the file with the trained weights'
+            )
+        super().__init__(model, mean, std, checkpoint)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode: bool = True) -> 'Teacher':
+        """Stay in evaluation mode, whatever a parent module asks for."""
+        return super().train(False)
+
+
+def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:
+    values = [default] if values is None else list(values)
+    if len(values) not in (1, 3) or (key == 'std' and min(values) <= 0):
+        raise ConfigError(
+            f"network: key '{key}' is {values}; give three numbers for images in [0, 1]"
+            + (', all above 0' if key == 'std' else '')
+        )
+    return torch.tensor(values).reshape(1, -1, 1, 1)
