@@ -1,6 +1,16 @@
 """Labelled images to evaluate on, and to train teachers with; distillation needs none."""
 
 from ssdkd.datasets.augment import random_crop_flip, to_unit_range
+from ssdkd.datasets.cifar import Cifar
 from ssdkd.datasets.digits import Digits
+from ssdkd.datasets.image_folder import ImageFolder
+from ssdkd.datasets.labelled_images import LabelledImages
 
-__all__ = ['Digits', 'random_crop_flip', 'to_unit_range']
+__all__ = [
+    'Cifar',
+    'Digits',
+    'ImageFolder',
+    'LabelledImages',
+    'random_crop_flip',
+    'to_unit_range',
+]
