@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor
 
 # Rows of a buffer, one tensor per column, all with the same first dimension N.
@@ -30,7 +31,27 @@ class BaseBuffer(ABC):
     birth          [M] int64        round in which the sample was written
     uses           [M] int64        how often the student has seen it
     =============  ===============  ====================================================
+
+    Attributes:
+        capacity (int): M, the number of slots of this process.
+        size (int): Number of filled slots; they are the slots ``0 .. size - 1``.
+        columns (dict[str, Tensor]): Column name -> tensor [M, ...].
+        class_counts (Tensor): [K] float64, sum of ``class_share`` over the filled slots of
+            *all* processes; [0] before the first :meth:`extend`.
+        max_priority (Tensor): 0-dim, the largest priority seen so far, at first 1.
+        round (int): The current round, set by the distiller and written to ``birth``.
+        version (int): Number of calls of :meth:`extend` so far.
+        rng (torch.Generator | None): Shared by writer and sampler, set by the distiller.
     """
+
+    capacity: int
+    size: int
+    columns: dict[str, Tensor]
+    class_counts: Tensor
+    max_priority: Tensor
+    round: int
+    version: int
+    rng: torch.Generator | None
 
     @abstractmethod
     def extend(self, batch: SampleBatch, writer) -> Tensor:
@@ -51,5 +72,59 @@ class BaseBuffer(ABC):
         """All columns at ``indices`` [N]; ``image`` as float in [0, 1]."""
 
     @abstractmethod
+    def add_column(
+        self,
+        name: str,
+        shape: tuple[int, ...] = (),
+        dtype: torch.dtype = torch.float32,
+        fill: float = 0,
+    ) -> None:
+        """Add a column [M, *shape] that is ``fill`` wherever a batch does not bring it."""
+
+    @abstractmethod
+    def state_dict(self) -> dict:
+        """The filled slots and all counters, as plain tensors and numbers."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict) -> None:
+        """Take over what :meth:`state_dict` returned."""
+
     def __len__(self) -> int:
         """Number of filled slots, at most M."""
+        return self.size
+
+    # What samplers and writers ask of every buffer.
+
+    @property
+    def device(self) -> torch.device:
+        """Where the columns live."""
+        return self.columns['priority'].device
+
+    def check_filled(self) -> None:
+        """Raise a ``RuntimeError`` if there is nothing to draw from."""
+        if not self.size:
+            raise RuntimeError('the replay buffer is empty: extend it before drawing from it')
+
+    def rand(self, n: int) -> Tensor:
+        """[n] float64, uniform in [0, 1), drawn with ``rng`` on its own device."""
+        device = self.rng.device if self.rng is not None else self.device
+        numbers = torch.rand(n, generator=self.rng, device=device, dtype=torch.float64)
+        return numbers.to(self.device)
+
+    def count_use(self, indices: Tensor) -> None:
+        """Add one to ``uses`` for each entry of ``indices`` [n]; duplicates count."""
+        self.columns['uses'].index_add_(0, indices, torch.ones_like(indices))
+
+    @torch.no_grad()
+    def set_priority(self, indices: Tensor, delta: Tensor) -> None:
+        """Store raw priorities ``|delta|`` [n] at ``indices`` [n].
+
+        A slot that occurs twice keeps the larger one, whatever the order of the writes. A
+        value that is not finite (half precision overflows now and then) is passed over, as
+        one of them would spoil ``max_priority``, and with it every later sample.
+        """
+        priority = self.columns['priority']
+        delta = delta.to(priority).abs()
+        delta = torch.where(delta.isfinite(), delta, priority[indices])
+        priority.scatter_reduce_(0, indices, delta, 'amax', include_self=False)
+        self.max_priority = torch.maximum(self.max_priority, delta.max())

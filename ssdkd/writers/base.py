@@ -17,4 +17,14 @@ class BaseWriter(ABC):
 
     @abstractmethod
     def evict(self, buffer: BaseBuffer, batch: SampleBatch, n: int) -> Tensor:
-        """Choose ``n`` distinct filled slots to overwrite -> [n] int64."""
+        """Choose ``n`` distinct filled slots to overwrite.
+
+        Args:
+            buffer: As it is before the batch is written.
+            batch: The whole incoming batch as it will be stored: every column of the
+                buffer, in its dtype (``image`` as uint8), on its device.
+            n: How many slots to give up, at most ``len(buffer)``.
+
+        Returns:
+            Tensor: [n] int64, on the buffer's device.
+        """

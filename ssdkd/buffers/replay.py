@@ -1,0 +1,218 @@
+"""The dynamic replay buffer of SSD-KD."""
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor
+
+from ssdkd.buffers.base import BaseBuffer, SampleBatch
+from ssdkd.errors import ConfigError
+from ssdkd.registry import BUFFERS
+
+REQUIRED = ('image', 'class_share', 'confidence')
+# Kept by the buffer itself: a batch that brings them (rows of another buffer) is not asked.
+MANAGED = ('priority', 'weight', 'birth', 'uses')
+
+
+@BUFFERS.register_module()
+class ReplayBuffer(BaseBuffer):
+    """A fixed number of slots, partly overwritten every round.
+
+    The dynamic replay buffer of SSD-KD (Liu et al., CVPR 2024, arXiv 2406.07876). All
+    memory is taken once, at the first :meth:`extend`, from the shapes of that batch. In a
+    distributed run each process holds its own slots and must call :meth:`extend` equally
+    often; ``class_counts`` alone is summed over all of them.
+
+    Args:
+        capacity (int): M, the number of slots of this process, at least 1.
+        device (str | None): Where the slots live; None is wherever the batches come from.
+
+    Raises:
+        ConfigError: ``capacity`` is no positive integer, or ``device`` cannot be used.
+    """
+
+    def __init__(self, capacity: int, device: str | None = None):
+        if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
+            raise ConfigError(f'ReplayBuffer: capacity={capacity!r} must be an integer >= 1')
+        try:
+            self.max_priority = torch.ones((), device=device or 'cpu')
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(f'ReplayBuffer: device={device!r}: {error}') from error
+        self.capacity = capacity
+        self.size = self.round = self.version = 0
+        self.rng = None
+        self.class_counts = self.max_priority.new_zeros(0, dtype=torch.float64)
+        self.columns = {}
+        self._fill = {}
+        self._home = device
+        self.add_column('priority', fill=1)
+        self.add_column('weight', fill=1)
+        self.add_column('birth', dtype=torch.int64)
+        self.add_column('uses', dtype=torch.int64)
+
+    def add_column(
+        self,
+        name: str,
+        shape: tuple[int, ...] = (),
+        dtype: torch.dtype = torch.float32,
+        fill: float = 0,
+    ) -> None:
+        """Add a column [M, *shape]; one that exists already, with this form, is kept.
+
+        Args:
+            name: Key of the column, here and in batches.
+            shape: Shape of one row.
+            dtype: Its dtype.
+            fill: Its value in slots whose batch does not bring the column.
+
+        Raises:
+            ConfigError: The column exists with another shape or dtype.
+        """
+        column = self.columns.get(name)
+        if column is None:
+            full = (self.capacity, *shape)
+            column = torch.full(full, fill, dtype=dtype, device=self.max_priority.device)
+        elif (column.shape[1:], column.dtype) != (tuple(shape), dtype):
+            raise ConfigError(
+                f"ReplayBuffer: column '{name}' exists as {tuple(column.shape[1:])} of "
+                f'{column.dtype}, asked for as {tuple(shape)} of {dtype}'
+            )
+        self.columns[name] = column
+        self._fill[name] = fill
+
+    @torch.no_grad()
+    def extend(self, batch: SampleBatch, writer) -> Tensor:
+        """Write a batch: free slots first, in order, then those that ``writer`` gives up.
+
+        Args:
+            batch: ``image`` [N, 3, H, W] float in [0, 1], ``class_share`` [N, K],
+                ``confidence`` [N]; any other key [N, ...] becomes a column.
+            writer (BaseWriter): Chooses the slots to overwrite.
+
+        Returns:
+            Tensor: [N] int64, the slots written, in the order of the batch.
+
+        Raises:
+            ConfigError: N is larger than the capacity.
+            ValueError: A required key is missing, or the rows differ in number.
+            RuntimeError: The writer did not return distinct slots, as many as asked for.
+        """
+        n = self._check(batch)
+        self._move(self._home or batch['image'].device)
+        self._allocate(batch)
+        rows = self._rows(batch, n)
+        free = min(n, self.capacity - self.size)
+        slots = torch.arange(self.size, self.size + free, device=self.device)
+        if free < n:
+            evicted = writer.evict(self, rows, n - free)
+            # Checked, as a slot written twice would falsify the class counts unnoticed.
+            if len(evicted) != n - free or len(evicted.unique()) != n - free:
+                raise RuntimeError(
+                    f'{type(writer).__name__}.evict must return {n - free} distinct slots'
+                )
+            slots = torch.cat([slots, evicted])
+
+        share = self.columns['class_share']  # zero in free slots
+        change = rows['class_share'].double().sum(0) - share[slots].double().sum(0)
+        all_reduce(change)
+        self.class_counts += change
+        for name, column in self.columns.items():
+            column[slots] = rows[name]
+        self.size += free
+        self.version += 1
+        return slots
+
+    def __getitem__(self, indices: Tensor) -> SampleBatch:
+        """All columns at ``indices`` [N], on their device; ``image`` as float in [0, 1]."""
+        self.check_filled()
+        target, slots = indices.device, indices.to(self.device)
+        # Only towards the accelerator: a host that reads too early would read garbage.
+        overlap = target.type != 'cpu'
+        rows = {
+            name: column[slots].to(target, non_blocking=overlap)
+            for name, column in self.columns.items()
+        }
+        rows['image'] = rows['image'].float().div_(255)
+        return rows
+
+    def state_dict(self) -> dict:
+        """The filled slots and all counters; loadable with ``weights_only=True``."""
+        return dict(
+            capacity=self.capacity,
+            size=self.size,
+            round=self.round,
+            version=self.version,
+            class_counts=self.class_counts.clone(),
+            max_priority=self.max_priority.clone(),
+            # Cloned, as torch.save writes the whole memory behind a view.
+            columns={name: c[: self.size].clone() for name, c in self.columns.items()},
+            fill=dict(self._fill),
+        )
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take over a saved buffer, also into one that has not been written yet.
+
+        Raises:
+            ConfigError: The saved buffer has another capacity.
+        """
+        if state['capacity'] != self.capacity:
+            raise ConfigError(
+                f'ReplayBuffer: capacity={self.capacity}, but the checkpoint holds a buffer '
+                f'of capacity {state["capacity"]}; set capacity to that'
+            )
+        self.size, self.round = state['size'], state['round']
+        self.version = state['version']
+        self.class_counts = state['class_counts'].to(self.device, copy=True)
+        self.max_priority = state['max_priority'].to(self.device, copy=True)
+        for name in self.columns.keys() - state['columns'].keys():
+            self.columns[name].fill_(self._fill[name])
+        for name, rows in state['columns'].items():
+            self.columns.pop(name, None)
+            self.add_column(name, rows.shape[1:], rows.dtype, state['fill'][name])
+            self.columns[name][: self.size] = rows.to(self.max_priority.device)
+
+    def _check(self, batch: SampleBatch) -> int:
+        """Number of rows of ``batch``, if it can be written at all."""
+        missing = [name for name in REQUIRED if name not in batch]
+        if missing:
+            raise ValueError(f"ReplayBuffer: the batch has no '{missing[0]}'")
+        n = len(batch['image'])
+        uneven = [name for name, value in batch.items() if len(value) != n]
+        if uneven:
+            raise ValueError(
+                f"ReplayBuffer: '{uneven[0]}' has {len(batch[uneven[0]])} rows, 'image' {n}"
+            )
+        if n > self.capacity:
+            raise ConfigError(
+                f'ReplayBuffer: capacity={self.capacity} is smaller than the batch of {n}; '
+                'raise capacity, or make fewer samples in a round'
+            )
+        return n
+
+    def _move(self, device: torch.device | str) -> None:
+        """Bring all that is stored to ``device`` (nothing happens if it is there)."""
+        self.columns.update({name: c.to(device) for name, c in self.columns.items()})
+        self.class_counts = self.class_counts.to(device)
+        self.max_priority = self.max_priority.to(device)
+
+    def _allocate(self, batch: SampleBatch) -> None:
+        """Make a column for each key of ``batch`` that has none yet."""
+        dtypes = dict(image=torch.uint8, class_share=torch.float32, confidence=torch.float32)
+        for name, value in batch.items():
+            if name not in self.columns:
+                self.add_column(name, value.shape[1:], dtypes.get(name, value.dtype))
+        if not len(self.class_counts):
+            self.class_counts = self.class_counts.new_zeros(batch['class_share'].shape[1])
+
+    def _rows(self, batch: SampleBatch, n: int) -> SampleBatch:
+        """``batch`` as it will be stored: all columns, in their dtypes, on our device."""
+        batch = {name: value for name, value in batch.items() if name not in MANAGED}
+        batch['image'] = batch['image'].clamp(0, 1).mul(255).round()
+        fill = {**self._fill, 'priority': self.max_priority, 'birth': self.round}
+        rows = {}
+        for name, column in self.columns.items():
+            if name in batch:
+                rows[name] = batch[name].to(column.dtype).to(column.device)
+            else:
+                value = torch.as_tensor(fill[name], dtype=column.dtype, device=column.device)
+                rows[name] = value.expand(n, *column.shape[1:])
+        return rows
