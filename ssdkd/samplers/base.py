@@ -14,14 +14,26 @@ class BaseSampler(ABC):
     def sample(self, buffer: BaseBuffer, n: int) -> tuple[Tensor, Tensor]:
         """Draw ``n`` filled slots.
 
+        Call ``buffer.check_filled()`` first and ``buffer.count_use(indices)`` last, and
+        draw with ``buffer.rng`` alone, or a resumed run will differ.
+
         Returns:
-            tuple: indices [n] int64, importance weights [n] float.
+            tuple: indices [n] int64, importance weights [n] float, on the buffer's device.
         """
 
-    def update(self, buffer: BaseBuffer, indices: Tensor, divergence: Tensor) -> None:
+    def update(  # noqa: B027  (optional, not forgotten)
+        self, buffer: BaseBuffer, indices: Tensor, divergence: Tensor
+    ) -> None:
         """Learn how the student fared on the slots just drawn (nothing, by default).
 
         Args:
             indices: [n] int64, as :meth:`sample` returned them.
             divergence: [n], per-sample divergence of teacher and student, no gradient.
         """
+
+    def state_dict(self) -> dict:
+        """What the sampler remembers beside the buffer's columns (nothing, by default)."""
+        return {}
+
+    def load_state_dict(self, state: dict) -> None:  # noqa: B027
+        """Take over what :meth:`state_dict` returned."""
