@@ -1,7 +1,6 @@
 """Strict loading of weights from the wrappings in which checkpoints are found."""
 
-import pickle
-import zipfile
+import re
 from pathlib import Path
 
 import torch
@@ -10,8 +9,9 @@ from torch import Tensor, nn
 from ssdkd.errors import ConfigError
 
 WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'ema')
-# In turn: the plain network, one saved from DataParallel, our trained teachers, the student
-# of our distillation checkpoints, and a bare Network.
+FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+)')
+# The plain network, one saved from DataParallel, our trained teachers, the student of our
+# distillation checkpoints, and a bare Network.
 PREFIXES = ('', 'module.', 'network.model.', 'student.model.', 'model.')
 
 
@@ -46,11 +46,11 @@ def _read(path: str | Path):
         raise ConfigError(f"key 'checkpoint': there is no file '{path}'; give the path of one")
     try:
         return torch.load(file, map_location='cpu', weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, OSError,
-            zipfile.BadZipFile) as error:  # fmt: skip
-        if 'Unsupported global' in str(error) or 'Unsupported class' in str(error):
+    except Exception as error:  # Garbage makes an unpickler fail in every possible way.
+        foreign = FOREIGN_CODE.search(str(error))
+        if foreign:
             raise ConfigError(
-                f"key 'checkpoint': '{path}' holds pickled code beside its weights, which is "
+                f"key 'checkpoint': '{path}' holds pickled code ({foreign[1]}), which is "
                 "refused because loading would run it; save the network's state_dict() alone"
             ) from error
         raise ConfigError(
@@ -79,7 +79,7 @@ def _strip(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _agreement(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[int, int]:
     """More keys in common is better; of two equal ones, that with fewer strangers."""
     common = len(state.keys() & wanted.keys())
-    return common, common - len(state)
+    return common, common - len(state) if common else 0
 
 
 def _check(state: dict[str, Tensor], wanted: dict[str, Tensor], path: str | Path) -> None:
