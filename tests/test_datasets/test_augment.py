@@ -1,0 +1,70 @@
+"""Batch-wise augmentation against a loop over images."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import ssdkd  # noqa: F401
+from ssdkd.datasets import random_crop_flip, to_unit_range
+
+
+def by_loop(images, padding, flip, rng):
+    n, _, height, width = images.shape
+    top, left = torch.randint(0, 2 * padding + 1, (2, n, 1), generator=rng)
+    mirrored = torch.randint(0, 2, (n, 1), generator=rng) if flip else torch.zeros(n, 1)
+    out = []
+    for i, image in enumerate(images):
+        t, c = int(top[i]), int(left[i])
+        crop = F.pad(image, (padding,) * 4)[:, t : t + height, c : c + width]
+        out.append(crop.flip(-1) if mirrored[i] else crop)
+    return torch.stack(out)
+
+
+@pytest.mark.parametrize('padding, flip', [(0, True), (1, False), (4, True)])
+@pytest.mark.parametrize('dtype', [torch.uint8, torch.float32, torch.float16])
+def test_equals_a_loop_over_images(padding, flip, dtype):
+    images = (torch.rand(16, 3, 8, 12) * 255).to(dtype)
+    ours = random_crop_flip(images, padding, flip, torch.Generator().manual_seed(3))
+    loop = by_loop(images, padding, flip, torch.Generator().manual_seed(3))
+    assert ours.dtype == dtype and ours.is_contiguous()
+    assert torch.equal(ours, loop)
+
+
+def test_offsets_and_mirrors_are_uniform():
+    images = torch.zeros(20_000, 1, 3, 3)
+    images[:, :, 1, 1] = 1
+    torch.manual_seed(0)
+    where = random_crop_flip(images, 1, False).mean(0)
+    assert (where - 1 / 9).abs().max() < 0.01
+    images[:, :, 1] = torch.tensor([1.0, 0.0, 0.0])
+    mirrored = random_crop_flip(images, 0, True)[:, 0, 1, 2].mean()
+    assert abs(mirrored - 0.5) < 0.02
+
+
+def test_same_generator_state_same_result():
+    images = torch.rand(8, 3, 8, 8)
+    first, second = (
+        random_crop_flip(images, 2, True, torch.Generator().manual_seed(1)) for _ in range(2)
+    )
+    assert torch.equal(first, second)
+
+
+def test_nothing_to_do_returns_the_images():
+    images = torch.rand(2, 3, 4, 4)
+    assert random_crop_flip(images, 0, False) is images
+
+
+def test_gradients_pass():
+    images = torch.rand(4, 3, 8, 8, requires_grad=True)
+    random_crop_flip(images, 2, True).sum().backward()
+    assert images.grad.sum() > 0
+
+
+def test_unit_range():
+    assert to_unit_range(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == [
+        0,
+        pytest.approx(0.2),
+        1,
+    ]
+    images = torch.rand(2)
+    assert to_unit_range(images) is images
