@@ -42,7 +42,7 @@ WRAPPINGS = {
     'our teacher': lambda s: dict(
         state_dict=prefixed(s, 'network.model.'),
         meta=dict(epoch=1),
-        message_hub=dict(loss=HistoryBuffer([0.5], [1])),
+        message_hub=dict(),
     ),
     'our network': lambda s: prefixed(s, 'model.'),
     'our distillation': lambda s: dict(
