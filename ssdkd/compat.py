@@ -5,6 +5,7 @@ binaries, or a library version without the obstacle, is left untouched.
 """
 
 import importlib
+import importlib.machinery
 import importlib.util
 import sys
 import types
@@ -80,7 +81,10 @@ def stand_in_for_mmcv_ops() -> bool:
         return False
     if any(Path(spec.origin).parent.glob('_ext.*')):
         return False
-    sys.modules['mmcv._ext'] = _MissingOps('mmcv._ext')
+    module = _MissingOps('mmcv._ext')
+    # Without a loader, so that mmengine still sees that the full mmcv is absent.
+    module.__spec__ = importlib.machinery.ModuleSpec('mmcv._ext', loader=None)
+    sys.modules['mmcv._ext'] = module
     return True
 
 

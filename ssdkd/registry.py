@@ -14,14 +14,7 @@ import difflib
 import inspect
 from typing import Any
 
-from mmengine.registry import DATASETS as MMENGINE_DATASETS
-from mmengine.registry import HOOKS as MMENGINE_HOOKS
-from mmengine.registry import LOG_PROCESSORS as MMENGINE_LOG_PROCESSORS
-from mmengine.registry import LOOPS as MMENGINE_LOOPS
-from mmengine.registry import METRICS as MMENGINE_METRICS
-from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
-from mmengine.registry import MODELS as MMENGINE_MODELS
-from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_CONSTRUCTORS
+from mmengine import registry as root
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError
@@ -77,25 +70,31 @@ def nearest(word: str, known: list[str]) -> str:
 
 # Children of mmengine's registries.
 MODELS = ComponentRegistry(
-    'model', parent=MMENGINE_MODELS, scope='ssdkd',
+    'model', parent=root.MODELS, scope='ssdkd',
     locations=['ssdkd.models', 'ssdkd.distillers'])  # teachers, students, distillers
 DATASETS = ComponentRegistry(
-    'dataset', parent=MMENGINE_DATASETS, scope='ssdkd', locations=['ssdkd.datasets'])
+    'dataset', parent=root.DATASETS, scope='ssdkd', locations=['ssdkd.datasets'])
 METRICS = ComponentRegistry(
-    'metric', parent=MMENGINE_METRICS, scope='ssdkd', locations=['ssdkd.evaluation'])
+    'metric', parent=root.METRICS, scope='ssdkd', locations=['ssdkd.evaluation'])
 LOOPS = ComponentRegistry(
-    'loop', parent=MMENGINE_LOOPS, scope='ssdkd', locations=['ssdkd.engine'])
+    'loop', parent=root.LOOPS, scope='ssdkd', locations=['ssdkd.engine'])
 HOOKS = ComponentRegistry(
-    'hook', parent=MMENGINE_HOOKS, scope='ssdkd', locations=['ssdkd.engine'])
+    'hook', parent=root.HOOKS, scope='ssdkd', locations=['ssdkd.engine'])
 LOG_PROCESSORS = ComponentRegistry(
-    'log_processor', parent=MMENGINE_LOG_PROCESSORS, scope='ssdkd',
+    'log_processor', parent=root.LOG_PROCESSORS, scope='ssdkd',
     locations=['ssdkd.engine'])
 OPTIM_WRAPPER_CONSTRUCTORS = ComponentRegistry(
-    'optim_wrapper_constructor', parent=MMENGINE_OPTIM_CONSTRUCTORS, scope='ssdkd',
+    'optim_wrapper_constructor', parent=root.OPTIM_WRAPPER_CONSTRUCTORS, scope='ssdkd',
     locations=['ssdkd.engine'])
 MODEL_WRAPPERS = ComponentRegistry(
-    'model_wrapper', parent=MMENGINE_MODEL_WRAPPERS, scope='ssdkd',
+    'model_wrapper', parent=root.MODEL_WRAPPERS, scope='ssdkd',
     locations=['ssdkd.engine'])
+
+# mmengine looks these up in the scope of a config too; they hold nothing of ours.
+for _parent in (root.VISUALIZERS, root.VISBACKENDS, root.OPTIMIZERS, root.OPTIM_WRAPPERS,
+                root.PARAM_SCHEDULERS, root.DATA_SAMPLERS, root.EVALUATOR, root.TRANSFORMS,
+                root.FUNCTIONS, root.RUNNERS, root.WEIGHT_INITIALIZERS):
+    Registry(_parent.name, parent=_parent, scope='ssdkd')
 
 # The families of the method.
 GENERATORS = ComponentRegistry('generator', scope='ssdkd', locations=['ssdkd.generators'])

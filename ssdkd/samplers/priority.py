@@ -82,12 +82,12 @@ class PrioritySampler(BaseSampler):
             self._rebuild(buffer)
         size, ends = len(buffer), self._sums.cumsum(0)
         # First the block in whose interval u falls, then the slot within it. Rounding can
-        # put u at or past an end; the clamps then take the last slot there is.
+        # put u at or past an end: that is the next slot, or, by the clamps, the last.
         u = buffer.rand(n) * ends[-1]
         block = torch.searchsorted(ends, u, right=True).clamp_(max=len(ends) - 1)
         rest = (u - (ends - self._sums)[block]).unsqueeze(1)
         inner = self._masses[block].cumsum(1)
-        offset = torch.searchsorted(inner, rest, right=True).squeeze(1).clamp_(max=BLOCK - 1)
+        offset = torch.searchsorted(inner, rest, right=True).squeeze(1)
         indices = (block * BLOCK + offset).clamp_(max=size - 1)
 
         # In a distributed run each process draws equally often from its own size slots, so

@@ -158,6 +158,15 @@ def test_new_sample_takes_largest_priority_ever():
     assert buffer[slots]['priority'].tolist() == [7]
 
 
+def test_batch_does_not_decide_what_the_buffer_keeps_itself():
+    buffer = ReplayBuffer(4)
+    source = buffer.extend(make_batch(2), OldestWriter())
+    buffer.count_use(source)
+    rows = {**buffer[source], 'priority': torch.full((2,), 50.0)}
+    copies = buffer[buffer.extend(rows, OldestWriter())]
+    assert copies['priority'].tolist() == [1, 1] and copies['uses'].tolist() == [0, 0]
+
+
 def test_set_priority_duplicates_and_overflow():
     buffer = ReplayBuffer(3)
     buffer.extend(make_batch(3), OldestWriter())
@@ -243,6 +252,8 @@ def test_state_dict_round_trip(filled, used):
         other.version = buffer.version
     other.load_state_dict(state['buffer'])
     again.load_state_dict(state['sampler'])
+    if used:
+        assert (other.columns['own'] == 0).all()
     other.rng = torch.Generator()
     other.rng.set_state(buffer.rng.get_state())
     assert torch.equal(other.class_counts, buffer.class_counts)
@@ -273,7 +284,10 @@ def test_state_is_a_snapshot():
     buffer.extend(make_batch(4), OldestWriter())
     state = buffer.state_dict()
     counts, confidence = buffer.class_counts.clone(), buffer.columns['confidence'].clone()
-    buffer.extend(make_batch(4, seed=5), OldestWriter())
+    other = ReplayBuffer(4)
+    other.load_state_dict(state)
+    for b in (buffer, other):
+        b.extend(make_batch(4, seed=5), OldestWriter())
     assert torch.equal(state['class_counts'], counts)
     assert torch.equal(state['columns']['confidence'], confidence)
 

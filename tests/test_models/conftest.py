@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
+
 
 @pytest.fixture(scope='session')
 def shared() -> Path:

@@ -97,6 +97,11 @@ def test_crowded_least_useful_first_by_hand():
     assert CrowdedWriter(0, 0, 2).evict(buffer, incoming, 2).tolist() == [1, 3]
 
 
+def test_crowded_takes_the_least_useful_among_equal_classes():
+    buffer = full_buffer([0, 0, 1, 1, 2, 2], 3, confidence=[0.9, 0.8, 0.7, 0.6, 0.4, 0.5])
+    assert CrowdedWriter().evict(buffer, batch_of([0, 1, 2], 3), 2).tolist() == [4, 3]
+
+
 def test_early_noise_is_overwritten_although_its_priority_is_highest():
     buffer = full_buffer([0] * 10, 2, confidence=[0.3] * 3 + [0.9] * 7)
     buffer.columns['priority'][:] = torch.tensor([9.0] * 3 + [1.0] * 7)

@@ -1,0 +1,36 @@
+"""What every run shares: logging, checkpoints, seeds."""
+
+default_scope = 'ssdkd'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    # One line a round: the loop averages over the round's steps.
+    logger=dict(type='LoggerHook', interval=10**9),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(
+        type='CheckpointHook',
+        interval=5,  # rounds
+        max_keep_ckpts=2,
+        filename_tmpl='round_{}.pth',
+        save_best='accuracy',  # only if there is a val set
+        rule='greater',
+        backend_args=dict(backend='atomic')))
+custom_hooks = [
+    dict(type='TrainingStateHook'),
+    dict(type='BufferStatisticsHook', interval=10),
+    dict(type='SampleGridHook', interval=10),
+    dict(type='ExportHook'),
+    dict(type='SummaryHook'),
+]
+
+log_processor = dict(type='RoundLogProcessor')
+log_level = 'INFO'
+visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
+
+# Training reads no dataset.
+train_dataloader = dict()
+
+randomness = dict(seed=0)
+env_cfg = dict(cudnn_benchmark=True)
+load_from = None
+resume = False

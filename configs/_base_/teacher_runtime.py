@@ -1,0 +1,9 @@
+"""What differs from default_runtime.py when a teacher is trained with labels."""
+
+_base_ = ['./default_runtime.py']
+
+default_hooks = dict(
+    logger=dict(interval=50),
+    checkpoint=dict(filename_tmpl='epoch_{}.pth', interval=1))
+custom_hooks = [dict(type='ExportHook', network='network', filename='teacher.pth')]
+log_processor = dict(_delete_=True, type='LogProcessor')

@@ -1,0 +1,26 @@
+"""CIFAR-10-JPEG, ResNet-56 -> ResNet-20, 5,000 samples, in a CPU's budget.
+
+The environment variable SSDKD_SHARED names the folder that holds data/ and teachers/.
+"""
+
+_base_ = [
+    '../_base_/methods/ssdkd.py',
+    '../_base_/datasets/cifar10jpeg.py',
+    '../_base_/schedules/cpu.py',
+    '../_base_/default_runtime.py',
+]
+
+num_classes = 10
+model = dict(
+    teacher=dict(
+        model=dict(type='CifarResNet', depth=56, num_classes=num_classes),
+        checkpoint='{{$SSDKD_SHARED:../shared}}/teachers/cifar10_jpeg_resnet56.pth',
+        mean=[0.485, 0.456, 0.406],
+        std=[0.229, 0.224, 0.225]),
+    student=dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes)),
+    task=dict(num_classes=num_classes),
+    synthesizer=dict(batch_size=128, steps=3),
+    batch_size=128,
+    temperature=4.0,
+    autocast='bfloat16',
+    channels_last=True)

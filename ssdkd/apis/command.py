@@ -1,0 +1,47 @@
+"""Start-up of the commands in tools/."""
+
+import functools
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ssdkd.errors import ConfigError
+
+
+def command(main: Callable[[], None]) -> Callable[[], None]:
+    """Let a command end on a :class:`ConfigError` with one line and status 2."""
+
+    @functools.wraps(main)
+    def run() -> None:
+        try:
+            main()
+        except ConfigError as error:
+            message = ' '.join(str(error).split())
+            print(f'error: {message}', file=sys.stderr)
+            sys.exit(2)
+
+    return run
+
+
+def load_config(args: Namespace) -> Config:
+    """Read ``args.config``, apply ``--cfg-options`` and choose the work directory.
+
+    The work directory is ``--work-dir``, else the config's, else ``work_dirs/<config name>``.
+
+    Raises:
+        ConfigError: There is no such file, or it cannot be read.
+    """
+    path = Path(args.config)
+    if not path.is_file():
+        raise ConfigError(f"there is no config '{args.config}'; configs/ holds the shipped ones")
+    try:
+        cfg = Config.fromfile(path)
+    except (KeyError, SyntaxError, TypeError, ImportError, FileNotFoundError) as error:
+        raise ConfigError(f"config '{args.config}': {error}") from error
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{path.stem}'
+    return cfg

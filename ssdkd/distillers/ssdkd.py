@@ -1,0 +1,244 @@
+"""SSD-KD: distil through a small, balanced, prioritised replay buffer."""
+
+from contextlib import contextmanager
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from ssdkd.buffers import BaseBuffer
+from ssdkd.datasets.augment import random_crop_flip
+from ssdkd.errors import ConfigError
+from ssdkd.losses import BalancingFunction
+from ssdkd.models import Network, Teacher
+from ssdkd.registry import BALANCING, BUFFERS, MODELS, SAMPLERS, SYNTHESIZERS, TASKS, WRITERS
+from ssdkd.samplers import BaseSampler
+from ssdkd.synthesizers import BaseSynthesizer
+from ssdkd.tasks import BaseTask
+from ssdkd.writers import BaseWriter
+
+
+@MODELS.register_module()
+class SSDKD(BaseModel):
+    """SSD-KD (Liu et al., CVPR 2024, arXiv 2406.07876) over interchangeable parts.
+
+    One round is one :meth:`synthesize` (a generator phase that ends in the buffer) and then
+    many :meth:`train_step` (each one step of the student on samples of the buffer). As a
+    mmengine model it *is* the student: validation, metrics and hooks see nothing else.
+
+    Args:
+        teacher (dict): Config of a ``Teacher``: model, checkpoint, mean, std.
+        student (dict): Config of a ``Network``. Its normalisation defaults to the teacher's.
+        synthesizer (dict): Config of a synthesizer.
+        task (dict): Config of a task.
+        buffer (dict): Config of a buffer.
+        writer (dict): Config of a writer.
+        sampler (dict): Config of a sampler.
+        balancing (dict): Config of a balancing function (phi).
+        batch_size (int): Samples a student step.
+        temperature (float): T of the distillation divergence. Defaults to 20.
+        modulate (bool): Let phi weigh the student's loss (*choice*). Defaults to True.
+        crop_padding (int): Random shift of the samples that the student sees, in pixels.
+            Defaults to 0.
+        flip (bool): Random horizontal flip of the same. Defaults to False.
+        autocast (str, optional): ``'bfloat16'`` runs the networks in mixed precision.
+        channels_last (bool): Keep the networks in the channels-last memory format, which
+            convolutions on many devices prefer. Defaults to False.
+
+    Raises:
+        ConfigError: The parts do not fit together; each message names the key.
+    """
+
+    def __init__(self,
+                 teacher: dict,
+                 student: dict,
+                 synthesizer: dict,
+                 task: dict,
+                 buffer: dict,
+                 writer: dict,
+                 sampler: dict,
+                 balancing: dict,
+                 batch_size: int,
+                 temperature: float = 20.0,
+                 modulate: bool = True,
+                 crop_padding: int = 0,
+                 flip: bool = False,
+                 autocast: str | None = None,
+                 channels_last: bool = False):
+        super().__init__()
+        if temperature <= 0:
+            raise ConfigError(f'model.temperature={temperature} must be greater than 0')
+        if autocast not in (None, 'bfloat16'):
+            raise ConfigError(f"model.autocast='{autocast}' must be None or 'bfloat16'")
+        self.task: BaseTask = TASKS.build(task)
+        self.teacher: Teacher = MODELS.build({'type': 'Teacher', **teacher})
+        normalisation = {k: teacher[k] for k in ('mean', 'std') if k in teacher}
+        self.student: Network = MODELS.build({'type': 'Network', **normalisation, **student})
+        self.synthesizer: BaseSynthesizer = SYNTHESIZERS.build(synthesizer)
+        self.buffer: BaseBuffer = BUFFERS.build(buffer)
+        self.writer: BaseWriter = WRITERS.build(writer)
+        self.sampler: BaseSampler = SAMPLERS.build(sampler)
+        self.balancing: BalancingFunction = BALANCING.build(balancing)
+        self.batch_size = batch_size
+        self.temperature = temperature
+        self.modulate = modulate
+        self.crop_padding = crop_padding
+        self.flip = flip
+        self.autocast = autocast
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.rng: torch.Generator | None = None
+        self._check_outputs()
+        self.synthesizer.attach(self.teacher, self.task.num_classes)
+        self.to(memory_format=self.memory_format)
+
+    def _check_outputs(self) -> None:
+        """Run both networks once on a blank image, so that misfits show before training."""
+        blank = torch.zeros(1, 3, *self.synthesizer.image_size)
+        was_training, shapes = self.student.training, {}
+        self.student.eval()
+        for role, network in (('teacher', self.teacher), ('student', self.student)):
+            try:
+                with torch.no_grad():
+                    shapes[role] = tuple(network(blank).shape)
+            except (RuntimeError, ValueError) as error:
+                raise ConfigError(f'model.{role} cannot take images of '
+                                  f'{self.synthesizer.image_size} pixels: {error}') from error
+            if shapes[role][1] != self.task.num_classes:
+                raise ConfigError(
+                    f'model.{role} has {shapes[role][1]} outputs, but '
+                    f'model.task.num_classes={self.task.num_classes}; make them equal')
+        self.student.train(was_training)
+
+    def init_weights(self) -> None:
+        """Nothing: the teacher is loaded and the student initialised when they are built.
+
+        mmengine calls this before training, and its default descends into the networks.
+        """
+
+    def seed(self, seed: int) -> None:
+        """Make the generator of all randomness, on the device that the model is on."""
+        self.rng = torch.Generator(next(self.student.parameters()).device)
+        self.rng.manual_seed(seed)
+        self.buffer.rng = self.rng
+
+    def training_state(self) -> dict:
+        """What a checkpoint needs beside the weights: buffer, sampler and randomness."""
+        return {
+            'buffer': self.buffer.state_dict(),
+            'sampler': self.sampler.state_dict(),
+            'rng': self.rng.get_state(),
+        }
+
+    def load_training_state(self, state: dict) -> None:
+        """Continue from a :meth:`training_state`."""
+        self.buffer.load_state_dict(state['buffer'])
+        self.sampler.load_state_dict(state['sampler'])
+        self.rng.set_state(state['rng'].cpu())
+
+    def phi(self, teacher_logits: Tensor) -> Tensor:
+        """Weights [N] of the balancing function for samples with these logits."""
+        return self.balancing(self.task.classify(teacher_logits), self.buffer)
+
+    def synthesize(self, optim_wrapper, warmup: bool = False) -> dict[str, Tensor]:
+        """Run one generator phase and write its batch to the buffer.
+
+        Batches of the warm-up rounds are noise that the student would disagree with for
+        ever, so they are not stored (METHOD section 3).
+
+        Args:
+            optim_wrapper: The run's ``OptimWrapperDict``.
+            warmup: Train the generator only.
+
+        Returns:
+            dict: Value of each inversion term, 0-dim, on the device.
+        """
+        # In distributed training this phase must bypass the wrapper around the student,
+        # which would wait for gradients that the frozen student does not get.
+        student = getattr(self.student, 'module', self.student)
+        with frozen(student), self._autocast():
+            images, log = self.synthesizer.synthesize(
+                teacher=self.teacher, student=student, task=self.task, phi=self.phi,
+                optim_wrapper=optim_wrapper, rng=self.rng, warmup=warmup)
+        if not warmup:
+            self.store(images)
+        return log
+
+    @torch.no_grad()
+    def store(self, images: Tensor) -> Tensor:
+        """Write images [N, 3, H, W] in [0, 1] to the buffer with what the teacher says.
+
+        Returns:
+            Tensor: [N] int64, the slots written.
+        """
+        with self._autocast():
+            output = self.task.classify(self.teacher(self._format(images)))
+        return self.buffer.extend(
+            dict(image=images, class_share=output.class_share, confidence=output.confidence),
+            self.writer)
+
+    def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
+        """One step of the student on samples that the sampler draws.
+
+        Args:
+            data: Ignored: the samples come from the buffer.
+            optim_wrapper: The run's ``OptimWrapperDict``.
+
+        Returns:
+            dict: ``loss``, mean ``divergence`` and ``agreement``, 0-dim, on the device.
+        """
+        indices, weights = self.sampler.sample(self.buffer, self.batch_size)
+        images = self._format(random_crop_flip(
+            self.buffer[indices]['image'], self.crop_padding, self.flip, self.rng))
+        with self._autocast():
+            with torch.no_grad():
+                teacher_logits = self.teacher(images)
+            student_logits = self.student(images)
+        divergence = self.task.divergence(student_logits, teacher_logits, self.temperature)
+        if self.modulate:
+            weights = weights * self.phi(teacher_logits)
+        loss = (weights * divergence).mean()
+        optim_wrapper['student'].update_params(loss)
+        divergence = divergence.detach()
+        self.sampler.update(self.buffer, indices, divergence)
+        return {
+            'loss': loss.detach(),
+            'divergence': divergence.mean(),
+            'agreement': self.task.agreement(student_logits, teacher_logits).mean(),
+        }
+
+    def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
+        """The student's logits.
+
+        Args:
+            inputs: Images [N, 3, H, W], uint8 or in [0, 1].
+            data_samples: Labels; only metrics read them.
+            mode: ``'tensor'`` returns logits; ``'predict'`` what metrics expect,
+                ``[dict(logits=...)]`` for the whole batch.
+        """
+        if inputs.dtype == torch.uint8:
+            inputs = inputs.float() / 255
+        with self._autocast():
+            logits = self.student(self._format(inputs))
+        return [dict(logits=logits.float())] if mode == 'predict' else logits
+
+    def _format(self, images: Tensor) -> Tensor:
+        return images.contiguous(memory_format=self.memory_format)
+
+    def _autocast(self):
+        return torch.autocast(
+            next(self.teacher.parameters()).device.type, torch.bfloat16,
+            enabled=self.autocast is not None)
+
+
+@contextmanager
+def frozen(network: nn.Module):
+    """Eval mode and no parameter gradients inside; gradients still flow through."""
+    was_training = network.training
+    trained = [p for p in network.parameters() if p.requires_grad]
+    network.eval().requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.train(was_training)
+        for parameter in trained:
+            parameter.requires_grad_(True)

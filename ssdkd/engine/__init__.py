@@ -1,0 +1,21 @@
+"""Loops, hooks and optimizers for mmengine's Runner."""
+
+from ssdkd.engine.atomic_backend import AtomicLocalBackend
+from ssdkd.engine.distributed import DistributedDistiller
+from ssdkd.engine.hooks import (
+    BufferStatisticsHook,
+    ExportHook,
+    SampleGridHook,
+    SummaryHook,
+    TrainingStateHook,
+)
+from ssdkd.engine.log_processor import RoundLogProcessor
+from ssdkd.engine.loop import DistillLoop, LatentStream
+from ssdkd.engine.optim_constructor import RoleOptimWrapperConstructor
+
+__all__ = [
+    'AtomicLocalBackend', 'BufferStatisticsHook', 'DistillLoop', 'DistributedDistiller',
+    'ExportHook', 'LatentStream',
+    'RoleOptimWrapperConstructor', 'RoundLogProcessor', 'SampleGridHook', 'SummaryHook',
+    'TrainingStateHook'
+]

@@ -1,0 +1,66 @@
+"""Follow the buffer: balance, difficulty, and what the sampler makes of it."""
+
+import torch
+from mmengine.hooks import Hook
+
+from ssdkd.buffers import BaseBuffer
+from ssdkd.registry import HOOKS
+
+
+def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
+    """Figures of a filled buffer.
+
+    Returns:
+        dict: ``samples``; ``class_min`` and ``class_max`` samples of a class and their
+        ``class_ratio``; ``confidence``, mean of the teacher's; ``weight_mean`` and
+        ``weight_max`` of the importance weights; ``priority_entropy``, of the priorities as
+        a distribution, divided by that of the uniform one: 1 is uniform, 0 a single sample.
+    """
+    columns = {k: v[:len(buffer)] for k, v in buffer.columns.items()}
+    counts = buffer.class_counts
+    p = columns['priority'].double()
+    p = p / p.sum()
+    entropy = -(p * p.clamp_min(1e-30).log()).sum() / max(torch.tensor(float(len(p))).log(), 1e-9)
+    values = {
+        'class_min': counts.min(),
+        'class_max': counts.max(),
+        'class_ratio': counts.max() / counts.min(),
+        'confidence': columns['confidence'].mean(),
+        'weight_mean': columns['weight'].mean(),
+        'weight_max': columns['weight'].max(),
+        'priority_entropy': entropy,
+    }
+    return {'samples': float(len(buffer))} | {k: float(v) for k, v in values.items()}
+
+
+@HOOKS.register_module()
+class BufferStatisticsHook(Hook):
+    """Logs the buffer every few rounds, and as scalars to every visualizer backend.
+
+    Beside the figures of :func:`buffer_statistics` the backends (JSON always, TensorBoard
+    when asked) get the count of each class, for at most 100 classes, and the histogram of
+    the teacher's confidence in ten bins.
+
+    Args:
+        interval (int): Rounds between two looks. Defaults to 10.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, interval: int = 10):
+        self.interval = interval
+
+    def after_train_epoch(self, runner) -> None:
+        due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
+        buffer = getattr(runner.model, 'module', runner.model).buffer
+        if not due or not len(buffer):
+            return
+        values = buffer_statistics(buffer)
+        runner.logger.info('Buffer  ' + '  '.join(f'{k}: {v:.4g}' for k, v in values.items()))
+        bins = torch.histc(buffer.columns['confidence'][:len(buffer)].float().cpu(), 10, 0, 1)
+        scalars = {f'buffer/{k}': v for k, v in values.items()}
+        scalars |= {f'buffer/confidence_bin_{i}': n for i, n in enumerate(bins.tolist())}
+        if len(buffer.class_counts) <= 100:
+            scalars |= {f'buffer/class_{k}': n
+                        for k, n in enumerate(buffer.class_counts.tolist())}
+        runner.visualizer.add_scalars(scalars, step=runner.epoch + 1)

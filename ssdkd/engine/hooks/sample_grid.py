@@ -1,0 +1,35 @@
+"""Show what the generator makes."""
+
+from pathlib import Path
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+
+from ssdkd.registry import HOOKS
+from ssdkd.visualization import save_sample_grid
+
+
+@HOOKS.register_module()
+class SampleGridHook(Hook):
+    """Writes ``samples/round_N.png``: the newest samples of the buffer, a row for each class.
+
+    Args:
+        interval (int): Rounds between two grids. Defaults to 10.
+        columns (int): Samples of a class. Defaults to 10.
+        max_classes (int): Rows at most. Defaults to 20.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self, interval: int = 10, columns: int = 10, max_classes: int = 20):
+        self.interval = interval
+        self.columns = columns
+        self.max_classes = max_classes
+
+    @master_only
+    def after_train_epoch(self, runner) -> None:
+        due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
+        buffer = getattr(runner.model, 'module', runner.model).buffer
+        if due and len(buffer):
+            path = Path(runner.work_dir) / 'samples' / f'round_{runner.epoch + 1}.png'
+            save_sample_grid(buffer, path, self.columns, self.max_classes)

@@ -1,0 +1,63 @@
+"""The last line of a run."""
+
+import json
+from pathlib import Path
+
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+
+from ssdkd.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SummaryHook(Hook):
+    """Evaluates teacher and student once more and says in one line how the run went.
+
+    The line is the last of the log; ``summary.json`` in the work directory holds the same.
+    Without a val set the accuracies are left out.
+    """
+
+    priority = 'LOWEST'
+
+    @master_only
+    def after_train(self, runner) -> None:
+        distiller = getattr(runner.model, 'module', runner.model)
+        summary = {}
+        if runner.val_loop is not None:
+            for role in ('teacher', 'student'):
+                metrics = self._evaluate(runner, getattr(distiller, role))
+                summary |= {f'{role}_{name}': value for name, value in metrics.items()}
+        for role in ('teacher', 'student'):
+            summary[f'{role}_parameters'] = sum(
+                p.numel() for p in getattr(distiller, role).parameters())
+        seconds = runner.message_hub.get_info('seconds')
+        summary |= {
+            'buffer_samples': len(distiller.buffer),
+            'inversion_seconds': round(seconds['inversion'], 1),
+            'distillation_seconds': round(seconds['distillation'], 1),
+            'rounds': runner.epoch,
+            'student_steps': runner.iter,
+            'seed': runner.seed,
+        }
+        path = Path(runner.work_dir) / 'summary.json'
+        path.write_text(json.dumps(summary, indent=2) + '\n')
+        runner.logger.info('Summary  ' + '  '.join(f'{k}: {v}' for k, v in summary.items()))
+
+    @staticmethod
+    @torch.no_grad()
+    def _evaluate(runner, network) -> dict[str, float]:
+        # Not through the val loop: its hooks would take the teacher's accuracy for the
+        # student's and keep a "best" checkpoint by it.
+        distiller = getattr(runner.model, 'module', runner.model)
+        loop = runner.val_loop
+        distiller.eval()
+        student, distiller.student = distiller.student, network
+        try:
+            for batch in loop.dataloader:
+                outputs = distiller.val_step(batch)
+                loop.evaluator.process(data_samples=outputs, data_batch=batch)
+        finally:
+            distiller.student = student
+        metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
+        return {name: round(value, 2) for name, value in metrics.items()}

@@ -1,0 +1,20 @@
+"""Log lines in the project's words."""
+
+from mmengine.runner import LogProcessor
+
+from ssdkd.registry import LOG_PROCESSORS
+
+
+@LOG_PROCESSORS.register_module()
+class RoundLogProcessor(LogProcessor):
+    """mmengine's log processor, saying "Round" where it says "Epoch(train)".
+
+    Each line shows the latest values: the loop has averaged them already.
+    """
+
+    def __init__(self, window_size: int = 1, **kwargs):
+        super().__init__(window_size=window_size, **kwargs)
+
+    def get_log_after_iter(self, runner, batch_idx: int, mode: str) -> tuple[dict, str]:
+        tag, line = super().get_log_after_iter(runner, batch_idx, mode)
+        return tag, line.replace('Epoch(train)', 'Round')

@@ -1,0 +1,39 @@
+"""One optimizer a role: the student's and the synthesizer's."""
+
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
+from torch import nn
+
+from ssdkd.errors import ConfigError
+from ssdkd.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class RoleOptimWrapperConstructor:
+    """Builds ``OptimWrapperDict(student=..., generator=...)`` from one config for each role.
+
+    Two optimizers, so that a step of one role can never move the other's weights. The role
+    ``generator`` may be left out when the synthesizer has nothing to train.
+
+    Args:
+        optim_wrapper_cfg (dict): Role to config of an ``OptimWrapper``.
+        paramwise_cfg: Not used here; give it inside a role's config.
+    """
+
+    ROLES = {'student': 'student', 'generator': 'synthesizer'}
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None):
+        unknown = set(optim_wrapper_cfg) - set(self.ROLES)
+        if unknown:
+            raise ConfigError(f'optim_wrapper.{unknown.pop()}: unknown role; the roles are '
+                              f'{" and ".join(self.ROLES)}')
+        self.cfg = optim_wrapper_cfg
+
+    def __call__(self, model: nn.Module) -> OptimWrapperDict:
+        model = getattr(model, 'module', model)
+        wrappers = {}
+        for role, cfg in self.cfg.items():
+            cfg = cfg.copy()
+            constructor = DefaultOptimWrapperConstructor(
+                cfg, cfg.pop('paramwise_cfg', None))
+            wrappers[role] = constructor(getattr(model, self.ROLES[role]))
+        return OptimWrapperDict(**wrappers)

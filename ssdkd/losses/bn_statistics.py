@@ -1,0 +1,86 @@
+"""Match the statistics that the teacher's batch-norm layers remember of its data."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ssdkd.errors import ConfigError
+from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.registry import LOSSES
+
+
+@LOSSES.register_module()
+class BNStatisticsLoss(BaseInversionLoss):
+    r"""Distance between batch statistics and the teacher's running batch-norm statistics.
+
+    .. math:: \sum_l \|\mu_l(x) - \mu_l\|_2 + \|\sigma^2_l(x) - \sigma^2_l\|_2
+
+    over every batch-norm layer l (DeepInversion, Yin et al. 2020, arXiv 1912.08795). With
+    ``momentum`` m > 0, an average over rounds stands for the batch's own statistics,
+    ``m * average + (1 - m) * batch`` (Fast, Fang et al. 2022, arXiv 2112.12568); the
+    average takes in the last batch of each round and is part of the checkpoint.
+
+    Args:
+        weight (float): Factor of this term. Defaults to 10.
+        momentum (float): m in [0, 1); 0 uses the raw batch statistics. Defaults to 0.
+    """
+
+    def __init__(self, weight: float = 10.0, momentum: float = 0.0):
+        super().__init__(weight)
+        if not 0 <= momentum < 1:
+            raise ConfigError(f'BNStatisticsLoss: momentum={momentum} must lie in [0, 1)')
+        self.momentum = momentum
+        self._targets: list[tuple[Tensor, Tensor]] = []
+        self._inputs: list[Tensor] = []
+        self._sizes: list[int] = []
+
+    def attach(self, teacher: nn.Module) -> None:
+        layers = [
+            m for m in teacher.modules()
+            if isinstance(m, _BatchNorm) and m.running_mean is not None
+        ]
+        if not layers:
+            raise ConfigError(
+                'losses: a BNStatisticsLoss is asked for, but the teacher has no batch-norm '
+                'layer with running statistics; remove this loss (set it to None) and rely '
+                'on the class prior and the image priors')
+        # A plain list, not a ModuleList: the layers stay the teacher's.
+        self._layers = layers
+        self._sizes = [m.num_features for m in layers]
+        for layer in layers:
+            layer.register_forward_pre_hook(self._record)
+        if self.momentum:
+            self.register_buffer('average', torch.zeros(2, sum(self._sizes)))
+            self.register_buffer('started', torch.zeros(()))
+
+    def _record(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        # Distillation runs the teacher without gradients; there is nothing to match then.
+        if torch.is_grad_enabled():
+            self._inputs.append(inputs[0])
+
+    def forward(self, state: InversionState) -> Tensor:
+        statistics = [
+            torch.var_mean(x.float(), dim=[d for d in range(x.ndim) if d != 1], correction=0)
+            for x in self._inputs
+        ]
+        self._inputs.clear()
+        batch = torch.stack([
+            torch.cat([mean for _, mean in statistics]),
+            torch.cat([variance for variance, _ in statistics])
+        ])
+        if self.momentum:
+            self._latest = batch.detach()
+            m = self.momentum * self.started  # the first round has no average yet
+            batch = m * self.average + (1 - m) * batch
+        running = torch.stack([
+            torch.cat([m.running_mean for m in self._layers]),
+            torch.cat([m.running_var for m in self._layers])
+        ])
+        # One norm a layer and statistic, all from one flat difference.
+        return sum(part.norm(dim=1).sum() for part in (batch - running).split(self._sizes, 1))
+
+    def end_phase(self) -> None:
+        if self.momentum:
+            m = self.momentum * self.started
+            self.average.copy_(m * self.average + (1 - m) * self._latest)
+            self.started.fill_(1)

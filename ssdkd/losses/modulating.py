@@ -1,0 +1,60 @@
+"""The modulating function: how much a sample counts, by class and by difficulty."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ssdkd.buffers.base import BaseBuffer
+from ssdkd.errors import ConfigError
+from ssdkd.registry import BALANCING
+from ssdkd.tasks.base import TaskOutput
+
+# phi(task_output, buffer) -> [N], without gradient.
+BalancingFunction = Callable[[TaskOutput, BaseBuffer], Tensor]
+
+
+@BALANCING.register_module()
+class ModulatingFunction:
+    r"""Weigh samples down whose class is crowded or which the teacher finds easy.
+
+    .. math:: \phi(x) = \Bigl(1 - \sum_k h_k(x) \frac{n_k(D)}{|D|}\Bigr)
+                        \,(1 - p_t(c(x) | x))^\gamma
+
+    with the sample's class shares h (one-hot in classification), the buffer's class counts
+    n and the teacher's confidence p (SSD-KD, Liu et al. 2024, arXiv 2406.07876). An empty
+    buffer gives the diversity term 1.
+
+    Args:
+        gamma (float): Exponent of the difficulty term, >= 0. Defaults to 1.
+        diversity (bool): Use the first factor. Defaults to True.
+        difficulty (bool): Use the second factor. Defaults to True.
+        normalize (bool): Scale phi to mean 1 over the batch, so that it redistributes the
+            loss without changing its size. Defaults to True.
+    """
+
+    def __init__(self,
+                 gamma: float = 1.0,
+                 diversity: bool = True,
+                 difficulty: bool = True,
+                 normalize: bool = True):
+        if gamma < 0:
+            raise ConfigError(f'balancing.gamma={gamma} must be at least 0')
+        self.gamma = gamma
+        self.diversity = diversity
+        self.difficulty = difficulty
+        self.normalize = normalize
+
+    @torch.no_grad()
+    def __call__(self, output: TaskOutput, buffer: BaseBuffer) -> Tensor:
+        phi = torch.ones_like(output.confidence)
+        if self.diversity and len(buffer):
+            share = (buffer.class_counts / buffer.class_counts.sum()).to(phi)
+            phi = phi * (1 - output.class_share @ share)
+        if self.difficulty:
+            phi = phi * (1 - output.confidence)**self.gamma
+        if self.normalize:
+            mean = phi.mean()
+            # All samples in one class, or all certain: there is nothing to redistribute.
+            phi = torch.where(mean > 0, phi / mean, torch.ones_like(phi))
+        return phi

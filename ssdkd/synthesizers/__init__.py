@@ -1,0 +1,6 @@
+"""How a batch of samples is made."""
+
+from ssdkd.synthesizers.base import BaseSynthesizer
+from ssdkd.synthesizers.generator_synthesizer import GeneratorSynthesizer
+
+__all__ = ['BaseSynthesizer', 'GeneratorSynthesizer']

@@ -1,0 +1,6 @@
+"""What 'class', 'confidence' and 'divergence' mean for a kind of network."""
+
+from ssdkd.tasks.base import BaseTask, TaskOutput
+from ssdkd.tasks.classification import Classification, kl_divergence
+
+__all__ = ['BaseTask', 'Classification', 'TaskOutput', 'kl_divergence']

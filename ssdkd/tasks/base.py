@@ -1,0 +1,49 @@
+"""The contract of a task."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class TaskOutput(NamedTuple):
+    """What the teacher says of N samples, the same for every task.
+
+    Attributes:
+        class_share: [N, K] in [0, 1], share of each class in the sample; rows sum to 1.
+        label: [N] int64, the class with the largest share.
+        confidence: [N] in [0, 1], the teacher's confidence in its own prediction.
+    """
+
+    class_share: Tensor
+    label: Tensor
+    confidence: Tensor
+
+
+class BaseTask(ABC):
+    """What 'class', 'confidence' and 'divergence' mean, so that the method need not know.
+
+    Everything is per sample: reducing is the distiller's business.
+
+    Args:
+        num_classes (int): Number of classes K, at least 2.
+    """
+
+    def __init__(self, num_classes: int):
+        self.num_classes = num_classes
+
+    @abstractmethod
+    def classify(self, logits: Tensor) -> TaskOutput:
+        """Summarise logits of N samples; no gradient flows through the result."""
+
+    @abstractmethod
+    def divergence(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Divergence of the student's logits from the teacher's -> [N], differentiable."""
+
+    @abstractmethod
+    def class_prior(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross entropy of the logits against target classes [N] -> [N], differentiable."""
+
+    @abstractmethod
+    def agreement(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Where student and teacher predict the same class, in [0, 1] -> [N], no gradient."""

@@ -1,0 +1,34 @@
+"""A picture of the samples in a buffer."""
+
+from pathlib import Path
+
+import torch
+from torchvision.utils import make_grid, save_image
+
+from ssdkd.buffers import BaseBuffer
+
+
+def save_sample_grid(buffer: BaseBuffer, path: Path, columns: int = 10,
+                     max_classes: int = 20) -> None:
+    """Write a PNG with the newest samples of each class in a row; black where there are none.
+
+    Args:
+        buffer: A buffer with at least one sample.
+        path: File to write; its folder is made.
+        columns: Samples of a class.
+        max_classes: Rows at most: the first classes.
+    """
+    filled = {k: v[:len(buffer)] for k, v in buffer.columns.items()}
+    label = filled['class_share'].argmax(dim=1)
+    newest_first = filled['birth'].argsort(descending=True, stable=True)
+    rows = []
+    for k in range(min(filled['class_share'].shape[1], max_classes)):
+        slots = newest_first[label[newest_first] == k][:columns]
+        images = filled['image'][slots].float().cpu() / 255
+        missing = torch.zeros(columns - len(images), *filled['image'].shape[1:])
+        rows.append(torch.cat([images, missing]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid = make_grid(torch.cat(rows), nrow=columns, padding=1)
+    # Small images are enlarged without smoothing, so that every pixel can be seen.
+    scale = max(1, 64 // filled['image'].shape[-1])
+    save_image(grid.repeat_interleave(scale, 1).repeat_interleave(scale, 2), path)

@@ -1,0 +1,3 @@
+"""ssdkd comes before torchvision, which cannot be imported everywhere without its shims."""
+
+import ssdkd  # noqa: F401

@@ -1,0 +1,70 @@
+"""Distil a teacher into a student without data."""
+
+import argparse
+import re
+from pathlib import Path
+
+import ssdkd  # noqa: F401, I001  (first: it prepares the imports that follow)
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+from ssdkd.apis import command, load_config
+from ssdkd.errors import ConfigError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('config', help='config file, such as configs/cls/*.py')
+    parser.add_argument('--work-dir', help='where logs and checkpoints go '
+                        '(default: work_dirs/<config name>)')
+    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+                        help='continue from this checkpoint, or, without a value, from the '
+                        'newest in the work directory')
+    parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
+    parser.add_argument('--seed', type=int, help='random seed (default: the config\'s)')
+    parser.add_argument('--tensorboard', action='store_true',
+                        help='also write scalars for TensorBoard')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='change config values, e.g. model.temperature=4')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
+                        default='none', help='how the processes were started')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                        help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def newest_checkpoint(work_dir: str) -> str | None:
+    """The checkpoint of the latest round; each one there is whole (see atomic_backend)."""
+    rounds = {int(re.search(r'\d+', p.name).group()): p
+              for p in Path(work_dir).glob('round_*.pth')}
+    return str(rounds[max(rounds)]) if rounds else None
+
+
+def apply_args(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the command line into the config."""
+    cfg.launcher = args.launcher
+    if args.launcher != 'none':
+        cfg.model_wrapper_cfg = dict(type='DistributedDistiller')
+    if args.seed is not None:
+        cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
+    if args.amp:
+        cfg.model.autocast = 'bfloat16'
+    if args.tensorboard:
+        cfg.visualizer.vis_backends.append(dict(type='TensorboardVisBackend'))
+    if args.resume:
+        checkpoint = newest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+        if checkpoint and not Path(checkpoint).is_file():
+            raise ConfigError(f"--resume: there is no checkpoint '{checkpoint}'")
+        cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
+
+
+@command
+def main() -> None:
+    args = parse_args()
+    cfg = load_config(args)
+    apply_args(cfg, args)
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
