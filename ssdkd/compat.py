@@ -93,7 +93,8 @@ def allow_checkpoint_classes() -> None:
 
     torch >= 2.6 refuses every class it does not know. mmengine stores its scalar histories
     (``HistoryBuffer`` over numpy arrays) in each checkpoint, so that resuming fails. Only
-    these are allowed; a checkpoint with foreign pickled code is still refused.
+    these are allowed, and of ``getattr`` only the four statistics that a history names; a
+    checkpoint with foreign pickled code is still refused.
     """
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return
@@ -102,7 +103,16 @@ def allow_checkpoint_classes() -> None:
         from numpy._core import multiarray
     except ImportError:  # numpy < 2
         from numpy.core import multiarray
+
+    def statistic_of_history(owner: type, name: str):
+        if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+            raise ValueError(f'the checkpoint asks for {name} of {owner}, which is refused')
+        return getattr(owner, name)
+
+    # The unpickler looks functions up by this name.
+    statistic_of_history.__module__ = 'builtins'
+    statistic_of_history.__qualname__ = statistic_of_history.__name__ = 'getattr'
     torch.serialization.add_safe_globals([
-        HistoryBuffer, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype,
+        HistoryBuffer, statistic_of_history, bytes, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype,
         *(type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', 'bool'))
     ])

@@ -9,6 +9,31 @@ from ssdkd.losses.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
 
+class BatchMoments(torch.autograd.Function):
+    """Mean and variance of each channel over all other dimensions, in float32.
+
+    The same as ``torch.var_mean(x, dims, correction=0)``, with one pass over x each way: on
+    a CPU, autograd's own takes three times as long, as long as the network itself.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> tuple[Tensor, Tensor]:
+        values = x.float()
+        dims = [d for d in range(x.ndim) if d != 1]
+        mean = values.mean(dims)
+        ctx.save_for_backward(x, mean)
+        return mean, values.square().mean(dims) - mean.square()
+
+    @staticmethod
+    def backward(ctx, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:
+        x, mean = ctx.saved_tensors
+        shape = (1, -1) + (1,) * (x.ndim - 2)
+        n = x.numel() // x.shape[1]
+        slope = 2 / n * grad_variance
+        offset = grad_mean / n - slope * mean
+        return torch.addcmul(offset.to(x.dtype).view(shape), x, slope.to(x.dtype).view(shape))
+
+
 @LOSSES.register_module()
 class BNStatisticsLoss(BaseInversionLoss):
     r"""Distance between batch statistics and the teacher's running batch-norm statistics.
@@ -59,15 +84,9 @@ class BNStatisticsLoss(BaseInversionLoss):
             self._inputs.append(inputs[0])
 
     def forward(self, state: InversionState) -> Tensor:
-        statistics = [
-            torch.var_mean(x.float(), dim=[d for d in range(x.ndim) if d != 1], correction=0)
-            for x in self._inputs
-        ]
+        means, variances = zip(*(BatchMoments.apply(x) for x in self._inputs))
         self._inputs.clear()
-        batch = torch.stack([
-            torch.cat([mean for _, mean in statistics]),
-            torch.cat([variance for variance, _ in statistics])
-        ])
+        batch = torch.stack([torch.cat(means), torch.cat(variances)])
         if self.momentum:
             self._latest = batch.detach()
             m = self.momentum * self.started  # the first round has no average yet
