@@ -1,0 +1,22 @@
+"""What all tests share: the import order, one thread, and a tiny run."""
+
+import helpers
+import pytest
+import torch
+
+import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
+
+# Tests run side by side, and bit-identity must not depend on the number of cores.
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Make the tiny digits config, with options: ``tiny({'model.temperature': 2})``."""
+    return lambda options=None: helpers.tiny_config(tmp_path, options)
+
+
+@pytest.fixture
+def distiller(tiny):
+    """A tiny distiller of the shipped digits config."""
+    return helpers.build_distiller(tiny())

@@ -1,0 +1,108 @@
+"""Small runs of the shipped configs, and the commands as their users start them."""
+
+import copy
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from ssdkd.registry import MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+DIGITS = ROOT / 'configs/cls/digits_resnet20_resnet8_ssdkd.py'
+_runs = itertools.count()
+
+# What makes the shipped digits config take a second.
+TINY = {
+    'model.teacher.model.depth': 8,
+    'model.synthesizer.generator.width': 8,
+    'model.synthesizer.generator.latent_dim': 16,
+    'model.synthesizer.generator.image_size': 16,
+    'model.synthesizer.batch_size': 16,
+    'model.synthesizer.steps': 2,
+    'model.buffer.capacity': 64,
+    'model.batch_size': 16,
+    'train_cfg.max_rounds': 4,
+    'train_cfg.warmup_rounds': 1,
+    'train_cfg.steps_per_round': 2,
+    'train_cfg.val_interval': 2,
+    'val_dataloader.dataset.image_size': 16,
+    'test_dataloader.dataset.image_size': 16,
+    'default_hooks.checkpoint.interval': 1,
+}
+NO_VAL = dict(
+    val_dataloader=None,
+    val_cfg=None,
+    val_evaluator=None,
+    test_dataloader=None,
+    test_cfg=None,
+    test_evaluator=None,
+)
+
+
+def save_teacher(model: dict, path: Path, image_size: int = 32) -> str:
+    """Save random weights for a model's config, whose batch norms have seen some images."""
+    torch.manual_seed(0)
+    network = MODELS.build(copy.deepcopy(model))
+    for layer in network.modules():
+        if hasattr(layer, 'running_mean'):
+            layer.momentum = None  # a plain average
+    network.train()
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.randn(8, 3, image_size, image_size))
+    torch.save(network.state_dict(), path)
+    return str(path)
+
+
+def tiny_config(folder: Path, options: dict | None = None, path: Path = DIGITS) -> Config:
+    """A shipped config with a random teacher, made tiny; it writes below ``folder``."""
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(TINY)
+    cfg.merge_from_dict({'model.teacher.checkpoint': str(folder / 'teacher.pth')})
+    if options:
+        cfg.merge_from_dict(options)
+    if not (folder / 'teacher.pth').exists():
+        save_teacher(cfg.model.teacher.model, folder / 'teacher.pth', image_size=16)
+    cfg.work_dir = str(folder / 'run')
+    return cfg
+
+
+def build_runner(cfg: Config) -> Runner:
+    """A Runner that shares nothing with the other ones of this process."""
+    cfg.experiment_name = f'test_{os.getpid()}_{next(_runs)}'
+    return Runner.from_cfg(cfg)
+
+
+def build_distiller(cfg: Config):
+    """The config's model, ready to train outside a Runner."""
+    torch.manual_seed(0)
+    distiller = MODELS.build(cfg.model)
+    distiller.seed(0)
+    return distiller
+
+
+def as_options(options: dict) -> list[str]:
+    """The same as arguments of ``--cfg-options``."""
+    return [f'{key}={value}' for key, value in options.items()]
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ, OMP_NUM_THREADS='1')
+
+
+def run_tool(script: str, *args, timeout: int = 120) -> subprocess.CompletedProcess:
+    """Run ``tools/<script>`` in a process of its own, from the repository's root."""
+    return subprocess.run(
+        [sys.executable, f'tools/{script}', *map(str, args)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
