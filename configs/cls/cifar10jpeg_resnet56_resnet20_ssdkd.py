@@ -4,7 +4,7 @@ The environment variable SSDKD_SHARED names the folder that holds data/ and teac
 """
 
 _base_ = [
-    '../_base_/methods/ssdkd.py',
+    '../_base_/methods/ssdkd_cpu.py',
     '../_base_/datasets/cifar10jpeg.py',
     '../_base_/schedules/cpu.py',
     '../_base_/default_runtime.py',
@@ -19,8 +19,4 @@ model = dict(
         std=[0.229, 0.224, 0.225]),
     student=dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes)),
     task=dict(num_classes=num_classes),
-    synthesizer=dict(batch_size=128, steps=3),
-    batch_size=128,
-    temperature=4.0,
-    autocast='bfloat16',
-    channels_last=True)
+    autocast='bfloat16')

@@ -4,7 +4,7 @@ The teacher comes from configs/teachers/digits_resnet20.py.
 """
 
 _base_ = [
-    '../_base_/methods/ssdkd.py',
+    '../_base_/methods/ssdkd_cpu.py',
     '../_base_/datasets/digits.py',
     '../_base_/schedules/cpu.py',
     '../_base_/default_runtime.py',
@@ -20,12 +20,9 @@ model = dict(
     student=dict(model=dict(type='CifarResNet', depth=8, num_classes=num_classes)),
     task=dict(num_classes=num_classes),
     synthesizer=dict(
-        generator=dict(width=32, latent_dim=64), batch_size=64, steps=3, crop_padding=2,
-        flip=False),
+        generator=dict(width=32, latent_dim=64), batch_size=64, crop_padding=2, flip=False),
     buffer=dict(capacity=1000),
     batch_size=64,
-    temperature=4.0,
     crop_padding=2,
-    flip=False,
-    channels_last=True)
-train_cfg = dict(max_rounds=100, warmup_rounds=10, steps_per_round=10, val_interval=10)
+    flip=False)
+train_cfg = dict(max_rounds=70, steps_per_round=10, val_interval=10)

@@ -26,6 +26,8 @@ class Accuracy(BaseMetric):
         ConfigError: ``topk`` is not made of positive integers.
     """
 
+    default_prefix = ''  # mmengine warns about a metric without one
+
     def __init__(
         self,
         topk: Sequence[int] = (1,),

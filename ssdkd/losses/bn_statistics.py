@@ -22,7 +22,7 @@ class BatchMoments(torch.autograd.Function):
         dims = [d for d in range(x.ndim) if d != 1]
         mean = values.mean(dims)
         ctx.save_for_backward(x, mean)
-        return mean, values.square().mean(dims) - mean.square()
+        return mean, (values * values).mean(dims) - mean * mean
 
     @staticmethod
     def backward(ctx, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:

@@ -1,5 +1,15 @@
-"""Pictures of samples and buffers."""
+"""Pictures of samples, buffers and runs."""
 
+from ssdkd.visualization.balance import Balance, plot_balance, read_balance
+from ssdkd.visualization.curves import Curves, plot_curves, read_curves
 from ssdkd.visualization.sample_grid import save_sample_grid
 
-__all__ = ['save_sample_grid']
+__all__ = [
+    'Balance',
+    'Curves',
+    'plot_balance',
+    'plot_curves',
+    'read_balance',
+    'read_curves',
+    'save_sample_grid',
+]

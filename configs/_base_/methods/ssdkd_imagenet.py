@@ -1,0 +1,26 @@
+"""SSD-KD for 224x224 images, over the 32x32 setting: a deep generator, a larger buffer.
+
+The paper of SSD-KD has no ImageNet table. The number of generator steps is that of Fast-50
+(Fang et al. 2022, arXiv 2112.12568), the buffer 1 % of the original data scale; the other
+numbers are a starting point, not a tuned setting.
+"""
+
+_base_ = ['./ssdkd.py']
+
+model = dict(
+    task=dict(num_classes=1000),
+    synthesizer=dict(
+        generator=dict(
+            _delete_=True, type='DeepGenerator', latent_dim=256, image_size=224, width=64),
+        losses=dict(
+            adversarial=dict(weight=0.1),
+            class_prior=dict(weight=0.1),
+            bn=dict(weight=0.1)),
+        batch_size=50,
+        steps=50),  # Fast-50
+    # 1.9 GB; on the CPU, so that the networks have the accelerator to themselves
+    buffer=dict(capacity=12_800, device='cpu'),
+    batch_size=128,
+    crop_padding=28,
+    autocast='bfloat16',
+    channels_last=True)

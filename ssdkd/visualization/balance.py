@@ -1,0 +1,119 @@
+"""How balanced a buffer is: samples of each class, and the teacher's confidence."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ssdkd.errors import ConfigError
+
+CONFIDENCE_BINS = 20
+
+
+@dataclass
+class Balance:
+    """What Figure 2 of SSD-KD (Liu et al. 2024, arXiv 2406.07876) shows of one buffer.
+
+    Attributes:
+        label: Name of the run.
+        class_counts: [K], samples of each class.
+        confidence: [n], the teacher's confidence on each sample, in [0, 1].
+    """
+
+    label: str
+    class_counts: np.ndarray
+    confidence: np.ndarray
+
+    @property
+    def ratio(self) -> float:
+        """Largest class over smallest; infinite if a class has no sample."""
+        smallest = self.class_counts.min()
+        return float(self.class_counts.max() / smallest) if smallest else float('inf')
+
+    def describe(self) -> str:
+        """One line of figures."""
+        return (f'{self.label}: {self.class_counts.sum():.0f} samples, smallest class '
+                f'{self.class_counts.min():.0f}, largest class {self.class_counts.max():.0f}, '
+                f'ratio {self.ratio:.2f}, mean confidence {self.confidence.mean():.2f}')
+
+
+def newest_checkpoint(run: str | Path) -> Path:
+    """The checkpoint of the latest round in a work directory; a file stands for itself.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    run = Path(run)
+    if run.is_file():
+        return run
+    found = [p for p in run.glob('round_*.pth') if p.stem.split('_')[1].isdigit()]
+    if not found:
+        raise ConfigError(f"'{run}' is neither a checkpoint nor a work directory with a "
+                          'round_*.pth in it')
+    return max(found, key=lambda p: int(p.stem.split('_')[1]))
+
+
+def read_balance(run: str | Path, label: str | None = None) -> Balance:
+    """Read the buffer inside a checkpoint.
+
+    Args:
+        run: A work directory (its newest round is read) or a ``round_*.pth``.
+        label: Name of the run; by default that of the work directory.
+
+    Raises:
+        ConfigError: There is no checkpoint, or it holds no filled buffer.
+    """
+    path = newest_checkpoint(run)
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+        state = content['distillation']['buffer']
+    except Exception as error:  # torn files and foreign ones fail in every possible way
+        raise ConfigError(f"'{path}' is no checkpoint of a distillation "
+                          f'({type(error).__name__}: {error})') from error
+    if not state['size']:
+        raise ConfigError(f"the buffer in '{path}' is empty: warm-up rounds store nothing; "
+                          'choose a later round')
+    confidence = state['columns']['confidence'].float().numpy()
+    counts = state['class_counts'].double().numpy()
+    return Balance(label or path.resolve().parent.name, counts, confidence)
+
+
+def draw_class_counts(ax: Axes, balance: Balance, color: str = 'tab:blue') -> None:
+    """Bars: samples of each class, by class index."""
+    counts = balance.class_counts
+    few = len(counts) <= 20
+    ax.bar(range(len(counts)), counts, width=0.8 if few else 1.0, color=color)
+    if few:
+        ax.set_xticks(range(len(counts)))
+    ratio = f'{balance.ratio:.2f}' if balance.ratio < float('inf') else 'infinite'
+    ax.set_title(f'largest / smallest class = {ratio}', fontsize='medium')
+    ax.set_xlabel('class (index)')
+    ax.set_ylabel('samples in the buffer')
+
+
+def draw_confidence(ax: Axes, balance: Balance, color: str = 'tab:orange') -> None:
+    """Histogram: how sure the teacher is of the samples."""
+    confidence = balance.confidence
+    ax.hist(confidence, bins=np.linspace(0, 1, CONFIDENCE_BINS + 1), color=color,
+            weights=np.full(len(confidence), 100 / len(confidence)))
+    ax.set_title(f'mean confidence = {confidence.mean():.2f}', fontsize='medium')
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("teacher's confidence (probability)")
+    ax.set_ylabel('share of samples (%)')
+
+
+def plot_balance(balances: list[Balance], path: str | Path) -> None:
+    """Write Figure 2 of SSD-KD as an image: a row for each buffer, the same axes in all rows."""
+    figure = Figure(figsize=(9, 0.4 + 3 * len(balances)), layout='constrained')
+    grid = figure.subplots(len(balances), 2, sharex='col', sharey='col', squeeze=False)
+    for row, balance in zip(grid, balances):
+        draw_class_counts(row[0], balance)
+        draw_confidence(row[1], balance)
+        for ax in row:
+            ax.tick_params(labelbottom=True)
+        row[0].set_ylabel(f'{balance.label}\n\nsamples in the buffer')
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,172 @@
+"""How a run went: its scalars, read from what mmengine's Runner leaves in a work directory."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STAMP = '%Y%m%d_%H%M%S'  # name of the folder of one start
+ROUND_LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) .* Round \[(\d+)[]/]')
+# Scalars of a round that are no result.
+BOOKKEEPING = ('data_time', 'time', 'epoch', 'iter', 'step', 'memory')
+TITLES = {
+    'divergence': 'Distillation: divergence of teacher and student',
+    'agreement': 'Distillation: teacher and student agree (share)',
+    'buffer/class_ratio': 'Buffer: largest class / smallest class',
+    'buffer/confidence': "Buffer: teacher's mean confidence",
+}
+
+
+@dataclass
+class Curves:
+    """Scalars by round.
+
+    Attributes:
+        scalars: Name -> {round: value}; each name is one that the log uses.
+        metrics: The same for what the val set measured, such as ``accuracy``.
+        minutes: Round -> minutes since the start, pauses between stop and resume left out.
+    """
+
+    scalars: dict[str, dict[int, float]] = field(default_factory=dict)
+    metrics: dict[str, dict[int, float]] = field(default_factory=dict)
+    minutes: dict[int, float] = field(default_factory=dict)
+
+    def keep_before(self, first: int) -> None:
+        """Forget round ``first`` and all later ones: a resumed run makes them again."""
+        for series in (*self.scalars.values(), *self.metrics.values(), self.minutes):
+            for number in [n for n in series if n >= first]:
+                del series[number]
+
+
+def read_curves(work_dir: str | Path) -> Curves:
+    """Merge the scalars of every start of the run in a work directory.
+
+    A run that was stopped and resumed has a timestamp folder for each start. One that began
+    anew discards those before it.
+    """
+    curves = Curves()
+    for folder in sorted(Path(work_dir).glob('*/vis_data')):
+        records = _records(folder / 'scalars.json')
+        minutes = _minutes(folder.parent)
+        rounds = [r['epoch'] for r in records if 'epoch' in r] + list(minutes)
+        if not rounds:  # nothing happened here, or a test
+            continue
+        if not _resumed(folder / 'config.py'):
+            curves = Curves()
+        curves.keep_before(min(rounds))
+        for record in records:
+            _take(record, curves)
+        offset = max(curves.minutes.values(), default=0.0)
+        curves.minutes |= {n: offset + m for n, m in minutes.items()}
+    return curves
+
+
+def _records(path: Path) -> list[dict]:
+    records = []
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:  # the line that a killed run was writing
+            continue
+    return records
+
+
+def _resumed(config: Path) -> bool:
+    return config.is_file() and re.search(r'^resume = True', config.read_text(), re.M) is not None
+
+
+def _take(record: dict, curves: Curves) -> None:
+    in_round = 'epoch' in record
+    if in_round or any(name.startswith('buffer/') for name in record):
+        target = curves.scalars
+    else:
+        target = curves.metrics
+    for name, value in record.items():
+        if name not in BOOKKEEPING and isinstance(value, int | float):
+            target.setdefault(name, {})[record['epoch' if in_round else 'step']] = value
+
+
+def _minutes(folder: Path) -> dict[int, float]:
+    """Round -> minutes since this start, by the times of the log's lines."""
+    log = folder / f'{folder.name}.log'
+    if not log.is_file():
+        return {}
+    start = datetime.strptime(folder.name, STAMP)
+    matches = (ROUND_LINE.match(line) for line in log.read_text().splitlines())
+    return {
+        int(m[2]): (datetime.strptime(m[1], '%Y/%m/%d %H:%M:%S') - start).total_seconds() / 60
+        for m in matches if m}
+
+
+def draw_metric(ax: Axes, curves: Curves, name: str, teacher: float | None = None) -> None:
+    """A metric of the val set against minutes, or against rounds if no log has times."""
+    series = curves.metrics[name]
+    timed = [n for n in series if n in curves.minutes]
+    x = [curves.minutes[n] for n in timed] or list(series)
+    y = [series[n] for n in timed] or list(series.values())
+    ax.plot(x, y, marker='o', markersize=3, label='student')
+    if teacher is not None:
+        ax.axhline(teacher, color='tab:gray', linestyle='--', label=f'teacher ({teacher:.2f})')
+        ax.legend(loc='lower right')
+    ax.set_title(f'Student: {name} on the val set', fontsize='medium')
+    ax.set_xlabel('minutes' if timed else 'round')
+    ax.set_ylabel(f'{name} (%)' if name.startswith('accuracy') else name)
+    ax.set_xlim(left=0)
+    ax.grid(alpha=0.3)
+
+
+def draw_scalar(ax: Axes, curves: Curves, name: str) -> None:
+    """A scalar of the log against rounds, with its running mean if it is long."""
+    series = {n: v for n, v in sorted(curves.scalars[name].items()) if np.isfinite(v)}
+    x, y = np.array(list(series)), np.array(list(series.values()))
+    window = len(y) // 20
+    ax.plot(x, y, color='tab:blue', alpha=0.35 if window > 2 else 1.0,
+            marker='.' if len(y) < 30 else None)
+    if window > 2:
+        mean = np.convolve(y, np.ones(window) / window, 'valid')
+        ax.plot(x[window // 2:][:len(mean)], mean, color='tab:blue')
+    ax.set_title(title(name), fontsize='medium')
+    ax.set_xlabel('round')
+    ax.set_ylabel(name.split('/')[-1].removeprefix('inversion_').replace('_', ' '))
+    ax.grid(alpha=0.3)
+
+
+def title(name: str) -> str:
+    """What a scalar of the log is, in words."""
+    if name.startswith('inversion_'):
+        return f'Inversion loss: {name.removeprefix("inversion_").replace("_", " ")}'
+    return TITLES.get(name, name)
+
+
+def shown_scalars(curves: Curves) -> list[str]:
+    """The scalars worth a picture: divergence, agreement, inversion losses, balance."""
+    inversion = sorted(n for n in curves.scalars if n.startswith('inversion_'))
+    names = ['divergence', 'agreement', *inversion, 'buffer/class_ratio', 'buffer/confidence']
+    return [n for n in names if n in curves.scalars]
+
+
+def plot_curves(curves: Curves, path: str | Path, teacher: dict[str, float] | None = None
+                ) -> None:
+    """Write every curve of a run into one image.
+
+    Args:
+        curves: What :func:`read_curves` returned; at least one scalar.
+        path: Image to write.
+        teacher: Metric -> the teacher's value, drawn as a dashed line.
+    """
+    drawings = [(draw_metric, (n, (teacher or {}).get(n))) for n in curves.metrics]
+    drawings += [(draw_scalar, (n,)) for n in shown_scalars(curves)]
+    columns = min(3, len(drawings))
+    rows = -(-len(drawings) // columns)
+    figure = Figure(figsize=(4.6 * columns, 3.2 * rows), layout='constrained')
+    axes = figure.subplots(rows, columns, squeeze=False).flat
+    for ax, (draw, arguments) in zip(axes, drawings):
+        draw(ax, curves, *arguments)
+    for ax in list(axes)[len(drawings):]:
+        ax.set_visible(False)
+    figure.savefig(path, dpi=150)
