@@ -2,6 +2,7 @@
 
 from ssdkd.visualization.balance import Balance, plot_balance, read_balance
 from ssdkd.visualization.curves import Curves, plot_curves, read_curves
+from ssdkd.visualization.report import write_report
 from ssdkd.visualization.sample_grid import save_sample_grid
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     'read_balance',
     'read_curves',
     'save_sample_grid',
+    'write_report',
 ]

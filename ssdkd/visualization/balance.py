@@ -35,9 +35,11 @@ class Balance:
 
     def describe(self) -> str:
         """One line of figures."""
-        return (f'{self.label}: {self.class_counts.sum():.0f} samples, smallest class '
-                f'{self.class_counts.min():.0f}, largest class {self.class_counts.max():.0f}, '
-                f'ratio {self.ratio:.2f}, mean confidence {self.confidence.mean():.2f}')
+        return (
+            f'{self.label}: {self.class_counts.sum():.0f} samples, smallest class '
+            f'{self.class_counts.min():.0f}, largest class {self.class_counts.max():.0f}, '
+            f'ratio {self.ratio:.2f}, mean confidence {self.confidence.mean():.2f}'
+        )
 
 
 def newest_checkpoint(run: str | Path) -> Path:
@@ -51,8 +53,9 @@ def newest_checkpoint(run: str | Path) -> Path:
         return run
     found = [p for p in run.glob('round_*.pth') if p.stem.split('_')[1].isdigit()]
     if not found:
-        raise ConfigError(f"'{run}' is neither a checkpoint nor a work directory with a "
-                          'round_*.pth in it')
+        raise ConfigError(
+            f"'{run}' is neither a checkpoint nor a work directory with a round_*.pth in it"
+        )
     return max(found, key=lambda p: int(p.stem.split('_')[1]))
 
 
@@ -71,11 +74,14 @@ def read_balance(run: str | Path, label: str | None = None) -> Balance:
         content = torch.load(path, map_location='cpu', weights_only=True)
         state = content['distillation']['buffer']
     except Exception as error:  # torn files and foreign ones fail in every possible way
-        raise ConfigError(f"'{path}' is no checkpoint of a distillation "
-                          f'({type(error).__name__}: {error})') from error
+        raise ConfigError(
+            f"'{path}' is no checkpoint of a distillation ({type(error).__name__}: {error})"
+        ) from error
     if not state['size']:
-        raise ConfigError(f"the buffer in '{path}' is empty: warm-up rounds store nothing; "
-                          'choose a later round')
+        raise ConfigError(
+            f"the buffer in '{path}' is empty: warm-up rounds store nothing; "
+            'choose a later round'
+        )
     confidence = state['columns']['confidence'].float().numpy()
     counts = state['class_counts'].double().numpy()
     return Balance(label or path.resolve().parent.name, counts, confidence)
@@ -97,8 +103,12 @@ def draw_class_counts(ax: Axes, balance: Balance, color: str = 'tab:blue') -> No
 def draw_confidence(ax: Axes, balance: Balance, color: str = 'tab:orange') -> None:
     """Histogram: how sure the teacher is of the samples."""
     confidence = balance.confidence
-    ax.hist(confidence, bins=np.linspace(0, 1, CONFIDENCE_BINS + 1), color=color,
-            weights=np.full(len(confidence), 100 / len(confidence)))
+    ax.hist(
+        confidence,
+        bins=np.linspace(0, 1, CONFIDENCE_BINS + 1),
+        color=color,
+        weights=np.full(len(confidence), 100 / len(confidence)),
+    )
     ax.set_title(f'mean confidence = {confidence.mean():.2f}', fontsize='medium')
     ax.set_xlim(0, 1)
     ax.set_xlabel("teacher's confidence (probability)")
@@ -106,7 +116,7 @@ def draw_confidence(ax: Axes, balance: Balance, color: str = 'tab:orange') -> No
 
 
 def plot_balance(balances: list[Balance], path: str | Path) -> None:
-    """Write Figure 2 of SSD-KD as an image: a row for each buffer, the same axes in all rows."""
+    """Write Figure 2 of SSD-KD as an image: a row for each buffer, the same axes in all."""
     figure = Figure(figsize=(9, 0.4 + 3 * len(balances)), layout='constrained')
     grid = figure.subplots(len(balances), 2, sharex='col', sharey='col', squeeze=False)
     for row, balance in zip(grid, balances):
@@ -114,6 +124,6 @@ def plot_balance(balances: list[Balance], path: str | Path) -> None:
         draw_confidence(row[1], balance)
         for ax in row:
             ax.tick_params(labelbottom=True)
-        row[0].set_ylabel(f'{balance.label}\n\nsamples in the buffer')
+            ax.set_title(f'{balance.label}: {ax.get_title()}', fontsize='medium')
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

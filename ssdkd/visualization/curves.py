@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 STAMP = '%Y%m%d_%H%M%S'  # name of the folder of one start
 ROUND_LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) .* Round \[(\d+)[]/]')
@@ -77,7 +78,7 @@ def _records(path: Path) -> list[dict]:
 
 
 def _resumed(config: Path) -> bool:
-    return config.is_file() and re.search(r'^resume = True', config.read_text(), re.M) is not None
+    return config.is_file() and '\nresume = True\n' in config.read_text()
 
 
 def _take(record: dict, curves: Curves) -> None:
@@ -100,7 +101,9 @@ def _minutes(folder: Path) -> dict[int, float]:
     matches = (ROUND_LINE.match(line) for line in log.read_text().splitlines())
     return {
         int(m[2]): (datetime.strptime(m[1], '%Y/%m/%d %H:%M:%S') - start).total_seconds() / 60
-        for m in matches if m}
+        for m in matches
+        if m
+    }
 
 
 def draw_metric(ax: Axes, curves: Curves, name: str, teacher: float | None = None) -> None:
@@ -125,13 +128,19 @@ def draw_scalar(ax: Axes, curves: Curves, name: str) -> None:
     series = {n: v for n, v in sorted(curves.scalars[name].items()) if np.isfinite(v)}
     x, y = np.array(list(series)), np.array(list(series.values()))
     window = len(y) // 20
-    ax.plot(x, y, color='tab:blue', alpha=0.35 if window > 2 else 1.0,
-            marker='.' if len(y) < 30 else None)
+    ax.plot(
+        x,
+        y,
+        color='tab:blue',
+        alpha=0.35 if window > 2 else 1.0,
+        marker='.' if len(y) < 30 else None,
+    )
     if window > 2:
         mean = np.convolve(y, np.ones(window) / window, 'valid')
-        ax.plot(x[window // 2:][:len(mean)], mean, color='tab:blue')
+        ax.plot(x[window // 2 :][: len(mean)], mean, color='tab:blue')
     ax.set_title(title(name), fontsize='medium')
     ax.set_xlabel('round')
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel(name.split('/')[-1].removeprefix('inversion_').replace('_', ' '))
     ax.grid(alpha=0.3)
 
@@ -150,8 +159,9 @@ def shown_scalars(curves: Curves) -> list[str]:
     return [n for n in names if n in curves.scalars]
 
 
-def plot_curves(curves: Curves, path: str | Path, teacher: dict[str, float] | None = None
-                ) -> None:
+def plot_curves(
+    curves: Curves, path: str | Path, teacher: dict[str, float] | None = None
+) -> None:
     """Write every curve of a run into one image.
 
     Args:
@@ -167,6 +177,6 @@ def plot_curves(curves: Curves, path: str | Path, teacher: dict[str, float] | No
     axes = figure.subplots(rows, columns, squeeze=False).flat
     for ax, (draw, arguments) in zip(axes, drawings):
         draw(ax, curves, *arguments)
-    for ax in list(axes)[len(drawings):]:
+    for ax in list(axes)[len(drawings) :]:
         ax.set_visible(False)
     figure.savefig(path, dpi=150)

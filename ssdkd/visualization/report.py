@@ -1,0 +1,287 @@
+"""One self-contained HTML page about a run: no scripts, no other files, no network."""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ssdkd.errors import ConfigError
+from ssdkd.visualization.balance import (
+    Balance,
+    draw_class_counts,
+    draw_confidence,
+    plot_balance,
+    read_balance,
+)
+from ssdkd.visualization.curves import (
+    Curves,
+    draw_metric,
+    draw_scalar,
+    plot_curves,
+    read_curves,
+    shown_scalars,
+    title,
+)
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b2733; background: #f4f6f8; margin: 0; }
+main { max-width: 1180px; margin: 0 auto; padding: 24px 16px 48px; }
+h1 { font-size: 1rem; font-weight: 600; color: #5a6b7b; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 36px 0 12px; }
+.headline { font-size: 1.5rem; line-height: 1.35; margin: 8px 0 0; }
+.missing { background: #fff4d6; border-left: 4px solid #e0a800; padding: 8px 12px; }
+.grid { display: grid; gap: 16px;
+        grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)); }
+figure { background: #fff; border: 1px solid #dde3e8; border-radius: 6px; margin: 0;
+         padding: 8px; }
+figure img { width: 100%; height: auto; display: block; }
+figure.samples { max-width: 660px; }
+figure.samples img { image-rendering: pixelated; }
+figcaption { font-size: .85rem; color: #5a6b7b; padding: 6px 4px 0; }
+table { border-collapse: collapse; background: #fff; border: 1px solid #dde3e8; }
+td, th { text-align: left; padding: 6px 12px; border-bottom: 1px solid #e8ecf0;
+         overflow-wrap: anywhere; vertical-align: top; }
+th { font-weight: 600; }
+details { background: #fff; border: 1px solid #dde3e8; border-radius: 6px; padding: 8px 12px;
+          margin-top: 12px; }
+summary { cursor: pointer; font-weight: 600; }
+pre { overflow-x: auto; font-size: .8rem; }
+@media (max-width: 600px) { .headline { font-size: 1.2rem; } td, th { padding: 6px 8px; } }
+"""
+# Keys of summary.json in words; a key that is absent here is shown as it is.
+WORDS = {
+    'buffer_samples': 'Synthetic samples in the buffer',
+    'inversion_seconds': 'Time in inversion',
+    'distillation_seconds': 'Time in distillation',
+    'rounds': 'Rounds',
+    'student_steps': 'Steps of the student',
+    'seed': 'Random seed',
+}
+NOT_METRICS = ('parameters', 'steps')
+
+
+def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[Path, str]:
+    """Write the page, with ``curves.png`` and ``balance.png`` beside it.
+
+    What the work directory lacks (a val set, a finished summary) is named on the page.
+
+    Args:
+        work_dir: Work directory of a run of tools/train.py.
+        out: File to write; by default ``report.html`` in the work directory.
+
+    Returns:
+        tuple: The file, and its headline.
+
+    Raises:
+        ConfigError: There is no such work directory.
+    """
+    work_dir = Path(work_dir)
+    if not work_dir.is_dir():
+        raise ConfigError(f"there is no work directory '{work_dir}'")
+    out = Path(out) if out else work_dir / 'report.html'
+    out.parent.mkdir(parents=True, exist_ok=True)
+    path = work_dir / 'summary.json'
+    summary = json.loads(path.read_text()) if path.is_file() else {}
+    curves = read_curves(work_dir)
+    try:
+        balance = read_balance(work_dir, 'buffer')
+    except ConfigError:
+        balance = None
+    text = headline(summary)
+    body = [
+        f'<h1>ssdkd report: {escape(work_dir.resolve().name)}</h1>',
+        f'<p class="headline">{escape(text)}</p>',
+        *_missing(summary, curves, balance),
+        _summary_table(summary),
+        _curve_section(curves, summary, out.with_name('curves.png')),
+        _sample_section(work_dir),
+        _balance_section(balance, out.with_name('balance.png')),
+        _setting_section(work_dir),
+    ]
+    out.write_text(
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>ssdkd: {escape(work_dir.resolve().name)}</title>\n<style>{STYLE}</style>\n'
+        '</head>\n<body>\n<main>\n'
+        + '\n'.join(part for part in body if part)
+        + '\n</main>\n</body>\n</html>\n',
+        encoding='utf-8',
+    )
+    return out, text
+
+
+def metrics(summary: dict) -> list[str]:
+    """Names of what the val set measured of both networks, such as ``accuracy``."""
+    names = (k.removeprefix('student_') for k in summary if k.startswith('student_'))
+    return [n for n in names if n not in NOT_METRICS and f'teacher_{n}' in summary]
+
+
+def headline(summary: dict) -> str:
+    """The result in one sentence."""
+    if not summary:
+        return 'This run has not ended yet.'
+    large, small = summary['teacher_parameters'], summary['student_parameters']
+    sizes = f'{large:,} parameters', f'{small:,} parameters ({100 * small / large:.0f} %)'
+    names = metrics(summary)
+    if not names:
+        return (
+            f'A teacher of {sizes[0]} was distilled into a student of {sizes[1]}, without data.'
+        )
+    name = names[0]
+    unit = '\N{NO-BREAK SPACE}%' if name == 'accuracy' else ''
+    return (
+        f'A teacher with {summary[f"teacher_{name}"]:.2f}{unit} {name} and {sizes[0]} '
+        f'was distilled into a student with {summary[f"student_{name}"]:.2f}{unit} and '
+        f'{sizes[1]}, without data.'
+    )
+
+
+def _missing(summary: dict, curves: Curves, balance: Balance | None) -> list[str]:
+    notes = []
+    if not summary:
+        notes.append(
+            'There is no summary.json: the run is still going on or was stopped '
+            '(continue it with --resume).'
+        )
+    if not curves.metrics:
+        notes.append(
+            'No accuracy was measured: the config has no val set, or the run did '
+            'not reach its first validation.'
+        )
+    if not curves.scalars:
+        notes.append('There are no scalars: the run has not left its warm-up rounds.')
+    if balance is None:
+        notes.append('There is no checkpoint with a filled buffer, so its balance is unknown.')
+    return [f'<p class="missing">{escape(note)}</p>' for note in notes]
+
+
+def _table(rows: list[tuple[str, ...]], head: tuple[str, ...] = ()) -> str:
+    def line(cells: tuple[str, ...], tag: str) -> str:
+        return '<tr>' + ''.join(f'<{tag}>{escape(c)}</{tag}>' for c in cells) + '</tr>'
+
+    return (
+        '<table>'
+        + (line(head, 'th') if head else '')
+        + ''.join(line(row, 'td') for row in rows)
+        + '</table>'
+    )
+
+
+def _summary_table(summary: dict) -> str:
+    if not summary:
+        return ''
+    compared = [*metrics(summary), 'parameters']
+    networks = _table(
+        [
+            (name, _number(summary[f'teacher_{name}']), _number(summary[f'student_{name}']))
+            for name in compared
+        ],
+        ('', 'teacher', 'student'),
+    )
+    shown = {f'{role}_{name}' for name in compared for role in ('teacher', 'student')}
+    rows = [
+        (WORDS.get(k, k), f'{v / 60:.1f} min' if k.endswith('_seconds') else _number(v))
+        for k, v in summary.items()
+        if k not in shown
+    ]
+    return (
+        f'<h2>Summary</h2><div class="grid"><div>{networks}</div>'
+        f'<div>{_table(rows)}</div></div>'
+    )
+
+
+def _number(value) -> str:
+    if isinstance(value, float):
+        return f'{value:.2f}'
+    return f'{value:,}' if isinstance(value, int) else str(value)
+
+
+def _curve_section(curves: Curves, summary: dict, png: Path) -> str:
+    if not (curves.metrics or curves.scalars):
+        return ''
+    teacher = {name: summary[f'teacher_{name}'] for name in metrics(summary)}
+    plot_curves(curves, png, teacher)
+    pictures = [
+        _drawn(lambda ax, n=n: draw_metric(ax, curves, n, teacher.get(n)), f'Student: {n}')
+        for n in curves.metrics
+    ]
+    pictures += [
+        _drawn(lambda ax, n=n: draw_scalar(ax, curves, n), title(n))
+        for n in shown_scalars(curves)
+    ]
+    return f'<h2>How the run went</h2><div class="grid">{"".join(pictures)}</div>'
+
+
+def _sample_section(work_dir: Path) -> str:
+    grids = [p for p in work_dir.glob('samples/round_*.png') if p.stem[6:].isdigit()]
+    if not grids:
+        return ''
+    newest = max(grids, key=lambda p: int(p.stem[6:]))
+    return '<h2>What the student learned from</h2>' + _figure(
+        newest.read_bytes(),
+        'Synthetic samples',
+        f'The newest synthetic samples after round {newest.stem[6:]}; a row for '
+        "each class that the teacher sees in them, in the order of the teacher's "
+        'outputs.',
+        'samples',
+    )
+
+
+def _balance_section(balance: Balance | None, png: Path) -> str:
+    if balance is None:
+        return ''
+    plot_balance([balance], png)
+    pictures = [
+        _drawn(lambda ax: draw_class_counts(ax, balance), 'Samples of each class'),
+        _drawn(lambda ax: draw_confidence(ax, balance), "Teacher's confidence"),
+    ]
+    return (
+        '<h2>Balance and difficulty of the buffer</h2>'
+        f'<p>{escape(balance.describe())}.</p><div class="grid">{"".join(pictures)}</div>'
+    )
+
+
+def _setting_section(work_dir: Path) -> str:
+    configs = sorted(work_dir.glob('*/vis_data/config.py'))
+    # The environment is in the logs of all starts, so the newest one that has it is taken.
+    environments = [e for e in map(_environment, sorted(work_dir.glob('*/*.log'))) if e]
+    parts = []
+    if configs:
+        parts.append(
+            '<details><summary>Config</summary><pre>'
+            f'{escape(configs[-1].read_text())}</pre></details>'
+        )
+    if environments:
+        parts.append(
+            f'<details><summary>Environment</summary>{_table(environments[-1])}</details>'
+        )
+    return '<h2>Setting</h2>' + ''.join(parts) if parts else ''
+
+
+def _environment(log: Path) -> list[tuple[str, str]]:
+    """The lines ``name: value`` that mmengine logs under 'System environment'."""
+    block = re.search(r'System environment:\n(.*?)\n-{20,}', log.read_text(), re.S)
+    lines = re.findall(r'^ {4}(\w[^:\n]*): (.+)$', block[1], re.M) if block else []
+    return [(name, value) for name, value in lines if 'compiling' not in name]
+
+
+def _drawn(draw: Callable, alt: str) -> str:
+    figure = Figure(figsize=(4.6, 3.2), layout='constrained')
+    draw(figure.subplots())
+    file = io.BytesIO()
+    figure.savefig(file, format='png', dpi=150)
+    return _figure(file.getvalue(), alt)
+
+
+def _figure(png: bytes, alt: str, caption: str = '', kind: str = 'plot') -> str:
+    data = base64.b64encode(png).decode()
+    text = f'<figcaption>{escape(caption)}</figcaption>' if caption else ''
+    return (
+        f'<figure class="{kind}"><img alt="{escape(alt)}" '
+        f'src="data:image/png;base64,{data}">{text}</figure>'
+    )
