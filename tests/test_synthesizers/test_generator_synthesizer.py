@@ -1,0 +1,125 @@
+"""One phase of the generator."""
+
+import pytest
+import torch
+from helpers import build_distiller
+
+
+class CountedSteps:
+    """An optimizer that records what it is asked to minimise."""
+
+    def __init__(self, update=None):
+        self.losses = []
+        self.update = update
+
+    def __getitem__(self, role):
+        assert role == 'generator'
+        return self
+
+    def update_params(self, loss):
+        self.losses.append(loss.item())
+        loss.backward()
+        if self.update:
+            self.update(len(self.losses))
+
+
+def phase(distiller, optim_wrapper, **kwargs):
+    arguments = dict(
+        teacher=distiller.teacher,
+        student=distiller.student.eval(),
+        task=distiller.task,
+        phi=distiller.phi,
+        optim_wrapper=optim_wrapper,
+        rng=distiller.rng,
+        warmup=False,
+    )
+    return distiller.synthesizer.synthesize(**(arguments | kwargs))
+
+
+def test_batch(distiller):
+    optim_wrapper = CountedSteps()
+    images, log = phase(distiller, optim_wrapper)
+    assert len(optim_wrapper.losses) == 2  # synthesizer.steps
+    assert images.shape == (16, 3, 16, 16) and images.dtype == torch.float32
+    assert not images.requires_grad and 0 <= images.min() and images.max() <= 1
+    assert set(log) == {'bn', 'class_prior', 'adversarial'}
+    assert all(v.ndim == 0 and not v.requires_grad for v in log.values())
+
+
+def test_total_is_the_weighted_sum(tiny):
+    weights = dict(bn=10.0, class_prior=0.4, adversarial=1.1)
+    options = {f'model.synthesizer.losses.{k}.weight': w for k, w in weights.items()}
+    distiller = build_distiller(tiny(options | {'model.synthesizer.steps': 1}))
+    optim_wrapper = CountedSteps()
+    _, log = phase(distiller, optim_wrapper)
+    total = sum(weights[name] * value.item() for name, value in log.items())
+    assert optim_wrapper.losses == [pytest.approx(total, rel=1e-5)]
+
+
+def test_phi_weighs_per_sample_terms_and_not_the_batch_norm(tiny):
+    cfg = tiny({'model.synthesizer.steps': 1})
+    _, plain = phase(build_distiller(cfg), CountedSteps(), phi=lambda z: torch.ones(len(z)))
+    _, double = phase(
+        build_distiller(cfg), CountedSteps(), phi=lambda z: 2 * torch.ones(len(z))
+    )
+    torch.testing.assert_close(double['class_prior'], 2 * plain['class_prior'])
+    torch.testing.assert_close(double['adversarial'], 2 * plain['adversarial'])
+    torch.testing.assert_close(double['bn'], plain['bn'])
+
+
+def test_the_best_batch_of_a_phase_is_kept(tiny):
+    """The generator is ruined after its second step: the batch is from before."""
+    cfg = tiny(
+        {
+            'model.synthesizer.steps': 4,
+            'model.synthesizer.crop_padding': 0,
+            'model.synthesizer.latent_lr': 0,
+        }
+    )
+    distiller = build_distiller(cfg)
+    seen = []
+    generator = distiller.synthesizer.generator
+    generator.register_forward_hook(lambda m, i, out: seen.append(out.detach().clone()))
+
+    def ruin(step):
+        if step == 2:
+            with torch.no_grad():
+                generator.layers[-2].bias.fill_(50.0)  # white images
+
+    optim_wrapper = CountedSteps(ruin)
+    images, _ = phase(distiller, optim_wrapper)
+    best = min(range(4), key=optim_wrapper.losses.__getitem__)
+    assert best < 2
+    assert torch.equal(images, seen[best])
+
+
+@pytest.mark.parametrize('latent_lr', [0.0, 0.01])
+def test_latents_are_optimised_when_asked(tiny, latent_lr):
+    distiller = build_distiller(tiny({'model.synthesizer.latent_lr': latent_lr}))
+    latents = []
+    distiller.synthesizer.generator.register_forward_pre_hook(
+        lambda m, inputs: latents.append(inputs[0].detach().clone())
+    )
+    phase(distiller, CountedSteps())
+    assert torch.equal(latents[0], latents[1]) == (latent_lr == 0)
+
+
+def test_a_loss_set_to_none_is_dropped(tiny):
+    cfg = tiny()
+    cfg.model.synthesizer.losses.bn = None
+    assert set(build_distiller(cfg).synthesizer.losses) == {'class_prior', 'adversarial'}
+
+
+def test_student_is_spared_where_no_loss_needs_it(distiller):
+    def fail(images):
+        raise AssertionError('the student was run')
+
+    _, log = phase(distiller, CountedSteps(), student=fail, warmup=True)
+    assert set(log) == {'bn', 'class_prior'}
+
+
+def test_conditional_generator(tiny):
+    distiller = build_distiller(tiny({'model.synthesizer.generator.num_classes': 10}))
+    images, _ = phase(distiller, CountedSteps())
+    assert images.shape == (16, 3, 16, 16)
+    assert distiller.synthesizer.generator.embedding.weight.grad.any()
