@@ -1,0 +1,62 @@
+# `make` lists the targets. PYTHON chooses the interpreter that the environment is made from.
+PYTHON ?= $(shell command -v python3.11 >/dev/null 2>&1 && echo python3.11 || echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CONSTRAINTS := requirements/constraints.txt
+
+DEMO_CONFIG := configs/cls/digits_resnet20_resnet8_ssdkd.py
+DEMO := work_dirs/demo
+# Where the demo's config expects its teacher.
+TEACHER := work_dirs/digits_resnet20/teacher.pth
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-slow lint format clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+		awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+venv: $(STAMP)  ## make .venv with the tested versions
+
+# torch goes first: whatever asks for it later finds the pinned one. `pip check` is not run,
+# because torchvision may name another build of torch (ssdkd/compat.py deals with that).
+$(STAMP): setup.py $(wildcard requirements/*.txt)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) \
+		"$$(grep '^torch==' $(CONSTRAINTS))"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) \
+		-e '.[analysis,test]'
+	@touch $@
+
+$(TEACHER): | $(STAMP)
+	$(BIN)/python tools/train_teacher.py configs/teachers/digits_resnet20.py \
+		--work-dir $(dir $(TEACHER))
+
+demo: $(STAMP)  ## train a teacher on digits, distil it without data, write work_dirs/demo/report.html
+	@if [ -f $(TEACHER) ]; then echo "Teacher: using $(TEACHER), which is there already."; \
+		else $(MAKE) --no-print-directory $(TEACHER); fi
+	rm -rf $(DEMO)
+	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO)
+	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO)/student.pth --work-dir $(DEMO)/test
+	@echo
+	@$(BIN)/python tools/analysis_tools/make_report.py $(DEMO)
+
+# One thread a process: two processes with all cores each would slow one another down.
+test: $(STAMP)  ## run the tests, slow ones left out
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-slow: $(STAMP)  ## run the tests that take more than half a minute
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
+
+lint: $(STAMP)  ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove caches and the demo; keeps .venv and other work_dirs
+	rm -rf $(DEMO) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find ssdkd tools tests configs projects -name __pycache__ -type d -prune -exec rm -rf {} +
