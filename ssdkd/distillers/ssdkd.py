@@ -225,9 +225,10 @@ class SSDKD(BaseModel):
         return images.contiguous(memory_format=self.memory_format)
 
     def _autocast(self):
+        # Without the cache of cast weights: a generator phase updates weights inside.
         return torch.autocast(
             next(self.teacher.parameters()).device.type, torch.bfloat16,
-            enabled=self.autocast is not None)
+            enabled=self.autocast is not None, cache_enabled=False)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from ssdkd.writers import OldestWriter
 CLASSES = 10
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=256, help='slots per draw')
     parser.add_argument('--repeats', type=int, default=200, help='draws to average over')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def filled_buffer(slots: int, device: str) -> ReplayBuffer:
@@ -73,9 +73,9 @@ def rebuild(sampler: BaseSampler, buffer: BaseBuffer) -> None:
     sampler.sample(buffer, 1)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print the table."""
-    args = parse_args()
+    args = parse_args(argv)
     torch.set_num_threads(args.threads)
     devices = ['cpu'] + ['cuda'] * torch.cuda.is_available()
     print(f'draws of {args.batch}, {args.threads} CPU thread(s), torch {torch.__version__}')
