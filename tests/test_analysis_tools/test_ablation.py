@@ -1,0 +1,159 @@
+"""The table and the order of things with made-up runs, and the whole with real ones."""
+
+import csv
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from helpers import DIGITS, ROOT, TINY, as_options, environment, tiny_config
+from mmengine.config import Config
+
+TOOLS = ROOT / 'tools/analysis_tools'
+
+
+@pytest.fixture
+def ablation():
+    """tools/analysis_tools/ablation.py as a module."""
+    spec = importlib.util.spec_from_file_location('ablation', TOOLS / 'ablation.py')
+    module = sys.modules['ablation'] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules['ablation']
+
+
+@pytest.fixture
+def made_up(ablation, monkeypatch, tmp_path):
+    """Replaces training: seed 1 of 'no phi' fails, all others leave a result -> run(*args)."""
+    trained = []
+
+    def train(cell, config, options, threads):
+        trained.append(cell.name)
+        cell.folder.mkdir(parents=True, exist_ok=True)
+        (cell.folder / 'output.txt').write_text('Traceback\nerror: no luck\n')
+        if cell.name == 'no phi, seed 1':
+            return 2
+        counts = [10.0, 20.0] if cell.variant == 'full' else [10.0, 40.0]
+        buffer = dict(
+            size=2,
+            class_counts=torch.tensor(counts),
+            columns=dict(confidence=torch.tensor([0.2, 0.8])),
+        )
+        torch.save({'distillation': {'buffer': buffer}}, cell.folder / 'round_2.pth')
+        summary = dict(
+            teacher_accuracy=99.0, student_accuracy=90.0 + cell.seed, student_parameters=1,
+            teacher_parameters=1,
+            inversion_seconds=60.0, distillation_seconds=30.0)  # fmt: skip
+        (cell.folder / 'summary.json').write_text(json.dumps(summary))
+        return 0
+
+    monkeypatch.setattr(ablation.Cell, 'train', train)
+    out = tmp_path / 'out'
+
+    def run(*args):
+        trained.clear()
+        line = ['ablation.py', str(DIGITS), '--out', str(out), '--seeds', '0', '1', *args]
+        monkeypatch.setattr(sys, 'argv', line)
+        ablation.main()
+
+    run.out, run.trained = out, trained
+    return run
+
+
+def test_a_variant_differs_from_the_config_in_its_part_alone(ablation, made_up, tmp_path):
+    made_up('--variants', 'full', 'no diversity', 'no difficulty', 'uniform sampling')
+    base = Config.fromfile(DIGITS).model
+    models = {p.stem: Config.fromfile(p).model for p in made_up.out.glob('*.py')}
+    assert models['full'] == base
+    assert models['no_diversity'].balancing == dict(base.balancing, diversity=False)
+    assert models['no_difficulty'].balancing == dict(base.balancing, difficulty=False)
+    assert models['uniform_sampling'].sampler == dict(type='UniformSampler')
+    for name, model in models.items():
+        rest = {'balancing', 'sampler'}
+        same = {k: v for k, v in model.items() if k not in rest}
+        assert same == {k: v for k, v in base.items() if k not in rest}, name
+
+
+def test_goes_on_after_a_failure_and_says_so(made_up, capsys):
+    with pytest.raises(SystemExit) as stop:
+        made_up('--variants', 'full', 'no phi', '--jobs', '2')
+    assert stop.value.code == 1
+    assert len(made_up.trained) == 4
+    output = capsys.readouterr()
+    assert 'no phi, seed 1: FAILED with status 2: error: no luck' in output.out
+    assert '[4/4]' in output.out and 'min left' in output.out
+    assert '1 cells failed: no phi, seed 1' in output.err
+
+    rows = list(csv.reader(open(made_up.out / 'ablation.csv')))
+    assert rows[1] == ['full', '90.50 ± 0.71', '90.00 91.00', '2.00', '1.5']
+    assert rows[2] == ['no phi', '90.00', '90.00 failed', '4.00', '1.5']
+    assert (made_up.out / 'ablation.md').read_text() in output.out
+    assert (made_up.out / 'balance.png').is_file()
+
+
+def test_a_second_call_trains_only_what_is_missing(made_up):
+    with pytest.raises(SystemExit):
+        made_up('--variants', 'full', 'no phi')
+    (made_up.out / 'full/seed_0/summary.json').unlink()
+    with pytest.raises(SystemExit):
+        made_up('--variants', 'full', 'no phi')
+    assert made_up.trained == ['full, seed 0', 'no phi, seed 1']
+
+
+def test_other_settings_need_another_folder(made_up, capsys):
+    made_up('--variants', 'full')
+    with pytest.raises(SystemExit) as stop:
+        made_up('--variants', 'full', '--cfg-options', 'model.temperature=2')
+    assert stop.value.code == 2
+    assert 'choose another folder' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_real_runs(tmp_path):
+    """Two rounds of every variant, then the figure and the report of one of them."""
+    tiny_config(tmp_path)  # writes the teacher
+    options = TINY | {'train_cfg.max_rounds': 2,
+                      'model.teacher.checkpoint': tmp_path / 'teacher.pth'}  # fmt: skip
+    out = tmp_path / 'out'
+
+    def call(script, *args):
+        command = [sys.executable, TOOLS / script, *args]
+        return subprocess.run(
+            [str(a) for a in command], env=environment(), cwd=tmp_path,
+            capture_output=True, text=True)  # fmt: skip
+
+    command = ('ablation.py', DIGITS, '--out', out, '--seeds', 0, '--jobs', 2,
+               '--cfg-options', *as_options(options))  # fmt: skip
+    result = call(*command)
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = (out / 'ablation.md').read_text().splitlines()
+    assert len(lines) == 2 + 5 and 'failed' not in ''.join(lines)
+    assert (out / 'balance.png').is_file()
+    again = call(*command)
+    assert '5 of 5 cells are finished already' in again.stdout
+
+    run = out / 'full/seed_0'
+    figure = call('plot_balance.py', run, '--labels', 'x', '--out', tmp_path / 'one.png')
+    assert figure.returncode == 0 and figure.stdout.startswith('x: 16 samples')
+    report = call('make_report.py', run)
+    assert report.returncode == 0, report.stderr
+    assert (run / 'report.html').is_file() and 'distilled' in report.stdout
+
+
+@pytest.mark.parametrize(
+    'command, message',
+    [
+        (('plot_balance.py', 'nowhere'), "'nowhere' is neither a checkpoint"),
+        (('plot_balance.py', 'a', 'b', '--labels', 'one'), '--labels names 1 runs'),
+        (('make_report.py', 'nowhere'), "no work directory 'nowhere'"),
+    ],
+)
+def test_wrong_arguments_end_in_one_line(tmp_path, command, message):
+    result = subprocess.run(
+        [sys.executable, TOOLS / command[0], *command[1:]], env=environment(), cwd=tmp_path,
+        capture_output=True, text=True)  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.startswith('error: ') and message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ssdkd.errors import ConfigError
+from ssdkd.visualization import plot_balance, read_balance
+from ssdkd.visualization.balance import newest_checkpoint
+
+
+def test_reads_the_newest_round_by_number(work_dir):
+    assert newest_checkpoint(work_dir).name == 'round_10.pth'
+    balance = read_balance(work_dir)
+    assert balance.label == 'some_run'
+    assert balance.class_counts.tolist() == [10, 20, 30]
+    assert balance.ratio == 3
+    assert 'smallest class 10, largest class 30, ratio 3.00' in balance.describe()
+    np.testing.assert_allclose(balance.confidence, np.linspace(0, 1, 60), atol=1e-6)
+
+
+def test_reads_the_checkpoint_it_is_given(work_dir):
+    assert read_balance(work_dir / 'round_5.pth', 'early').ratio == 1
+
+
+def test_a_class_without_samples_makes_the_ratio_infinite(work_dir):
+    balance = read_balance(work_dir)
+    balance.class_counts[0] = 0
+    assert balance.ratio == float('inf')
+    plot_balance([balance], work_dir / 'empty_class.png')
+
+
+def test_draws_a_row_for_each_run(work_dir, tmp_path):
+    one, two = tmp_path / 'one.png', tmp_path / 'new/two.png'
+    plot_balance([read_balance(work_dir)], one)
+    plot_balance([read_balance(work_dir), read_balance(work_dir / 'round_5.pth')], two)
+    assert Image.open(two).height > 1.5 * Image.open(one).height
+
+
+@pytest.mark.parametrize('content', [b'garbage', None, {'state_dict': {}}])
+def test_refuses_what_is_no_distillation(tmp_path, content):
+    path = tmp_path / 'round_1.pth'
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    with pytest.raises(ConfigError, match='round_1' if content else 'neither a checkpoint'):
+        read_balance(tmp_path)
+
+
+def test_says_that_a_warm_up_checkpoint_is_empty(tmp_path):
+    state = {'distillation': {'buffer': {'size': 0, 'columns': {}}}}
+    torch.save(state, tmp_path / 'round_1.pth')
+    with pytest.raises(ConfigError, match='warm-up'):
+        read_balance(tmp_path)
