@@ -71,19 +71,23 @@ def read_balance(run: str | Path, label: str | None = None) -> Balance:
     """
     path = newest_checkpoint(run)
     try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-        state = content['distillation']['buffer']
+        states = torch.load(path, map_location='cpu', weights_only=True)['distillation']
+        if isinstance(states, dict):  # as written before runs of several processes
+            states = [dict(distiller=states)]
+        buffers = [state['distiller']['buffer'] for state in states]
     except Exception as error:  # torn files and foreign ones fail in every possible way
         raise ConfigError(
             f"'{path}' is no checkpoint of a distillation ({type(error).__name__}: {error})"
         ) from error
-    if not state['size']:
+    if not all(buffer['size'] for buffer in buffers):
         raise ConfigError(
             f"the buffer in '{path}' is empty: warm-up rounds store nothing; "
             'choose a later round'
         )
-    confidence = state['columns']['confidence'].float().numpy()
-    counts = state['class_counts'].double().numpy()
+    # Each process has its own samples, and all of them the counts of all samples.
+    confidence = torch.cat([buffer['columns']['confidence'] for buffer in buffers])
+    confidence = confidence.float().numpy()
+    counts = buffers[0]['class_counts'].double().numpy()
     return Balance(label or path.resolve().parent.name, counts, confidence)
 
 

@@ -56,6 +56,7 @@ pre { overflow-x: auto; font-size: .8rem; }
 # Keys of summary.json in words; a key that is absent here is shown as it is.
 WORDS = {
     'buffer_samples': 'Synthetic samples in the buffer',
+    'class_ratio': 'Largest class / smallest class',
     'inversion_seconds': 'Time in inversion',
     'distillation_seconds': 'Time in distillation',
     'rounds': 'Rounds',

@@ -41,7 +41,8 @@ def made_up(ablation, monkeypatch, tmp_path):
             class_counts=torch.tensor(counts),
             columns=dict(confidence=torch.tensor([0.2, 0.8])),
         )
-        torch.save({'distillation': {'buffer': buffer}}, cell.folder / 'round_2.pth')
+        state = dict(distiller=dict(buffer=buffer))
+        torch.save(dict(distillation=[state]), cell.folder / 'round_2.pth')
         summary = dict(
             teacher_accuracy=99.0, student_accuracy=90.0 + cell.seed, student_parameters=1,
             teacher_parameters=1,

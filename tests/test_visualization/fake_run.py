@@ -40,7 +40,7 @@ def make_buffer(counts: list[int]) -> ReplayBuffer:
 
 def save_checkpoint(path: Path, buffer: ReplayBuffer) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({'distillation': {'buffer': buffer.state_dict()}}, path)
+    torch.save({'distillation': [{'distiller': {'buffer': buffer.state_dict()}}]}, path)
     return path
 
 

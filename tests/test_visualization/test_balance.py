@@ -22,6 +22,20 @@ def test_reads_the_checkpoint_it_is_given(work_dir):
     assert read_balance(work_dir / 'round_5.pth', 'early').ratio == 1
 
 
+def test_several_processes_share_the_counts_but_not_the_samples(tmp_path):
+    counts = torch.tensor([2.0, 4.0])
+    states = [
+        dict(size=2, class_counts=counts, columns=dict(confidence=torch.full((2,), value)))
+        for value in (0.1, 0.7, 0.7)
+    ]
+    states = [dict(distiller=dict(buffer=state)) for state in states]
+    torch.save(dict(distillation=states), tmp_path / 'round_1.pth')
+    balance = read_balance(tmp_path)
+    assert balance.ratio == 2
+    assert len(balance.confidence) == 6
+    assert balance.confidence.mean() == pytest.approx(0.5)
+
+
 def test_a_class_without_samples_makes_the_ratio_infinite(work_dir):
     balance = read_balance(work_dir)
     balance.class_counts[0] = 0
@@ -48,7 +62,7 @@ def test_refuses_what_is_no_distillation(tmp_path, content):
 
 
 def test_says_that_a_warm_up_checkpoint_is_empty(tmp_path):
-    state = {'distillation': {'buffer': {'size': 0, 'columns': {}}}}
-    torch.save(state, tmp_path / 'round_1.pth')
+    state = dict(distiller=dict(buffer=dict(size=0, columns={})))
+    torch.save(dict(distillation=[state]), tmp_path / 'round_1.pth')
     with pytest.raises(ConfigError, match='warm-up'):
         read_balance(tmp_path)

@@ -194,9 +194,8 @@ def minutes(summary: dict) -> float:
 def class_ratio(cell: Cell) -> float:
     """Largest class of the buffer over the smallest, at the end."""
     summary = cell.summary()
-    for name in ('class_ratio', 'buffer_class_ratio'):
-        if summary.get(name) is not None:
-            return float(summary[name])
+    if 'class_ratio' in summary:
+        return summary['class_ratio']
     return read_balance(cell.folder).ratio
 
 
