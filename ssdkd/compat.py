@@ -47,9 +47,11 @@ def declare_torchvision_ops() -> bool:
     global _torchvision_schemas
     _torchvision_schemas = torch.library.Library('torchvision', 'DEF')
     _torchvision_schemas.define(
-        'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+        'nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
+    )
     _torchvision_schemas.define(
-        'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
+        'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
+    )
     importlib.import_module('torchvision')
     return True
 
@@ -65,7 +67,8 @@ class _MissingOps(types.ModuleType):
             raise RuntimeError(
                 f'mmcv.ops.{name} needs the compiled operators of the full mmcv, but '
                 'mmcv-lite is installed. Install mmcv for your torch, or choose a network '
-                'that does not use this operator.')
+                'that does not use this operator.'
+            )
 
         return missing
 
@@ -99,6 +102,7 @@ def allow_checkpoint_classes() -> None:
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return
     from mmengine.logging import HistoryBuffer
+
     try:
         from numpy._core import multiarray
     except ImportError:  # numpy < 2
@@ -112,7 +116,15 @@ def allow_checkpoint_classes() -> None:
     # The unpickler looks functions up by this name.
     statistic_of_history.__module__ = 'builtins'
     statistic_of_history.__qualname__ = statistic_of_history.__name__ = 'getattr'
-    torch.serialization.add_safe_globals([
-        HistoryBuffer, statistic_of_history, bytes, multiarray._reconstruct, multiarray.scalar, np.ndarray, np.dtype,
-        *(type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', 'bool'))
-    ])
+    torch.serialization.add_safe_globals(
+        [
+            HistoryBuffer,
+            statistic_of_history,
+            bytes,
+            multiarray._reconstruct,
+            multiarray.scalar,
+            np.ndarray,
+            np.dtype,
+            *(type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', 'bool')),
+        ]
+    )

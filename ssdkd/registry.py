@@ -32,8 +32,10 @@ class ComponentRegistry(Registry):
         if isinstance(cfg, dict) and isinstance(cfg.get('type'), str):
             component = self.get(cfg['type'])
             if component is None:
-                raise ConfigError(f"{self.name}: unknown type '{cfg['type']}'" +
-                                  nearest(cfg['type'], self.names()))
+                raise ConfigError(
+                    f"{self.name}: unknown type '{cfg['type']}'"
+                    + nearest(cfg['type'], self.names())
+                )
             if inspect.isclass(component):
                 self._check_arguments(component, cfg)
         return super().build(cfg, *args, **kwargs)
@@ -50,10 +52,13 @@ class ComponentRegistry(Registry):
             return
         for key in given:
             if key not in parameters:
-                raise ConfigError(f"{self.name} '{cfg['type']}': unknown key '{key}'" +
-                                  nearest(key, list(parameters)))
+                raise ConfigError(
+                    f"{self.name} '{cfg['type']}': unknown key '{key}'"
+                    + nearest(key, list(parameters))
+                )
         missing = [
-            n for n, p in parameters.items()
+            n
+            for n, p in parameters.items()
             if p.default is p.empty and n not in given and p.kind is not p.VAR_POSITIONAL
         ]
         if missing:
@@ -70,36 +75,48 @@ def nearest(word: str, known: list[str]) -> str:
 
 # Children of mmengine's registries.
 MODELS = ComponentRegistry(
-    'model', parent=root.MODELS, scope='ssdkd',
-    locations=['ssdkd.models', 'ssdkd.distillers'])  # teachers, students, distillers
+    'model', parent=root.MODELS, scope='ssdkd', locations=['ssdkd.models', 'ssdkd.distillers']
+)  # teachers, students, distillers
 DATASETS = ComponentRegistry(
-    'dataset', parent=root.DATASETS, scope='ssdkd', locations=['ssdkd.datasets'])
+    'dataset', parent=root.DATASETS, scope='ssdkd', locations=['ssdkd.datasets']
+)
 METRICS = ComponentRegistry(
-    'metric', parent=root.METRICS, scope='ssdkd', locations=['ssdkd.evaluation'])
-LOOPS = ComponentRegistry(
-    'loop', parent=root.LOOPS, scope='ssdkd', locations=['ssdkd.engine'])
-HOOKS = ComponentRegistry(
-    'hook', parent=root.HOOKS, scope='ssdkd', locations=['ssdkd.engine'])
+    'metric', parent=root.METRICS, scope='ssdkd', locations=['ssdkd.evaluation']
+)
+LOOPS = ComponentRegistry('loop', parent=root.LOOPS, scope='ssdkd', locations=['ssdkd.engine'])
+HOOKS = ComponentRegistry('hook', parent=root.HOOKS, scope='ssdkd', locations=['ssdkd.engine'])
 LOG_PROCESSORS = ComponentRegistry(
-    'log_processor', parent=root.LOG_PROCESSORS, scope='ssdkd',
-    locations=['ssdkd.engine'])
+    'log_processor', parent=root.LOG_PROCESSORS, scope='ssdkd', locations=['ssdkd.engine']
+)
 OPTIM_WRAPPER_CONSTRUCTORS = ComponentRegistry(
-    'optim_wrapper_constructor', parent=root.OPTIM_WRAPPER_CONSTRUCTORS, scope='ssdkd',
-    locations=['ssdkd.engine'])
+    'optim_wrapper_constructor',
+    parent=root.OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='ssdkd',
+    locations=['ssdkd.engine'],
+)
 MODEL_WRAPPERS = ComponentRegistry(
-    'model_wrapper', parent=root.MODEL_WRAPPERS, scope='ssdkd',
-    locations=['ssdkd.engine'])
+    'model_wrapper', parent=root.MODEL_WRAPPERS, scope='ssdkd', locations=['ssdkd.engine']
+)
 
 # mmengine looks these up in the scope of a config too; they hold nothing of ours.
-for _parent in (root.VISUALIZERS, root.VISBACKENDS, root.OPTIMIZERS, root.OPTIM_WRAPPERS,
-                root.PARAM_SCHEDULERS, root.DATA_SAMPLERS, root.EVALUATOR, root.TRANSFORMS,
-                root.FUNCTIONS, root.RUNNERS, root.WEIGHT_INITIALIZERS):
+for _parent in (
+    root.VISUALIZERS,
+    root.VISBACKENDS,
+    root.OPTIMIZERS,
+    root.OPTIM_WRAPPERS,
+    root.PARAM_SCHEDULERS,
+    root.DATA_SAMPLERS,
+    root.EVALUATOR,
+    root.TRANSFORMS,
+    root.FUNCTIONS,
+    root.RUNNERS,
+    root.WEIGHT_INITIALIZERS,
+):
     Registry(_parent.name, parent=_parent, scope='ssdkd')
 
 # The families of the method.
 GENERATORS = ComponentRegistry('generator', scope='ssdkd', locations=['ssdkd.generators'])
-SYNTHESIZERS = ComponentRegistry(
-    'synthesizer', scope='ssdkd', locations=['ssdkd.synthesizers'])
+SYNTHESIZERS = ComponentRegistry('synthesizer', scope='ssdkd', locations=['ssdkd.synthesizers'])
 LOSSES = ComponentRegistry('loss', scope='ssdkd', locations=['ssdkd.losses'])
 BALANCING = ComponentRegistry('balancing', scope='ssdkd', locations=['ssdkd.losses'])
 BUFFERS = ComponentRegistry('buffer', scope='ssdkd', locations=['ssdkd.buffers'])
@@ -107,6 +124,21 @@ WRITERS = ComponentRegistry('writer', scope='ssdkd', locations=['ssdkd.writers']
 SAMPLERS = ComponentRegistry('sampler', scope='ssdkd', locations=['ssdkd.samplers'])
 TASKS = ComponentRegistry('task', scope='ssdkd', locations=['ssdkd.tasks'])
 
-ALL_REGISTRIES = (MODELS, GENERATORS, SYNTHESIZERS, LOSSES, BALANCING, BUFFERS, WRITERS,
-                  SAMPLERS, TASKS, DATASETS, METRICS, LOOPS, HOOKS, LOG_PROCESSORS,
-                  OPTIM_WRAPPER_CONSTRUCTORS, MODEL_WRAPPERS)
+ALL_REGISTRIES = (
+    MODELS,
+    GENERATORS,
+    SYNTHESIZERS,
+    LOSSES,
+    BALANCING,
+    BUFFERS,
+    WRITERS,
+    SAMPLERS,
+    TASKS,
+    DATASETS,
+    METRICS,
+    LOOPS,
+    HOOKS,
+    LOG_PROCESSORS,
+    OPTIM_WRAPPER_CONSTRUCTORS,
+    MODEL_WRAPPERS,
+)

@@ -2,7 +2,7 @@
 
 import argparse
 
-import ssdkd  # noqa: F401, I001  (first: it prepares the imports that follow)
+import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from ssdkd.registry import ALL_REGISTRIES
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-import ssdkd  # noqa: F401, I001  (first: it prepares the imports that follow)
+import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
@@ -12,14 +12,23 @@ from ssdkd.errors import ConfigError
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file of the distillation or of the teacher')
-    parser.add_argument('checkpoint', nargs='?',
-                        help='student.pth, a round_*.pth, or any state dict of the network; '
-                        'with --teacher it may be left out (the config names it)')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='student.pth, a round_*.pth, or any state dict of the network; '
+        'with --teacher it may be left out (the config names it)',
+    )
     parser.add_argument('--teacher', action='store_true', help='evaluate the teacher instead')
-    parser.add_argument('--work-dir', help='where the log goes '
-                        '(default: work_dirs/<config name>)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='change config values')
+    parser.add_argument(
+        '--work-dir', help='where the log goes (default: work_dirs/<config name>)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change config values',
+    )
     return parser.parse_args()
 
 
@@ -44,10 +53,20 @@ def main() -> None:
     cfg = load_config(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f"'{args.config}' has no test_dataloader; add one to evaluate")
-    cfg.model = dict(type='Classifier',
-                     network=network_config(cfg, args.teacher, args.checkpoint))
-    for key in ('train_cfg', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'val_cfg',
-                'val_dataloader', 'val_evaluator', 'custom_hooks', 'load_from'):
+    cfg.model = dict(
+        type='Classifier', network=network_config(cfg, args.teacher, args.checkpoint)
+    )
+    for key in (
+        'train_cfg',
+        'train_dataloader',
+        'optim_wrapper',
+        'param_scheduler',
+        'val_cfg',
+        'val_dataloader',
+        'val_evaluator',
+        'custom_hooks',
+        'load_from',
+    ):
         cfg.pop(key, None)
     Runner.from_cfg(cfg).test()
 

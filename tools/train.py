@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-import ssdkd  # noqa: F401, I001  (first: it prepares the imports that follow)
+import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
@@ -13,30 +13,49 @@ from ssdkd.errors import ConfigError
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument('config', help='config file, such as configs/cls/*.py')
-    parser.add_argument('--work-dir', help='where logs and checkpoints go '
-                        '(default: work_dirs/<config name>)')
-    parser.add_argument('--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-                        help='continue from this checkpoint, or, without a value, from the '
-                        'newest in the work directory')
+    parser.add_argument(
+        '--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)'
+    )
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue from this checkpoint, or, without a value, from the '
+        'newest in the work directory',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
-    parser.add_argument('--seed', type=int, help='random seed (default: the config\'s)')
-    parser.add_argument('--tensorboard', action='store_true',
-                        help='also write scalars for TensorBoard')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='change config values, e.g. model.temperature=4')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
-                        default='none', help='how the processes were started')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
-                        help=argparse.SUPPRESS)
+    parser.add_argument('--seed', type=int, help="random seed (default: the config's)")
+    parser.add_argument(
+        '--tensorboard', action='store_true', help='also write scalars for TensorBoard'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change config values, e.g. model.temperature=4',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes were started',
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
     return parser.parse_args()
 
 
 def newest_checkpoint(work_dir: str) -> str | None:
     """The checkpoint of the latest round; each one there is whole (see atomic_backend)."""
-    rounds = {int(re.search(r'\d+', p.name).group()): p
-              for p in Path(work_dir).glob('round_*.pth')}
+    rounds = {
+        int(re.search(r'\d+', p.name).group()): p for p in Path(work_dir).glob('round_*.pth')
+    }
     return str(rounds[max(rounds)]) if rounds else None
 
 

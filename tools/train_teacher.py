@@ -2,7 +2,7 @@
 
 import argparse
 
-import ssdkd  # noqa: F401, I001  (first: it prepares the imports that follow)
+import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import DictAction
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
@@ -11,17 +11,31 @@ from ssdkd.apis import command, load_config
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, such as configs/teachers/*.py')
-    parser.add_argument('--work-dir', help='where logs and checkpoints go '
-                        '(default: work_dirs/<config name>)')
-    parser.add_argument('--resume', action='store_true',
-                        help='continue from the newest checkpoint in the work directory')
-    parser.add_argument('--seed', type=int, help='random seed (default: the config\'s)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='change config values')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'],
-                        default='none', help='how the processes were started')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
-                        help=argparse.SUPPRESS)
+    parser.add_argument(
+        '--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)'
+    )
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='continue from the newest checkpoint in the work directory',
+    )
+    parser.add_argument('--seed', type=int, help="random seed (default: the config's)")
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change config values',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes were started',
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
     return parser.parse_args()
 
 

@@ -8,15 +8,13 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=10**9),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(
-        type='CheckpointHook',
+        type='DistillCheckpointHook',
         interval=5,  # rounds
-        max_keep_ckpts=2,
-        filename_tmpl='round_{}.pth',
         save_best='accuracy',  # only if there is a val set
         rule='greater',
-        backend_args=dict(backend='atomic')))
+    ),
+)
 custom_hooks = [
-    dict(type='TrainingStateHook'),
     dict(type='BufferStatisticsHook', interval=10),
     dict(type='SampleGridHook', interval=10),
     dict(type='ExportHook'),

@@ -4,6 +4,15 @@ _base_ = ['./default_runtime.py']
 
 default_hooks = dict(
     logger=dict(interval=50),
-    checkpoint=dict(filename_tmpl='epoch_{}.pth', interval=1))
+    checkpoint=dict(
+        _delete_=True,
+        type='CheckpointHook',
+        interval=1,
+        max_keep_ckpts=2,
+        save_best='accuracy',
+        rule='greater',
+        backend_args=dict(backend='atomic'),
+    ),
+)
 custom_hooks = [dict(type='ExportHook', network='network', filename='teacher.pth')]
 log_processor = dict(_delete_=True, type='LogProcessor')

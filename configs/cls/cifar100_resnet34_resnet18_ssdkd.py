@@ -14,6 +14,8 @@ model = dict(
         # From Fast-Datafree / CMI, or train it: configs/teachers/cifar100_resnet34.py
         checkpoint='checkpoints/cifar100_resnet34.pth',
         mean=[0.5071, 0.4867, 0.4408],
-        std=[0.2675, 0.2565, 0.2761]),
+        std=[0.2675, 0.2565, 0.2761],
+    ),
     student=dict(model=dict(type='ResNet', depth=18, num_classes=num_classes)),
-    task=dict(num_classes=num_classes))
+    task=dict(num_classes=num_classes),
+)

@@ -16,7 +16,9 @@ model = dict(
         model=dict(type='CifarResNet', depth=56, num_classes=num_classes),
         checkpoint='{{$SSDKD_SHARED:../shared}}/teachers/cifar10_jpeg_resnet56.pth',
         mean=[0.485, 0.456, 0.406],
-        std=[0.229, 0.224, 0.225]),
+        std=[0.229, 0.224, 0.225],
+    ),
     student=dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes)),
     task=dict(num_classes=num_classes),
-    autocast='bfloat16')
+    autocast='bfloat16',
+)

@@ -16,5 +16,7 @@ model = dict(
         model=dict(type='timm', name='tf_efficientnet_lite0'),
         checkpoint='{{$SSDKD_SHARED:../shared}}/teachers/imagenet_tf_efficientnet_lite0.pth',
         mean=[0.498, 0.498, 0.498],
-        std=[0.502, 0.502, 0.502]),
-    student=dict(model=dict(type='timm', name='mobilenetv3_small_100')))
+        std=[0.502, 0.502, 0.502],
+    ),
+    student=dict(model=dict(type='timm', name='mobilenetv3_small_100')),
+)

@@ -12,5 +12,7 @@ model = dict(
         # Downloaded once; without a network give weights=None here and checkpoint=<file>.
         model=dict(type='torchvision', name='resnet50', weights='IMAGENET1K_V1'),
         mean=[0.485, 0.456, 0.406],
-        std=[0.229, 0.224, 0.225]),
-    student=dict(model=dict(type='torchvision', name='resnet18')))
+        std=[0.229, 0.224, 0.225],
+    ),
+    student=dict(model=dict(type='torchvision', name='resnet18')),
+)

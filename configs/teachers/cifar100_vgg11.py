@@ -12,12 +12,15 @@ model = dict(
         type='Network',
         model=dict(type='VGG', depth=11, num_classes=100),
         mean=[0.5071, 0.4867, 0.4408],
-        std=[0.2675, 0.2565, 0.2761]),
+        std=[0.2675, 0.2565, 0.2761],
+    ),
     crop_padding=4,
-    flip=True)
+    flip=True,
+)
 train_dataloader = dict(
     dataset=dict(type='Cifar', root='data/cifar', name='cifar100', split='train'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     batch_size=128,
-    num_workers=2)
+    num_workers=2,
+)

@@ -12,12 +12,15 @@ model = dict(
         type='Network',
         model=dict(type='VGG', depth=11, num_classes=10),
         mean=[0.4914, 0.4822, 0.4465],
-        std=[0.2023, 0.1994, 0.2010]),
+        std=[0.2023, 0.1994, 0.2010],
+    ),
     crop_padding=4,
-    flip=True)
+    flip=True,
+)
 train_dataloader = dict(
     dataset=dict(type='Cifar', root='data/cifar', name='cifar10', split='train'),
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     batch_size=128,
-    num_workers=2)
+    num_workers=2,
+)

@@ -11,16 +11,20 @@ model = dict(
         type='Network',
         model=dict(type='CifarResNet', depth=20, num_classes=10),
         mean=[0.5, 0.5, 0.5],
-        std=[0.5, 0.5, 0.5]),
-    crop_padding=2)
+        std=[0.5, 0.5, 0.5],
+    ),
+    crop_padding=2,
+)
 train_dataloader = dict(
     dataset=dict(type='Digits', split='train', image_size=32),
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     batch_size=64,
-    num_workers=0)
+    num_workers=0,
+)
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=15, val_interval=5)
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True))
+    optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True),
+)
 param_scheduler = dict(type='CosineAnnealingLR', by_epoch=False)

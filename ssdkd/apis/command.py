@@ -36,7 +36,9 @@ def load_config(args: Namespace) -> Config:
     """
     path = Path(args.config)
     if not path.is_file():
-        raise ConfigError(f"there is no config '{args.config}'; configs/ holds the shipped ones")
+        raise ConfigError(
+            f"there is no config '{args.config}'; configs/ holds the shipped ones"
+        )
     try:
         cfg = Config.fromfile(path)
     except (KeyError, SyntaxError, TypeError, ImportError, FileNotFoundError) as error:

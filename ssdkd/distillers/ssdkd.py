@@ -49,22 +49,24 @@ class SSDKD(BaseModel):
         ConfigError: The parts do not fit together; each message names the key.
     """
 
-    def __init__(self,
-                 teacher: dict,
-                 student: dict,
-                 synthesizer: dict,
-                 task: dict,
-                 buffer: dict,
-                 writer: dict,
-                 sampler: dict,
-                 balancing: dict,
-                 batch_size: int,
-                 temperature: float = 20.0,
-                 modulate: bool = True,
-                 crop_padding: int = 0,
-                 flip: bool = False,
-                 autocast: str | None = None,
-                 channels_last: bool = False):
+    def __init__(
+        self,
+        teacher: dict,
+        student: dict,
+        synthesizer: dict,
+        task: dict,
+        buffer: dict,
+        writer: dict,
+        sampler: dict,
+        balancing: dict,
+        batch_size: int,
+        temperature: float = 20.0,
+        modulate: bool = True,
+        crop_padding: int = 0,
+        flip: bool = False,
+        autocast: str | None = None,
+        channels_last: bool = False,
+    ):
         super().__init__()
         if temperature <= 0:
             raise ConfigError(f'model.temperature={temperature} must be greater than 0')
@@ -101,12 +103,15 @@ class SSDKD(BaseModel):
                 with torch.no_grad():
                     shapes[role] = tuple(network(blank).shape)
             except (RuntimeError, ValueError) as error:
-                raise ConfigError(f'model.{role} cannot take images of '
-                                  f'{self.synthesizer.image_size} pixels: {error}') from error
+                raise ConfigError(
+                    f'model.{role} cannot take images of '
+                    f'{self.synthesizer.image_size} pixels: {error}'
+                ) from error
             if shapes[role][1] != self.task.num_classes:
                 raise ConfigError(
                     f'model.{role} has {shapes[role][1]} outputs, but '
-                    f'model.task.num_classes={self.task.num_classes}; make them equal')
+                    f'model.task.num_classes={self.task.num_classes}; make them equal'
+                )
         self.student.train(was_training)
 
     def init_weights(self) -> None:
@@ -157,8 +162,14 @@ class SSDKD(BaseModel):
         student = getattr(self.student, 'module', self.student)
         with frozen(student), self._autocast():
             images, log = self.synthesizer.synthesize(
-                teacher=self.teacher, student=student, task=self.task, phi=self.phi,
-                optim_wrapper=optim_wrapper, rng=self.rng, warmup=warmup)
+                teacher=self.teacher,
+                student=student,
+                task=self.task,
+                phi=self.phi,
+                optim_wrapper=optim_wrapper,
+                rng=self.rng,
+                warmup=warmup,
+            )
         if not warmup:
             self.store(images)
         return log
@@ -174,7 +185,8 @@ class SSDKD(BaseModel):
             output = self.task.classify(self.teacher(self._format(images)))
         return self.buffer.extend(
             dict(image=images, class_share=output.class_share, confidence=output.confidence),
-            self.writer)
+            self.writer,
+        )
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """One step of the student on samples that the sampler draws.
@@ -187,8 +199,11 @@ class SSDKD(BaseModel):
             dict: ``loss``, mean ``divergence`` and ``agreement``, 0-dim, on the device.
         """
         indices, weights = self.sampler.sample(self.buffer, self.batch_size)
-        images = self._format(random_crop_flip(
-            self.buffer[indices]['image'], self.crop_padding, self.flip, self.rng))
+        images = self._format(
+            random_crop_flip(
+                self.buffer[indices]['image'], self.crop_padding, self.flip, self.rng
+            )
+        )
         with self._autocast():
             with torch.no_grad():
                 teacher_logits = self.teacher(images)
@@ -227,8 +242,11 @@ class SSDKD(BaseModel):
     def _autocast(self):
         # Without the cache of cast weights: a generator phase updates weights inside.
         return torch.autocast(
-            next(self.teacher.parameters()).device.type, torch.bfloat16,
-            enabled=self.autocast is not None, cache_enabled=False)
+            next(self.teacher.parameters()).device.type,
+            torch.bfloat16,
+            enabled=self.autocast is not None,
+            cache_enabled=False,
+        )
 
 
 @contextmanager

@@ -4,18 +4,25 @@ from ssdkd.engine.atomic_backend import AtomicLocalBackend
 from ssdkd.engine.distributed import DistributedDistiller
 from ssdkd.engine.hooks import (
     BufferStatisticsHook,
+    DistillCheckpointHook,
     ExportHook,
     SampleGridHook,
     SummaryHook,
-    TrainingStateHook,
 )
 from ssdkd.engine.log_processor import RoundLogProcessor
 from ssdkd.engine.loop import DistillLoop, LatentStream
 from ssdkd.engine.optim_constructor import RoleOptimWrapperConstructor
 
 __all__ = [
-    'AtomicLocalBackend', 'BufferStatisticsHook', 'DistillLoop', 'DistributedDistiller',
-    'ExportHook', 'LatentStream',
-    'RoleOptimWrapperConstructor', 'RoundLogProcessor', 'SampleGridHook', 'SummaryHook',
-    'TrainingStateHook'
+    'AtomicLocalBackend',
+    'BufferStatisticsHook',
+    'DistillCheckpointHook',
+    'DistillLoop',
+    'DistributedDistiller',
+    'ExportHook',
+    'LatentStream',
+    'RoleOptimWrapperConstructor',
+    'RoundLogProcessor',
+    'SampleGridHook',
+    'SummaryHook',
 ]

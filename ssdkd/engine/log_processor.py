@@ -10,6 +10,10 @@ class RoundLogProcessor(LogProcessor):
     """mmengine's log processor, saying "Round" where it says "Epoch(train)".
 
     Each line shows the latest values: the loop has averaged them already.
+
+    Args:
+        window_size (int): Lines to average over. Defaults to 1.
+        **kwargs: See mmengine's ``LogProcessor``.
     """
 
     def __init__(self, window_size: int = 1, **kwargs):

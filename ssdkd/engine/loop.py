@@ -45,20 +45,26 @@ class DistillLoop(BaseLoop):
         val_begin (int): First round that may validate. Defaults to 1.
     """
 
-    def __init__(self,
-                 runner,
-                 dataloader: dict,
-                 max_rounds: int,
-                 steps_per_round: int,
-                 warmup_rounds: int = 0,
-                 val_interval: int = 1,
-                 val_begin: int = 1):
+    def __init__(
+        self,
+        runner,
+        dataloader: dict,
+        max_rounds: int,
+        steps_per_round: int,
+        warmup_rounds: int = 0,
+        val_interval: int = 1,
+        val_begin: int = 1,
+    ):
         if dataloader:
-            raise ConfigError('train_dataloader must be dict(): data-free training reads no '
-                              'dataset, its samples come from the generator')
+            raise ConfigError(
+                'train_dataloader must be dict(): data-free training reads no '
+                'dataset, its samples come from the generator'
+            )
         if max_rounds <= warmup_rounds:
-            raise ConfigError(f'train_cfg.max_rounds={max_rounds} must be greater than '
-                              f'train_cfg.warmup_rounds={warmup_rounds}')
+            raise ConfigError(
+                f'train_cfg.max_rounds={max_rounds} must be greater than '
+                f'train_cfg.warmup_rounds={warmup_rounds}'
+            )
         super().__init__(runner, LatentStream(steps_per_round))
         self.max_rounds = max_rounds
         self.steps_per_round = steps_per_round
@@ -73,11 +79,15 @@ class DistillLoop(BaseLoop):
 
     def _check_capacity(self) -> None:
         buffer, synthesizer = self.distiller.buffer, self.distiller.synthesizer
-        for key, size in (('model.batch_size', self.distiller.batch_size),
-                          ('model.synthesizer.batch_size', synthesizer.batch_size)):
+        for key, size in (
+            ('model.batch_size', self.distiller.batch_size),
+            ('model.synthesizer.batch_size', synthesizer.batch_size),
+        ):
             if buffer.capacity < size:
-                raise ConfigError(f'model.buffer.capacity={buffer.capacity} is smaller than '
-                                  f'{key}={size}; enlarge the buffer or shrink the batch')
+                raise ConfigError(
+                    f'model.buffer.capacity={buffer.capacity} is smaller than '
+                    f'{key}={size}; enlarge the buffer or shrink the batch'
+                )
 
     # mmengine's hooks read these names.
     @property
@@ -100,12 +110,15 @@ class DistillLoop(BaseLoop):
         """Run all rounds that are left."""
         self.runner.call_hook('before_train')
         self._seconds = self.runner.message_hub.runtime_info.get(
-            'seconds', dict(inversion=0.0, distillation=0.0))
+            'seconds', dict(inversion=0.0, distillation=0.0)
+        )
         while self._epoch < self.max_rounds:
             self.run_round()
-            validates = (self.runner.val_loop is not None and self._epoch >= self.val_begin
-                         and (self._epoch % self.val_interval == 0
-                              or self._epoch == self.max_rounds))
+            validates = (
+                self.runner.val_loop is not None
+                and self._epoch >= self.val_begin
+                and (self._epoch % self.val_interval == 0 or self._epoch == self.max_rounds)
+            )
             if validates:
                 # A data loader draws a seed from the global state; training must not notice.
                 with torch.random.fork_rng(devices=[]):
@@ -121,13 +134,19 @@ class DistillLoop(BaseLoop):
         warmup = self._epoch < self.warmup_rounds
 
         start = self._now()
-        log = {f'inversion_{name}': value for name, value in self.distiller.synthesize(
-            self.runner.optim_wrapper, warmup).items()}
+        log = {
+            f'inversion_{name}': value
+            for name, value in self.distiller.synthesize(
+                self.runner.optim_wrapper, warmup
+            ).items()
+        }
         middle = self._now()
         if warmup:
             values = self._read(log)
-            self.runner.logger.info(f'Round [{self._epoch + 1}/{self.max_rounds}] warm-up  ' +
-                                    '  '.join(f'{k}: {v:.4f}' for k, v in values.items()))
+            self.runner.logger.info(
+                f'Round [{self._epoch + 1}/{self.max_rounds}] warm-up  '
+                + '  '.join(f'{k}: {v:.4f}' for k, v in values.items())
+            )
         else:
             self.run_steps(log)
         self._check_weights()
@@ -148,9 +167,12 @@ class DistillLoop(BaseLoop):
             outputs = None
             if step + 1 == self.steps_per_round:
                 # The one moment of a round at which the host waits for the device.
-                outputs = self._read({k: v / self.steps_per_round for k, v in sums.items()} | log)
+                outputs = self._read(
+                    {k: v / self.steps_per_round for k, v in sums.items()} | log
+                )
             self.runner.call_hook(
-                'after_train_iter', batch_idx=step, data_batch=None, outputs=outputs)
+                'after_train_iter', batch_idx=step, data_batch=None, outputs=outputs
+            )
             self._iter += 1
 
     def _read(self, values: dict[str, Tensor]) -> dict[str, float]:
@@ -170,7 +192,8 @@ class DistillLoop(BaseLoop):
         last = self.runner.message_hub.runtime_info.get('last_ckpt', 'none yet')
         return ConfigError(
             f'training stopped in round {self._epoch + 1}: {what}. Last good checkpoint: '
-            f'{last}. Lower optim_wrapper.*.optimizer.lr or the weight of this loss')
+            f'{last}. Lower optim_wrapper.*.optimizer.lr or the weight of this loss'
+        )
 
     def _now(self) -> float:
         if self.distiller.rng.device.type == 'cuda':

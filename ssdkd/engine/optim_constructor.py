@@ -24,8 +24,10 @@ class RoleOptimWrapperConstructor:
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None):
         unknown = set(optim_wrapper_cfg) - set(self.ROLES)
         if unknown:
-            raise ConfigError(f'optim_wrapper.{unknown.pop()}: unknown role; the roles are '
-                              f'{" and ".join(self.ROLES)}')
+            raise ConfigError(
+                f'optim_wrapper.{unknown.pop()}: unknown role; the roles are '
+                f'{" and ".join(self.ROLES)}'
+            )
         self.cfg = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
@@ -33,7 +35,6 @@ class RoleOptimWrapperConstructor:
         wrappers = {}
         for role, cfg in self.cfg.items():
             cfg = cfg.copy()
-            constructor = DefaultOptimWrapperConstructor(
-                cfg, cfg.pop('paramwise_cfg', None))
+            constructor = DefaultOptimWrapperConstructor(cfg, cfg.pop('paramwise_cfg', None))
             wrappers[role] = constructor(getattr(model, self.ROLES[role]))
         return OptimWrapperDict(**wrappers)

@@ -8,6 +8,13 @@ from ssdkd.losses.image_prior import L2Loss, TotalVariationLoss
 from ssdkd.losses.modulating import BalancingFunction, ModulatingFunction
 
 __all__ = [
-    'AdversarialLoss', 'BNStatisticsLoss', 'BalancingFunction', 'BaseInversionLoss',
-    'ClassPriorLoss', 'InversionState', 'L2Loss', 'ModulatingFunction', 'TotalVariationLoss'
+    'AdversarialLoss',
+    'BNStatisticsLoss',
+    'BalancingFunction',
+    'BaseInversionLoss',
+    'ClassPriorLoss',
+    'InversionState',
+    'L2Loss',
+    'ModulatingFunction',
+    'TotalVariationLoss',
 ]

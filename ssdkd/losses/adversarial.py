@@ -28,8 +28,10 @@ class AdversarialLoss(BaseInversionLoss):
 
     def forward(self, state: InversionState) -> Tensor:
         divergence = state.task.divergence(
-            state.student_logits, state.teacher_logits, self.temperature)
+            state.student_logits, state.teacher_logits, self.temperature
+        )
         if self.decision:
             divergence = divergence * state.task.agreement(
-                state.student_logits, state.teacher_logits)
+                state.student_logits, state.teacher_logits
+            )
         return -divergence

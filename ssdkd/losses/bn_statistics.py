@@ -62,14 +62,16 @@ class BNStatisticsLoss(BaseInversionLoss):
 
     def attach(self, teacher: nn.Module) -> None:
         layers = [
-            m for m in teacher.modules()
+            m
+            for m in teacher.modules()
             if isinstance(m, _BatchNorm) and m.running_mean is not None
         ]
         if not layers:
             raise ConfigError(
                 'losses: a BNStatisticsLoss is asked for, but the teacher has no batch-norm '
                 'layer with running statistics; remove this loss (set it to None) and rely '
-                'on the class prior and the image priors')
+                'on the class prior and the image priors'
+            )
         # A plain list, not a ModuleList: the layers stay the teacher's.
         self._layers = layers
         self._sizes = [m.num_features for m in layers]
@@ -92,10 +94,12 @@ class BNStatisticsLoss(BaseInversionLoss):
             self._latest = batch.detach()
             m = self.momentum * self.started  # the first round has no average yet
             batch = m * self.average + (1 - m) * batch
-        running = torch.stack([
-            torch.cat([m.running_mean for m in self._layers]),
-            torch.cat([m.running_var for m in self._layers])
-        ])
+        running = torch.stack(
+            [
+                torch.cat([m.running_mean for m in self._layers]),
+                torch.cat([m.running_var for m in self._layers]),
+            ]
+        )
         # One norm a layer and statistic, all from one flat difference.
         return sum(part.norm(dim=1).sum() for part in (batch - running).split(self._sizes, 1))
 

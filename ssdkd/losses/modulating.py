@@ -33,11 +33,13 @@ class ModulatingFunction:
             loss without changing its size. Defaults to True.
     """
 
-    def __init__(self,
-                 gamma: float = 1.0,
-                 diversity: bool = True,
-                 difficulty: bool = True,
-                 normalize: bool = True):
+    def __init__(
+        self,
+        gamma: float = 1.0,
+        diversity: bool = True,
+        difficulty: bool = True,
+        normalize: bool = True,
+    ):
         if gamma < 0:
             raise ConfigError(f'balancing.gamma={gamma} must be at least 0')
         self.gamma = gamma
@@ -52,7 +54,7 @@ class ModulatingFunction:
             share = (buffer.class_counts / buffer.class_counts.sum()).to(phi)
             phi = phi * (1 - output.class_share @ share)
         if self.difficulty:
-            phi = phi * (1 - output.confidence)**self.gamma
+            phi = phi * (1 - output.confidence) ** self.gamma
         if self.normalize:
             mean = phi.mean()
             # All samples in one class, or all certain: there is nothing to redistribute.

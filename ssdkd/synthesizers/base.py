@@ -29,9 +29,17 @@ class BaseSynthesizer(nn.Module, ABC):
         """
 
     @abstractmethod
-    def synthesize(self, *, teacher: nn.Module, student: nn.Module, task: BaseTask,
-                   phi: Callable[[Tensor], Tensor], optim_wrapper, rng: torch.Generator,
-                   warmup: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    def synthesize(
+        self,
+        *,
+        teacher: nn.Module,
+        student: nn.Module,
+        task: BaseTask,
+        phi: Callable[[Tensor], Tensor],
+        optim_wrapper,
+        rng: torch.Generator,
+        warmup: bool,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Run one generator phase.
 
         Neither network may change: both are in eval mode and without parameter gradients

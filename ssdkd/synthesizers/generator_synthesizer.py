@@ -35,19 +35,22 @@ class GeneratorSynthesizer(BaseSynthesizer):
         modulate (bool): Weigh the terms by phi. Defaults to True.
     """
 
-    def __init__(self,
-                 generator: dict,
-                 losses: dict[str, dict | None],
-                 batch_size: int,
-                 steps: int,
-                 latent_lr: float = 1e-2,
-                 crop_padding: int = 0,
-                 flip: bool = False,
-                 modulate: bool = True):
+    def __init__(
+        self,
+        generator: dict,
+        losses: dict[str, dict | None],
+        batch_size: int,
+        steps: int,
+        latent_lr: float = 1e-2,
+        crop_padding: int = 0,
+        flip: bool = False,
+        modulate: bool = True,
+    ):
         super().__init__()
         self.generator: BaseGenerator = GENERATORS.build(generator)
         self.losses: dict[str, BaseInversionLoss] = nn.ModuleDict(
-            {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None})
+            {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
+        )
         self.image_size = self.generator.image_size
         self.batch_size = batch_size
         self.steps = steps
@@ -61,9 +64,17 @@ class GeneratorSynthesizer(BaseSynthesizer):
         for loss in self.losses.values():
             loss.attach(teacher)
 
-    def synthesize(self, *, teacher: nn.Module, student: nn.Module, task: BaseTask,
-                   phi: Callable[[Tensor], Tensor], optim_wrapper, rng: torch.Generator,
-                   warmup: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    def synthesize(
+        self,
+        *,
+        teacher: nn.Module,
+        student: nn.Module,
+        task: BaseTask,
+        phi: Callable[[Tensor], Tensor],
+        optim_wrapper,
+        rng: torch.Generator,
+        warmup: bool,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         losses = {k: v for k, v in self.losses.items() if not (warmup and v.needs_student)}
         needs_student = any(loss.needs_student for loss in losses.values())
         n, device = self.batch_size, rng.device
@@ -91,8 +102,9 @@ class GeneratorSynthesizer(BaseSynthesizer):
             better = total.detach() < best
             best = torch.where(better, total.detach(), best)
             images = images.detach()
-            best_images = images if best_images is None else torch.where(
-                better, images, best_images)
+            best_images = (
+                images if best_images is None else torch.where(better, images, best_images)
+            )
 
             optim_wrapper['generator'].update_params(total)
             latent_optimizer.step()

@@ -8,8 +8,9 @@ from torchvision.utils import make_grid, save_image
 from ssdkd.buffers import BaseBuffer
 
 
-def save_sample_grid(buffer: BaseBuffer, path: Path, columns: int = 10,
-                     max_classes: int = 20) -> None:
+def save_sample_grid(
+    buffer: BaseBuffer, path: Path, columns: int = 10, max_classes: int = 20
+) -> None:
     """Write a PNG with the newest samples of each class in a row; black where there are none.
 
     Args:
@@ -18,7 +19,7 @@ def save_sample_grid(buffer: BaseBuffer, path: Path, columns: int = 10,
         columns: Samples of a class.
         max_classes: Rows at most: the first classes.
     """
-    filled = {k: v[:len(buffer)] for k, v in buffer.columns.items()}
+    filled = {k: v[: len(buffer)] for k, v in buffer.columns.items()}
     label = filled['class_share'].argmax(dim=1)
     newest_first = filled['birth'].argsort(descending=True, stable=True)
     rows = []

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import ssdkd  # noqa: F401, I001  (first: it prepares the imports that follow)
+import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config, DictAction
@@ -30,7 +30,8 @@ class BareRound:
 
     def __init__(self, distiller, cfg: Config):
         self.teacher, self.student = (
-            copy.deepcopy(getattr(distiller, n)) for n in ('teacher', 'student'))
+            copy.deepcopy(getattr(distiller, n)) for n in ('teacher', 'student')
+        )
         self.generator = copy.deepcopy(distiller.synthesizer.generator)
         for module in (self.teacher, self.generator):
             for layer in module.modules():
@@ -43,9 +44,11 @@ class BareRound:
         self.model, self.steps = cfg.model, cfg.train_cfg.steps_per_round
         self.weights = {k: v.weight for k, v in distiller.synthesizer.losses.items()}
         self.student_optimizer = torch.optim.SGD(
-            self.student.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True)
+            self.student.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4, nesterov=True
+        )
         self.generator_optimizer = torch.optim.Adam(
-            self.generator.parameters(), lr=2e-3, betas=(0.5, 0.999))
+            self.generator.parameters(), lr=2e-3, betas=(0.5, 0.999)
+        )
         capacity = cfg.model.buffer.capacity
         k, size = cfg.num_classes, distiller.synthesizer.image_size
         self.image = torch.zeros(capacity, 3, *size, dtype=torch.uint8, device=self.device)
@@ -60,8 +63,9 @@ class BareRound:
             self.inputs.append(inputs[0])
 
     def autocast(self):
-        return torch.autocast(self.device.type, torch.bfloat16,
-                              enabled=self.model.get('autocast') is not None)
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.model.get('autocast') is not None
+        )
 
     def kl(self, student, teacher, t):
         p, q = (F.log_softmax(x.float() / t, 1) for x in (teacher, student))
@@ -96,13 +100,18 @@ class BareRound:
                 self.inputs.clear()
                 prior = F.cross_entropy(teacher.float(), y, reduction='none')
                 adversarial = self.kl(student, teacher, s.losses.adversarial.temperature)
-                loss = (self.weights['bn'] * bn +
-                        self.weights['class_prior'] * (phi * prior).mean() -
-                        self.weights['adversarial'] * (phi * adversarial).mean())
+                loss = (
+                    self.weights['bn'] * bn
+                    + self.weights['class_prior'] * (phi * prior).mean()
+                    - self.weights['adversarial'] * (phi * adversarial).mean()
+                )
             better = loss.detach() < best
             best = torch.where(better, loss.detach(), best)
-            best_images = images.detach() if best_images is None else torch.where(
-                better, images.detach(), best_images)
+            best_images = (
+                images.detach()
+                if best_images is None
+                else torch.where(better, images.detach(), best_images)
+            )
             self.generator_optimizer.zero_grad()
             latent_optimizer.zero_grad()
             loss.backward()
@@ -124,18 +133,18 @@ class BareRound:
             slots = rank.argsort(descending=True)[:n]
         self.image[slots] = (images * 255).round().byte()
         self.label[slots], self.priority[slots] = label, self.priority.max().clamp_min(1)
-        self.counts = torch.bincount(
-            self.label[:self.filled], minlength=self.classes).float()
+        self.counts = torch.bincount(self.label[: self.filled], minlength=self.classes).float()
 
     def distil(self):
         model = self.model
         for _ in range(self.steps):
-            p = (self.priority[:self.filled] + 1e-6)**0.6
+            p = (self.priority[: self.filled] + 1e-6) ** 0.6
             p = p / p.sum()
             slots = torch.multinomial(p, model.batch_size, replacement=True)
-            weights = (self.filled * p[slots])**-0.4
+            weights = (self.filled * p[slots]) ** -0.4
             images = random_crop_flip(
-                self.image[slots].float() / 255, model.crop_padding, model.flip)
+                self.image[slots].float() / 255, model.crop_padding, model.flip
+            )
             if model.get('channels_last'):
                 images = images.contiguous(memory_format=torch.channels_last)
             with self.autocast():
@@ -186,16 +195,27 @@ def timed(function) -> float:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('config', nargs='?',
-                        default='configs/cls/cifar10jpeg_resnet56_resnet20_ssdkd.py',
-                        help='a classification config')
-    parser.add_argument('--rounds', type=int, default=8, help='rounds of each; the first two '
-                        'are left out')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='change config values')
-    parser.add_argument('--skip-replay', action='store_true',
-                        help='leave out the replay benchmark')
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument(
+        'config',
+        nargs='?',
+        default='configs/cls/cifar10jpeg_resnet56_resnet20_ssdkd.py',
+        help='a classification config',
+    )
+    parser.add_argument(
+        '--rounds', type=int, default=8, help='rounds of each; the first two are left out'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change config values',
+    )
+    parser.add_argument(
+        '--skip-replay', action='store_true', help='leave out the replay benchmark'
+    )
     args = parser.parse_args()
     args.work_dir = tempfile.mkdtemp()
     return args
@@ -206,8 +226,14 @@ def benchmark(cfg: Config, rounds: int) -> tuple[float, float]:
     cfg.train_cfg.update(max_rounds=rounds, warmup_rounds=0)
     cfg.model.synthesizer.losses.bn.momentum = 0.0
     cfg.model.synthesizer.losses.adversarial.decision = False
-    for key in ('val_dataloader', 'val_evaluator', 'val_cfg', 'test_dataloader',
-                'test_evaluator', 'test_cfg'):
+    for key in (
+        'val_dataloader',
+        'val_evaluator',
+        'val_cfg',
+        'test_dataloader',
+        'test_evaluator',
+        'test_cfg',
+    ):
         cfg.pop(key, None)
     cfg.custom_hooks, cfg.default_hooks.checkpoint = [], None
     cfg.log_level = 'WARNING'

@@ -4,7 +4,7 @@ Prints milliseconds per draw with the update that follows it, for each sampler a
 size, and how many images a second the buffer hands out.
 """
 
-import ssdkd  # noqa: F401, I001  (first, as in every tool)
+import ssdkd  # noqa: F401  (first, as in every tool)
 
 import argparse
 import time

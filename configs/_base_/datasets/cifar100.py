@@ -5,7 +5,8 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),
     batch_size=500,
-    num_workers=0)
+    num_workers=0,
+)
 val_evaluator = dict(type='Accuracy')
 val_cfg = dict(type='ValLoop')
 test_dataloader = val_dataloader

@@ -5,7 +5,8 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),
     batch_size=128,
-    num_workers=4)
+    num_workers=4,
+)
 val_evaluator = dict(type='Accuracy', topk=(1, 5))
 val_cfg = dict(type='ValLoop')
 test_dataloader = val_dataloader

@@ -9,11 +9,13 @@ val_dataloader = dict(
         root='{{$SSDKD_SHARED:../shared}}/data/imagenet_sample/images',
         labels='{{$SSDKD_SHARED:../shared}}/data/imagenet_sample/labels.json',
         image_size=224,
-        resize=256),
+        resize=256,
+    ),
     sampler=dict(type='DefaultSampler', shuffle=False),
     collate_fn=dict(type='default_collate'),
     batch_size=50,
-    num_workers=0)
+    num_workers=0,
+)
 val_evaluator = dict(type='Accuracy', topk=(1, 5))
 val_cfg = dict(type='ValLoop')
 test_dataloader = val_dataloader

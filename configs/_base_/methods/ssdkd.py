@@ -14,12 +14,15 @@ model = dict(
             bn=dict(type='BNStatisticsLoss', weight=10.0, momentum=0.9),  # Fast
             class_prior=dict(type='ClassPriorLoss', weight=0.4),  # Fast
             adversarial=dict(  # Fast
-                type='AdversarialLoss', weight=1.1, temperature=20.0, decision=True)),
+                type='AdversarialLoss', weight=1.1, temperature=20.0, decision=True
+            ),
+        ),
         batch_size=256,
         steps=5,
         latent_lr=1e-2,  # Fast
         crop_padding=4,
-        flip=True),
+        flip=True,
+    ),
     buffer=dict(type='ReplayBuffer', capacity=5000),  # SSD-KD: 10 % of CIFAR's 50,000
     writer=dict(type='CrowdedWriter'),
     sampler=dict(type='PrioritySampler', alpha=0.6, beta=0.4),  # Schaul et al. 2016
@@ -27,4 +30,5 @@ model = dict(
     batch_size=256,
     temperature=20.0,  # Fast
     crop_padding=4,
-    flip=True)
+    flip=True,
+)

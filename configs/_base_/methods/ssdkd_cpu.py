@@ -11,9 +11,12 @@ model = dict(
         losses=dict(
             bn=dict(momentum=0.0),
             class_prior=dict(weight=0.5),
-            adversarial=dict(weight=1.0, temperature=4.0, decision=False)),
+            adversarial=dict(weight=1.0, temperature=4.0, decision=False),
+        ),
         batch_size=128,
-        steps=3),
+        steps=3,
+    ),
     batch_size=128,
     temperature=4.0,
-    channels_last=True)
+    channels_last=True,
+)

@@ -11,16 +11,18 @@ model = dict(
     task=dict(num_classes=1000),
     synthesizer=dict(
         generator=dict(
-            _delete_=True, type='DeepGenerator', latent_dim=256, image_size=224, width=64),
+            _delete_=True, type='DeepGenerator', latent_dim=256, image_size=224, width=64
+        ),
         losses=dict(
-            adversarial=dict(weight=0.1),
-            class_prior=dict(weight=0.1),
-            bn=dict(weight=0.1)),
+            adversarial=dict(weight=0.1), class_prior=dict(weight=0.1), bn=dict(weight=0.1)
+        ),
         batch_size=50,
-        steps=50),  # Fast-50
+        steps=50,
+    ),  # Fast-50
     # 1.9 GB; on the CPU, so that the networks have the accelerator to themselves
     buffer=dict(capacity=12_800, device='cpu'),
     batch_size=128,
     crop_padding=28,
     autocast='bfloat16',
-    channels_last=True)
+    channels_last=True,
+)

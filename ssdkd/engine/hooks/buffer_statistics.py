@@ -1,5 +1,7 @@
 """Follow the buffer: balance, difficulty, and what the sampler makes of it."""
 
+import math
+
 import torch
 from mmengine.hooks import Hook
 
@@ -12,19 +14,19 @@ def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
 
     Returns:
         dict: ``samples``; ``class_min`` and ``class_max`` samples of a class and their
-        ``class_ratio``; ``confidence``, mean of the teacher's; ``weight_mean`` and
-        ``weight_max`` of the importance weights; ``priority_entropy``, of the priorities as
+        ``class_ratio``, an empty class counted as one; ``confidence``, mean of the teacher's;
+        ``weight_mean`` and ``weight_max`` of the importance weights; ``priority_entropy``, of the priorities as
         a distribution, divided by that of the uniform one: 1 is uniform, 0 a single sample.
     """
-    columns = {k: v[:len(buffer)] for k, v in buffer.columns.items()}
+    columns = {k: v[: len(buffer)] for k, v in buffer.columns.items()}
     counts = buffer.class_counts
     p = columns['priority'].double()
     p = p / p.sum()
-    entropy = -(p * p.clamp_min(1e-30).log()).sum() / max(torch.tensor(float(len(p))).log(), 1e-9)
+    entropy = -(p * p.clamp_min(1e-30).log()).sum() / math.log(max(len(p), 2))
     values = {
         'class_min': counts.min(),
         'class_max': counts.max(),
-        'class_ratio': counts.max() / counts.min(),
+        'class_ratio': counts.max() / counts.min().clamp_min(1),
         'confidence': columns['confidence'].mean(),
         'weight_mean': columns['weight'].mean(),
         'weight_max': columns['weight'].max(),
@@ -57,10 +59,11 @@ class BufferStatisticsHook(Hook):
             return
         values = buffer_statistics(buffer)
         runner.logger.info('Buffer  ' + '  '.join(f'{k}: {v:.4g}' for k, v in values.items()))
-        bins = torch.histc(buffer.columns['confidence'][:len(buffer)].float().cpu(), 10, 0, 1)
+        bins = torch.histc(buffer.columns['confidence'][: len(buffer)].float().cpu(), 10, 0, 1)
         scalars = {f'buffer/{k}': v for k, v in values.items()}
         scalars |= {f'buffer/confidence_bin_{i}': n for i, n in enumerate(bins.tolist())}
         if len(buffer.class_counts) <= 100:
-            scalars |= {f'buffer/class_{k}': n
-                        for k, n in enumerate(buffer.class_counts.tolist())}
+            scalars |= {
+                f'buffer/class_{k}': n for k, n in enumerate(buffer.class_counts.tolist())
+            }
         runner.visualizer.add_scalars(scalars, step=runner.epoch + 1)

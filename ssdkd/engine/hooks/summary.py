@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import torch
-from mmengine.dist import master_only
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from ssdkd.engine.hooks.buffer_statistics import buffer_statistics
 from ssdkd.registry import HOOKS
 
 
@@ -20,7 +21,6 @@ class SummaryHook(Hook):
 
     priority = 'LOWEST'
 
-    @master_only
     def after_train(self, runner) -> None:
         distiller = getattr(runner.model, 'module', runner.model)
         summary = {}
@@ -30,16 +30,20 @@ class SummaryHook(Hook):
                 summary |= {f'{role}_{name}': value for name, value in metrics.items()}
         for role in ('teacher', 'student'):
             summary[f'{role}_parameters'] = sum(
-                p.numel() for p in getattr(distiller, role).parameters())
+                p.numel() for p in getattr(distiller, role).parameters()
+            )
         seconds = runner.message_hub.get_info('seconds')
         summary |= {
             'buffer_samples': len(distiller.buffer),
+            'class_ratio': round(buffer_statistics(distiller.buffer)['class_ratio'], 2),
             'inversion_seconds': round(seconds['inversion'], 1),
             'distillation_seconds': round(seconds['distillation'], 1),
             'rounds': runner.epoch,
             'student_steps': runner.iter,
             'seed': runner.seed,
         }
+        if not is_main_process():  # the evaluation above needs every process
+            return
         path = Path(runner.work_dir) / 'summary.json'
         path.write_text(json.dumps(summary, indent=2) + '\n')
         runner.logger.info('Summary  ' + '  '.join(f'{k}: {v}' for k, v in summary.items()))
