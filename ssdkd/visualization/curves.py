@@ -174,9 +174,9 @@ def plot_curves(
     columns = min(3, len(drawings))
     rows = -(-len(drawings) // columns)
     figure = Figure(figsize=(4.6 * columns, 3.2 * rows), layout='constrained')
-    axes = figure.subplots(rows, columns, squeeze=False).flat
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax, (draw, arguments) in zip(axes, drawings):
         draw(ax, curves, *arguments)
-    for ax in list(axes)[len(drawings) :]:
+    for ax in axes[len(drawings) :]:
         ax.set_visible(False)
     figure.savefig(path, dpi=150)
