@@ -144,7 +144,7 @@ def test_check_sees_a_detached_teacher(distiller):
 
 @pytest.mark.parametrize('path', TEACHERS, ids=name)
 def test_teacher_trains(path, tmp_path):
-    """Two steps with the network and optimizer of each teacher config, on digits in place of its data."""
+    """Two steps of each teacher config, on digits in place of its data."""
     cfg = Config.fromfile(path)
     classes = cfg.model.network.model.num_classes
     cfg.train_dataloader = dict(

@@ -1,0 +1,139 @@
+"""A run killed at any moment and resumed equals the run that was never stopped."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import DIGITS, ROOT, TINY, as_options, environment, run_tool, save_teacher
+
+from ssdkd.engine import AtomicLocalBackend
+
+# Enough rounds that a kill falls into any phase of them; validation costs no time here.
+OPTIONS = TINY | {
+    'train_cfg.max_rounds': 12,
+    'train_cfg.warmup_rounds': 2,
+    'train_cfg.val_interval': 100,
+    'train_cfg.val_begin': 100,
+    'default_hooks.checkpoint.interval': 1,
+    'model.buffer.capacity': 40,
+}  # overwritten from the third stored batch on
+
+
+def command(folder: Path, work_dir: Path, *more: str) -> list[str]:
+    options = OPTIONS | {'model.teacher.checkpoint': folder / 'teacher.pth'}
+    return [
+        str(DIGITS),
+        '--work-dir',
+        str(work_dir),
+        *more,
+        '--cfg-options',
+        *as_options(options),
+    ]
+
+
+def digest(path: Path) -> dict[str, bytes]:
+    return {k: v.numpy().tobytes() for k, v in torch.load(path).items()}
+
+
+@pytest.fixture(scope='module')
+def reference(tmp_path_factory):
+    """The run that is never stopped."""
+    folder = tmp_path_factory.mktemp('reference')
+    save_teacher(dict(type='CifarResNet', depth=8), folder / 'teacher.pth', image_size=16)
+    done = run_tool('train.py', *command(folder, folder / 'run'))
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+def start_and_kill(folder: Path, work_dir: Path, seconds: float) -> None:
+    """SIGKILL a run ``seconds`` after its first checkpoint."""
+    process = subprocess.Popen(
+        [sys.executable, 'tools/train.py', *command(folder, work_dir)],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while not (work_dir / 'round_1.pth').exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(seconds)
+        assert process.poll() is None, 'the run ended before it could be killed'
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize('attempt', range(3))
+def test_killed_and_resumed(reference, tmp_path, attempt):
+    delay = random.uniform(0, 0.4) + 0.2 * attempt
+    start_and_kill(reference, tmp_path / 'run', delay)
+    assert not (tmp_path / 'run/student.pth').exists(), f'killed too late: {delay}'
+    for path in (tmp_path / 'run').glob('round_*.pth'):
+        assert torch.load(path)['distillation'], path  # each is whole
+    done = run_tool('train.py', *command(reference, tmp_path / 'run', '--resume'))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert digest(tmp_path / 'run/student.pth') == digest(reference / 'run/student.pth'), delay
+
+
+def test_resume_twice_with_garbage_around(reference, tmp_path):
+    """From an older checkpoint, with the leavings of a killed writer beside it."""
+    for _ in range(2):
+        work_dir = tmp_path / 'run'
+        shutil.rmtree(work_dir, ignore_errors=True)
+        work_dir.mkdir()
+        shutil.copy(reference / 'run/round_11.pth', work_dir)
+        (work_dir / '.round_12.pth.4711.tmp').write_bytes(b'half a checkp')
+        done = run_tool('train.py', *command(reference, work_dir, '--resume'))
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert digest(work_dir / 'student.pth') == digest(reference / 'run/student.pth')
+
+
+def test_resume_of_a_finished_run(reference):
+    before = digest(reference / 'run/student.pth')
+    done = run_tool('train.py', *command(reference, reference / 'run', '--resume'))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert digest(reference / 'run/student.pth') == before
+
+
+def kill_while(folder: Path, where: str) -> Path:
+    """Overwrite a file in another process, which is killed in the middle of it."""
+    path = folder / 'round_1.pth'
+    AtomicLocalBackend().put(b'old', path)
+    code = (
+        'import os, signal, ssdkd\n'
+        'from ssdkd.engine import AtomicLocalBackend\n'
+        'kill = lambda *args: os.kill(os.getpid(), signal.SIGKILL)\n'
+        f'{where} = kill\n'
+        f'AtomicLocalBackend().put(b"new" * 100000, {str(path)!r})\n'
+    )
+    done = subprocess.run([sys.executable, '-c', code], env=environment())
+    assert done.returncode == -signal.SIGKILL
+    return path
+
+
+@pytest.mark.parametrize('where', ['os.fsync', 'os.replace'])
+def test_kill_between_write_and_replace_leaves_the_old_file(tmp_path, where):
+    assert kill_while(tmp_path, where).read_bytes() == b'old'
+
+
+def test_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / 'round_1.pth'
+    AtomicLocalBackend().put(b'old', path)
+
+    def full(file):
+        raise OSError('no space left on device')
+
+    monkeypatch.setattr('os.fsync', full)
+    with pytest.raises(OSError, match='no space'):
+        AtomicLocalBackend().put(b'new', path)
+    assert path.read_bytes() == b'old'
+    assert list(tmp_path.iterdir()) == [path]
