@@ -1,7 +1,7 @@
 """A schedule for about 45 minutes on two CPU cores at 32x32."""
 
 train_cfg = dict(
-    type='DistillLoop', max_rounds=270, warmup_rounds=10, steps_per_round=20, val_interval=15
+    type='DistillLoop', max_rounds=200, warmup_rounds=20, steps_per_round=20, val_interval=10
 )
 
 optim_wrapper = dict(
