@@ -29,9 +29,8 @@ class Balance:
 
     @property
     def ratio(self) -> float:
-        """Largest class over smallest; infinite if a class has no sample."""
-        smallest = self.class_counts.min()
-        return float(self.class_counts.max() / smallest) if smallest else float('inf')
+        """Largest class over smallest, an empty class counted as one (as in the log)."""
+        return float(self.class_counts.max() / max(self.class_counts.min(), 1))
 
     def describe(self) -> str:
         """One line of figures."""
@@ -98,8 +97,7 @@ def draw_class_counts(ax: Axes, balance: Balance, color: str = 'tab:blue') -> No
     ax.bar(range(len(counts)), counts, width=0.8 if few else 1.0, color=color)
     if few:
         ax.set_xticks(range(len(counts)))
-    ratio = f'{balance.ratio:.2f}' if balance.ratio < float('inf') else 'infinite'
-    ax.set_title(f'largest / smallest class = {ratio}', fontsize='medium')
+    ax.set_title(f'largest / smallest class = {balance.ratio:.2f}', fontsize='medium')
     ax.set_xlabel('class (index)')
     ax.set_ylabel('samples in the buffer')
 
