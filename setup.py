@@ -25,4 +25,5 @@ setup(
         'analysis': requirements('analysis'),
         'test': requirements('test'),
         'all': requirements('seg') + requirements('analysis') + requirements('test'),
-    })
+    },
+)

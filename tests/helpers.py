@@ -3,6 +3,7 @@
 import copy
 import itertools
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,19 @@ def build_distiller(cfg: Config):
 def as_options(options: dict) -> list[str]:
     """The same as arguments of ``--cfg-options``."""
     return [f'{key}={value}' for key, value in options.items()]
+
+
+def call_tool(script: str, *args) -> None:
+    """The command in this process, which spares the start of another."""
+    argv, sys.argv = sys.argv, [script, *map(str, args)]
+    if '--cfg-options' in sys.argv:
+        # Runs of one second would share mmengine's global state.
+        name = f'experiment_name=test_{os.getpid()}_{next(_runs)}'
+        sys.argv.insert(sys.argv.index('--cfg-options') + 1, name)
+    try:
+        runpy.run_path(str(ROOT / 'tools' / script))['main']()
+    finally:
+        sys.argv = argv
 
 
 def environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import zipfile
 from pathlib import Path
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
@@ -74,6 +75,9 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
         checkpoint = newest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
         if checkpoint and not Path(checkpoint).is_file():
             raise ConfigError(f"--resume: there is no checkpoint '{checkpoint}'")
+        # torch.save writes zip files, whose table of contents stands at the end.
+        if checkpoint and not zipfile.is_zipfile(checkpoint):
+            raise ConfigError(f"--resume: '{checkpoint}' is truncated or not a checkpoint")
         cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from ssdkd.apis.check import check_config
 from ssdkd.errors import ConfigError
 
 
@@ -32,7 +33,7 @@ def load_config(args: Namespace) -> Config:
     The work directory is ``--work-dir``, else the config's, else ``work_dirs/<config name>``.
 
     Raises:
-        ConfigError: There is no such file, or it cannot be read.
+        ConfigError: There is no such file, it cannot be read, or it names unknown things.
     """
     path = Path(args.config)
     if not path.is_file():
@@ -45,5 +46,8 @@ def load_config(args: Namespace) -> Config:
         raise ConfigError(f"config '{args.config}': {error}") from error
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
+    if 'model' not in cfg:
+        raise ConfigError(f"config '{args.config}' has no model; see configs/cls")
+    check_config(cfg)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{path.stem}'
     return cfg

@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
@@ -31,7 +32,7 @@ class SSDKD(BaseModel):
         student (dict): Config of a ``Network``. Its normalisation defaults to the teacher's.
         synthesizer (dict): Config of a synthesizer.
         task (dict): Config of a task.
-        buffer (dict): Config of a buffer.
+        buffer (dict): Config of a buffer; ``capacity`` is that of all processes together.
         writer (dict): Config of a writer.
         sampler (dict): Config of a sampler.
         balancing (dict): Config of a balancing function (phi).
@@ -77,6 +78,9 @@ class SSDKD(BaseModel):
         normalisation = {k: teacher[k] for k in ('mean', 'std') if k in teacher}
         self.student: Network = MODELS.build({'type': 'Network', **normalisation, **student})
         self.synthesizer: BaseSynthesizer = SYNTHESIZERS.build(synthesizer)
+        # Each of R processes holds 1/R of the slots; class counts are summed over all.
+        if 'capacity' in buffer:
+            buffer = {**buffer, 'capacity': buffer['capacity'] // get_world_size()}
         self.buffer: BaseBuffer = BUFFERS.build(buffer)
         self.writer: BaseWriter = WRITERS.build(writer)
         self.sampler: BaseSampler = SAMPLERS.build(sampler)

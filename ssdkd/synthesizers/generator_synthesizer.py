@@ -84,7 +84,7 @@ class GeneratorSynthesizer(BaseSynthesizer):
         latent_optimizer = torch.optim.Adam([latents], self.latent_lr, betas=(0.5, 0.999))
 
         best = torch.full((), torch.inf, device=device)
-        best_images = None
+        best_images = log = None
         for _ in range(self.steps):
             images = self.generator(latents, targets)
             seen = random_crop_flip(images, self.crop_padding, self.flip, rng)
@@ -101,6 +101,9 @@ class GeneratorSynthesizer(BaseSynthesizer):
             # Chosen on the device: reading the loss here would wait for it at every step.
             better = total.detach() < best
             best = torch.where(better, total.detach(), best)
+            # One broken term breaks all of them a step later; the log keeps the first.
+            values = torch.stack([term.detach() for term in terms.values()])
+            log = values if log is None else torch.where(log.isfinite().all(), values, log)
             images = images.detach()
             best_images = (
                 images if best_images is None else torch.where(better, images, best_images)
@@ -111,7 +114,7 @@ class GeneratorSynthesizer(BaseSynthesizer):
             latent_optimizer.zero_grad()
         for loss in losses.values():
             loss.end_phase()
-        return best_images.float(), {name: term.detach() for name, term in terms.items()}
+        return best_images.float(), dict(zip(losses, log))
 
     @property
     def generator_module(self) -> BaseGenerator:

@@ -171,7 +171,7 @@ def test_checkpoint_holds_the_whole_state(tiny):
 @pytest.mark.parametrize(
     'options, message',
     [
-        (X,),
+        ({'model.buffer.capacity': 15}, 'capacity=15 is smaller than model.batch_size=16'),
         (
             {'model.buffer.capacity': 15, 'model.batch_size': 8},
             'smaller than model.synthesizer.batch_size=16',

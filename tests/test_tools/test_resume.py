@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import DIGITS, ROOT, TINY, as_options, environment, run_tool, save_teacher
+from helpers import DIGITS, ROOT, TINY, as_options, call_tool, environment, run_tool, save_teacher
 
 from ssdkd.engine import AtomicLocalBackend
 
 # Enough rounds that a kill falls into any phase of them; validation costs no time here.
 OPTIONS = TINY | {
-    'train_cfg.max_rounds': 12,
+    'train_cfg.max_rounds': 9,
     'train_cfg.warmup_rounds': 2,
     'train_cfg.val_interval': 100,
     'train_cfg.val_begin': 100,
@@ -46,8 +46,7 @@ def reference(tmp_path_factory):
     """The run that is never stopped."""
     folder = tmp_path_factory.mktemp('reference')
     save_teacher(dict(type='CifarResNet', depth=8), folder / 'teacher.pth', image_size=16)
-    done = run_tool('train.py', *command(folder, folder / 'run'))
-    assert done.returncode == 0, done.stderr[-2000:]
+    call_tool('train.py', *command(folder, folder / 'run'))
     return folder
 
 
@@ -90,17 +89,15 @@ def test_resume_twice_with_garbage_around(reference, tmp_path):
         work_dir = tmp_path / 'run'
         shutil.rmtree(work_dir, ignore_errors=True)
         work_dir.mkdir()
-        shutil.copy(reference / 'run/round_11.pth', work_dir)
-        (work_dir / '.round_12.pth.4711.tmp').write_bytes(b'half a checkp')
-        done = run_tool('train.py', *command(reference, work_dir, '--resume'))
-        assert done.returncode == 0, done.stderr[-2000:]
+        shutil.copy(reference / 'run/round_8.pth', work_dir)
+        (work_dir / '.round_9.pth.4711.tmp').write_bytes(b'half a checkp')
+        call_tool('train.py', *command(reference, work_dir, '--resume'))
         assert digest(work_dir / 'student.pth') == digest(reference / 'run/student.pth')
 
 
 def test_resume_of_a_finished_run(reference):
     before = digest(reference / 'run/student.pth')
-    done = run_tool('train.py', *command(reference, reference / 'run', '--resume'))
-    assert done.returncode == 0, done.stderr[-2000:]
+    call_tool('train.py', *command(reference, reference / 'run', '--resume'))
     assert digest(reference / 'run/student.pth') == before
 
 
