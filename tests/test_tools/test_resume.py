@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import DIGITS, ROOT, TINY, as_options, call_tool, environment, run_tool, save_teacher
+from helpers import (
+    DIGITS,
+    ROOT,
+    TINY,
+    as_options,
+    call_tool,
+    environment,
+    run_tool,
+    save_teacher,
+)
 
 from ssdkd.engine import AtomicLocalBackend
 

@@ -1,0 +1,74 @@
+"""Look for misspelt words in a config before anything is built from it."""
+
+import inspect
+
+from mmengine import registry as mmengine_registry
+from mmengine.registry import Registry
+from mmengine.runner import Runner  # noqa: F401  (registers what mmengine itself brings)
+
+from ssdkd.errors import ConfigError
+from ssdkd.registry import ALL_REGISTRIES, nearest
+
+# Keys that mmengine takes out of a config before it builds from it.
+OUTSIDE = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg'}
+
+
+def check_config(cfg: dict, path: str = '') -> None:
+    """Check every ``type`` below ``cfg``, and the keys beside it.
+
+    mmengine finds such errors, too, but one at a time, as an exception from the depth of its
+    own, and some of them late. Types of other packages (``'mmseg.X'``) and classes are left
+    to it, and so is what is handed to functions.
+
+    Args:
+        cfg: A config or a part of it.
+        path: Where that part stands, for the message.
+
+    Raises:
+        ConfigError: A type is registered nowhere, or its class does not know a key.
+    """
+    name = cfg.get('type')
+    if isinstance(name, str):
+        if '.' in name:
+            return
+        components = _registered(name)
+        if not components:
+            known = sorted({n for r in _registries() for n in r.module_dict})
+            hint = nearest(name, known)
+            if 'did you mean' not in hint:  # All names would fill the screen.
+                hint = '; tools/list_components.py lists the known ones'
+            raise ConfigError(f"{path}.type: unknown type '{name}'{hint}".lstrip('.'))
+        if not any(inspect.isclass(c) for c in components):
+            return
+        _check_keys(cfg, components, path)
+    for key, value in cfg.items():
+        for i, part in enumerate(value if isinstance(value, list | tuple) else [value]):
+            if isinstance(part, dict):
+                index = f'.{i}' if part is not value else ''
+                check_config(part, f'{path}.{key}{index}'.lstrip('.'))
+
+
+def _registries() -> list[Registry]:
+    own = [r for r in vars(mmengine_registry).values() if isinstance(r, Registry)]
+    for registry in ALL_REGISTRIES:
+        registry.import_from_location()
+    return [*ALL_REGISTRIES, *own]
+
+
+def _registered(name: str) -> list:
+    found = [r.module_dict.get(name) for r in _registries()]
+    return [component for component in found if component is not None]
+
+
+def _check_keys(cfg: dict, components: list, path: str) -> None:
+    known = set()
+    for component in components:
+        parameters = inspect.signature(component).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return
+        known |= parameters.keys()
+    for key in cfg.keys() - OUTSIDE - known:
+        raise ConfigError(
+            f"{path}.{key}: {cfg['type']} has an unknown key '{key}'".lstrip('.')
+            + nearest(key, sorted(known))
+        )
