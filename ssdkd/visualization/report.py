@@ -127,7 +127,10 @@ def headline(summary: dict) -> str:
     if not summary:
         return 'This run has not ended yet.'
     large, small = summary['teacher_parameters'], summary['student_parameters']
-    sizes = f'{large:,} parameters', f'{small:,} parameters ({100 * small / large:.0f} %)'
+    sizes = (
+        f'{large:,} parameters',
+        f'{small:,} parameters ({100 * small / large:.0f}\N{NO-BREAK SPACE}%)',
+    )
     names = metrics(summary)
     if not names:
         return (
