@@ -9,6 +9,7 @@ import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
+from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 
 
@@ -64,7 +65,7 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
     """Write the command line into the config."""
     cfg.launcher = args.launcher
     if args.launcher != 'none':
-        cfg.model_wrapper_cfg = dict(type='DistributedDistiller')
+        cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
     if args.seed is not None:
         cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
     if args.amp:
@@ -86,6 +87,7 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     apply_args(cfg, args)
+    join_processes(args.launcher)
     Runner.from_cfg(cfg).train()
 
 

@@ -8,6 +8,19 @@ from torch import nn
 from ssdkd.registry import MODEL_WRAPPERS
 
 
+def join_processes(launcher: str) -> None:
+    """Let processes without an accelerator meet, which mmengine's Runner cannot.
+
+    Its own start chooses a CUDA device for each process. With one, or without a launcher,
+    nothing is done here; Slurm and MPI are left to mmengine.
+
+    Args:
+        launcher (str): How the processes were started.
+    """
+    if launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
+
+
 @MODEL_WRAPPERS.register_module()
 class DistributedDistiller(nn.Module):
     """Wraps the student and the generator of a distiller, each in its own DDP.
