@@ -104,6 +104,26 @@ def test_resume_twice_with_garbage_around(reference, tmp_path):
         assert digest(work_dir / 'student.pth') == digest(reference / 'run/student.pth')
 
 
+@pytest.mark.parametrize('lost', ['buffer', 'rng', 'average', 'generator'])
+def test_check_sees_a_lost_part_of_the_state(reference, tmp_path, lost):
+    checkpoint = torch.load(reference / 'run/round_8.pth')
+    (state,) = checkpoint['distillation']
+    buffer = state['distiller']['buffer']
+    if lost == 'buffer':
+        buffer['columns']['priority'] = torch.ones_like(buffer['columns']['priority'])
+    elif lost == 'rng':
+        state['distiller']['rng'] = torch.Generator().manual_seed(0).get_state()
+    elif lost == 'average':
+        average = next(k for k in checkpoint['state_dict'] if k.endswith('bn.average'))
+        checkpoint['state_dict'][average].zero_()
+    else:
+        checkpoint['optimizer']['generator']['state'].clear()  # Adam's moments
+    (tmp_path / 'run').mkdir()
+    torch.save(checkpoint, tmp_path / 'run/round_8.pth')
+    call_tool('train.py', *command(reference, tmp_path / 'run', '--resume'))
+    assert digest(tmp_path / 'run/student.pth') != digest(reference / 'run/student.pth')
+
+
 def test_resume_of_a_finished_run(reference):
     before = digest(reference / 'run/student.pth')
     call_tool('train.py', *command(reference, reference / 'run', '--resume'))

@@ -1,0 +1,70 @@
+"""The figures of a buffer against numbers by hand, and its picture."""
+
+import math
+
+import pytest
+import torch
+from PIL import Image
+
+from ssdkd.buffers import ReplayBuffer
+from ssdkd.engine.hooks import buffer_statistics
+from ssdkd.visualization import save_sample_grid
+from ssdkd.writers import OldestWriter
+
+
+@pytest.fixture
+def buffer():
+    """Four samples of three classes (2, 1, 1) in eight slots."""
+    buffer = ReplayBuffer(capacity=8)
+    share = torch.nn.functional.one_hot(torch.tensor([0, 0, 1, 2]), 3).float()
+    images = torch.linspace(0, 1, 4).reshape(4, 1, 1, 1).expand(4, 3, 4, 4)
+    confidence = torch.tensor([0.2, 0.4, 0.6, 0.8])
+    buffer.extend(dict(image=images, class_share=share, confidence=confidence), OldestWriter())
+    return buffer
+
+
+def test_figures_by_hand(buffer):
+    buffer.columns['priority'][:4] = torch.tensor([4.0, 2.0, 1.0, 1.0])
+    buffer.columns['weight'][:4] = torch.tensor([0.5, 1.0, 1.5, 3.0])
+    entropy = (0.5 * math.log(2) + 0.25 * math.log(4) + 0.25 * math.log(8)) / math.log(4)
+    expected = dict(
+        samples=4,
+        class_min=1,
+        class_max=2,
+        class_ratio=2,
+        confidence=0.5,
+        weight_mean=1.5,
+        weight_max=3,
+        priority_entropy=entropy,
+    )
+    assert buffer_statistics(buffer) == pytest.approx(expected)
+
+
+def test_uniform_priorities_have_entropy_one(buffer):
+    assert buffer_statistics(buffer)['priority_entropy'] == pytest.approx(1.0)
+
+
+def test_an_empty_class_gives_a_finite_ratio():
+    buffer = ReplayBuffer(capacity=2)
+    batch = dict(
+        image=torch.rand(2, 3, 4, 4),
+        class_share=torch.tensor([[1.0, 0.0]] * 2),
+        confidence=torch.ones(2),
+    )
+    buffer.extend(batch, OldestWriter())
+    assert all(math.isfinite(value) for value in buffer_statistics(buffer).values())
+
+
+def test_sample_grid(buffer, tmp_path):
+    """A row a class; enlarged 16 times; the newest first and black where there are none."""
+    buffer.columns['birth'][:2] = torch.tensor([0, 1])
+    path = tmp_path / 'new/grid.png'
+    save_sample_grid(buffer, path, columns=3)
+    image = Image.open(path)
+    step = (4 + 1) * 16
+    assert image.size == (3 * step + 16, 3 * step + 16)
+    middle = [
+        [image.getpixel((c * step + step // 2, r * step + step // 2))[0] for c in range(3)]
+        for r in range(3)
+    ]
+    assert middle == [[85, 0, 0], [170, 0, 0], [255, 0, 0]]
