@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ssdkd.datasets.augment import random_crop_flip
+from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
 from ssdkd.losses import BaseInversionLoss, InversionState
 from ssdkd.registry import GENERATORS, LOSSES, SYNTHESIZERS
@@ -76,6 +77,11 @@ class GeneratorSynthesizer(BaseSynthesizer):
         warmup: bool,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         losses = {k: v for k, v in self.losses.items() if not (warmup and v.needs_student)}
+        if not losses:
+            raise ConfigError(
+                'train_cfg.warmup_rounds: no term of model.synthesizer.losses works without a '
+                'trained student; set it to 0 or add a term'
+            )
         needs_student = any(loss.needs_student for loss in losses.values())
         n, device = self.batch_size, rng.device
         targets = torch.randint(self.num_classes, (n,), generator=rng, device=device)

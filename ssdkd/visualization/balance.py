@@ -71,8 +71,6 @@ def read_balance(run: str | Path, label: str | None = None) -> Balance:
     path = newest_checkpoint(run)
     try:
         states = torch.load(path, map_location='cpu', weights_only=True)['distillation']
-        if isinstance(states, dict):  # as written before runs of several processes
-            states = [dict(distiller=states)]
         buffers = [state['distiller']['buffer'] for state in states]
     except Exception as error:  # torn files and foreign ones fail in every possible way
         raise ConfigError(

@@ -130,10 +130,10 @@ def test_real_runs(tmp_path):
     result = call(*command)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = (out / 'ablation.md').read_text().splitlines()
-    assert len(lines) == 2 + 5 and 'failed' not in ''.join(lines)
+    assert len(lines) == 2 + 6 and 'failed' not in ''.join(lines)
     assert (out / 'balance.png').is_file()
     again = call(*command)
-    assert '5 of 5 cells are finished already' in again.stdout
+    assert '6 of 6 cells are finished already' in again.stdout
 
     run = out / 'full/seed_0'
     figure = call('plot_balance.py', run, '--labels', 'x', '--out', tmp_path / 'one.png')

@@ -27,6 +27,11 @@ VARIANTS = {
     'no diversity': 'model = dict(balancing=dict(diversity=False))',
     'no difficulty': 'model = dict(balancing=dict(difficulty=False))',
     'no phi': 'model = dict(balancing=dict(diversity=False, difficulty=False))',
+    # The writer restores balance, too; without either nothing does.
+    'no phi random writer': (
+        'model = dict(balancing=dict(diversity=False, difficulty=False), '
+        "writer=dict(_delete_=True, type='RandomWriter'))"
+    ),
     'uniform sampling': "model = dict(sampler=dict(_delete_=True, type='UniformSampler'))",
 }
 
@@ -247,15 +252,16 @@ def write_table(rows: list[dict[str, str]], seeds: list[int], out: Path) -> str:
 
 
 def draw_balance(cells: list[Cell], out: Path) -> None:
-    """Figure 2 of the paper: the buffer with and without the modulating function."""
-    pair = [
+    """Figure 2 of the paper: the buffer with and without what balances it."""
+    shown = [
         next((c for c in cells if c.variant == v and c.summary()), None)
-        for v in ('full', 'no phi')
+        for v in ('full', 'no phi', 'no phi random writer')
     ]
-    if None in pair:
+    if None in shown[:2]:
         print("no figure: it needs a finished run of 'full' and of 'no phi'")
         return
-    plot_balance([read_balance(c.folder, c.variant) for c in pair], out / 'balance.png')
+    runs = [read_balance(c.folder, c.variant) for c in shown if c]
+    plot_balance(runs, out / 'balance.png')
     print(f'figure: {out / "balance.png"}')
 
 
