@@ -62,7 +62,6 @@ def test_wrappings(tmp_path, wrapping):
         assert torch.equal(value, state[key]), key
 
 
-
 def test_scalar_histories_of_mmengine_do_not_hinder(tmp_path):
     history = HistoryBuffer([0.5], [1])
     torch.save(

@@ -15,8 +15,9 @@ def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
     Returns:
         dict: ``samples``; ``class_min`` and ``class_max`` samples of a class and their
         ``class_ratio``, an empty class counted as one; ``confidence``, mean of the teacher's;
-        ``weight_mean`` and ``weight_max`` of the importance weights; ``priority_entropy``, of the priorities as
-        a distribution, divided by that of the uniform one: 1 is uniform, 0 a single sample.
+        ``weight_mean`` and ``weight_max`` of the importance weights; ``priority_entropy``, of
+        the priorities as a distribution, divided by that of the uniform one: 1 is uniform, 0
+        a single sample.
     """
     columns = {k: v[: len(buffer)] for k, v in buffer.columns.items()}
     counts = buffer.class_counts
@@ -39,18 +40,21 @@ def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
 class BufferStatisticsHook(Hook):
     """Logs the buffer every few rounds, and as scalars to every visualizer backend.
 
-    Beside the figures of :func:`buffer_statistics` the backends (JSON always, TensorBoard
-    when asked) get the count of each class, for at most 100 classes, and the histogram of
-    the teacher's confidence in ten bins.
+    The log and the backends (JSON always, TensorBoard when asked) get the figures of
+    :func:`buffer_statistics`, the histogram of the teacher's confidence in ten bins, and the
+    count of each class.
 
     Args:
         interval (int): Rounds between two looks. Defaults to 10.
+        max_classes (int): With more classes than these their counts are left out. Defaults
+            to 100.
     """
 
     priority = 'LOW'
 
-    def __init__(self, interval: int = 10):
+    def __init__(self, interval: int = 10, max_classes: int = 100):
         self.interval = interval
+        self.max_classes = max_classes
 
     def after_train_epoch(self, runner) -> None:
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
@@ -58,12 +62,15 @@ class BufferStatisticsHook(Hook):
         if not due or not len(buffer):
             return
         values = buffer_statistics(buffer)
-        runner.logger.info('Buffer  ' + '  '.join(f'{k}: {v:.4g}' for k, v in values.items()))
         bins = torch.histc(buffer.columns['confidence'][: len(buffer)].float().cpu(), 10, 0, 1)
         scalars = {f'buffer/{k}': v for k, v in values.items()}
         scalars |= {f'buffer/confidence_bin_{i}': n for i, n in enumerate(bins.tolist())}
-        if len(buffer.class_counts) <= 100:
-            scalars |= {
-                f'buffer/class_{k}': n for k, n in enumerate(buffer.class_counts.tolist())
-            }
+        lines = ['  '.join(f'{k}: {v:.4g}' for k, v in values.items())]
+        lines.append('confidence in tenths: ' + ' '.join(f'{n:.0f}' for n in bins.tolist()))
+        counts = buffer.class_counts.tolist()
+        if len(counts) <= self.max_classes:
+            scalars |= {f'buffer/class_{k}': n for k, n in enumerate(counts)}
+            lines.append('samples a class: ' + ' '.join(f'{n:.0f}' for n in counts))
+        for line in lines:
+            runner.logger.info(f'Buffer  {line}')
         runner.visualizer.add_scalars(scalars, step=runner.epoch + 1)
