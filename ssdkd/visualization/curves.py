@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 STAMP = '%Y%m%d_%H%M%S'  # name of the folder of one start
-ROUND_LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) .* Round \[(\d+)[]/]')
+ROUND_LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) .* Round +\[(\d+)[]/]')
 # Scalars of a round that are no result.
 BOOKKEEPING = ('data_time', 'time', 'epoch', 'iter', 'step', 'memory')
 TITLES = {

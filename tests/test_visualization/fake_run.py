@@ -54,7 +54,7 @@ def start(work_dir: Path, stamp: str, rounds: range, resumed: bool = False) -> N
         second = 30 * i
         log += (
             f'2026/01/01 12:{second // 60:02d}:{second % 60:02d} - mmengine - INFO - '
-            f'Round [{n}][10/10]  loss: 1.0\n'
+            f'Round  [{n}][10/10]  loss: 1.0\n'
         )
         records.append(
             dict(time=0.5, loss=1.0, divergence=float(n), inversion_bn=9.0 / n, agreement=0.5,
