@@ -29,6 +29,10 @@ class ComponentRegistry(Registry):
         Raises:
             ConfigError: The name is not registered, or an argument is unknown or missing.
         """
+        if isinstance(cfg, dict) and 'type' not in cfg:
+            raise ConfigError(
+                f"{self.name}: {dict(cfg)} has no key 'type'; is the name before it misspelt?"
+            )
         if isinstance(cfg, dict) and isinstance(cfg.get('type'), str):
             component = self.get(cfg['type'])
             if component is None:
@@ -67,6 +71,8 @@ class ComponentRegistry(Registry):
 
 def nearest(word: str, known: list[str]) -> str:
     """The end of an error message: the known words nearest to ``word``, or all of them."""
+    if not known:
+        return '; it takes no keys'
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     if close:
         return f'; did you mean {" or ".join(close)}?'

@@ -14,9 +14,7 @@ from ssdkd.errors import ConfigError
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, such as configs/cls/*.py')
     parser.add_argument(
         '--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)'
@@ -79,7 +77,15 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
         # torch.save writes zip files, whose table of contents stands at the end.
         if checkpoint and not zipfile.is_zipfile(checkpoint):
             raise ConfigError(f"--resume: '{checkpoint}' is truncated or not a checkpoint")
+        if checkpoint is None:
+            print(f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting anew", flush=True)
         cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
+    elif newest_checkpoint(cfg.work_dir):
+        # Two runs in one folder would be mixed up by every tool that reads it.
+        raise ConfigError(
+            f"'{cfg.work_dir}' holds a run already; go on with --resume, choose another "
+            '--work-dir, or remove it'
+        )
 
 
 @command

@@ -12,7 +12,16 @@ from ssdkd.datasets.augment import random_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BalancingFunction
 from ssdkd.models import Network, Teacher
-from ssdkd.registry import BALANCING, BUFFERS, MODELS, SAMPLERS, SYNTHESIZERS, TASKS, WRITERS
+from ssdkd.registry import (
+    BALANCING,
+    BUFFERS,
+    MODELS,
+    SAMPLERS,
+    SYNTHESIZERS,
+    TASKS,
+    WRITERS,
+    ComponentRegistry,
+)
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
 from ssdkd.tasks import BaseTask
@@ -74,10 +83,12 @@ class SSDKD(BaseModel):
         if autocast not in (None, 'bfloat16'):
             raise ConfigError(f"model.autocast='{autocast}' must be None or 'bfloat16'")
         self.task: BaseTask = TASKS.build(task)
-        self.teacher: Teacher = MODELS.build({'type': 'Teacher', **teacher})
+        self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
         normalisation = {k: teacher[k] for k in ('mean', 'std') if k in teacher}
-        self.student: Network = MODELS.build({'type': 'Network', **normalisation, **student})
-        self.synthesizer: BaseSynthesizer = SYNTHESIZERS.build(synthesizer)
+        self.student: Network = build_part(
+            'student', MODELS, {'type': 'Network', **normalisation, **student}
+        )
+        self.synthesizer: BaseSynthesizer = build_part('synthesizer', SYNTHESIZERS, synthesizer)
         # Each of R processes holds 1/R of the slots; class counts are summed over all.
         if 'capacity' in buffer:
             buffer = {**buffer, 'capacity': buffer['capacity'] // get_world_size()}
@@ -251,6 +262,14 @@ class SSDKD(BaseModel):
             enabled=self.autocast is not None,
             cache_enabled=False,
         )
+
+
+def build_part(key: str, registry: ComponentRegistry, cfg: dict):
+    """Build ``model.<key>``, so that its errors say where in the config they are."""
+    try:
+        return registry.build(cfg)
+    except ConfigError as error:
+        raise ConfigError(f'model.{key}: {error}') from error
 
 
 @contextmanager

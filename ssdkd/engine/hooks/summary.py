@@ -32,10 +32,12 @@ class SummaryHook(Hook):
             summary[f'{role}_parameters'] = sum(
                 p.numel() for p in getattr(distiller, role).parameters()
             )
+        statistics = buffer_statistics(distiller.buffer)
         seconds = runner.message_hub.get_info('seconds')
         summary |= {
             'buffer_samples': len(distiller.buffer),
-            'class_ratio': round(buffer_statistics(distiller.buffer)['class_ratio'], 2),
+            'class_ratio': round(statistics['class_ratio'], 2),
+            'mean_confidence': round(statistics['confidence'], 3),
             'inversion_seconds': round(seconds['inversion'], 1),
             'distillation_seconds': round(seconds['distillation'], 1),
             'rounds': runner.epoch,
