@@ -73,6 +73,10 @@ BEFORE_TRAINING = {
         {'model.synthesizer.losses.bn.type': 'BNStatisticLoss'},
         "unknown type 'BNStatisticLoss'; did you mean BNStatisticsLoss",
     ),
+    'misspelt name of a loss': (
+        {'model.synthesizer.losses.bnn.weight': 1},
+        "model.synthesizer: loss: {'weight': 1} has no key 'type'",
+    ),
     'unknown network': (
         {'model.student.model.type': 'CifarRestNet'},
         'did you mean CifarResNet',
@@ -172,6 +176,13 @@ def test_resume_from_a_truncated_checkpoint(folder, capfd, no_training):
     (folder / 'run').mkdir()
     (folder / 'run/round_3.pth').write_bytes((folder / 'teacher.pth').read_bytes()[:5000])
     assert 'round_3.pth' in error_of(capfd, *arguments(folder, {}), '--resume')
+
+
+def test_used_work_dir(folder, capfd, no_training):
+    """Its tools would mix up the checkpoints of two runs."""
+    (folder / 'run').mkdir()
+    (folder / 'run/round_3.pth').touch()
+    assert 'holds a run already; go on with --resume' in error_of(capfd, *arguments(folder, {}))
 
 
 def test_loss_that_is_not_a_number(folder, capfd, monkeypatch):
