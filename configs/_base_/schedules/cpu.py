@@ -1,4 +1,4 @@
-"""A schedule for about 45 minutes on two CPU cores at 32x32."""
+"""A schedule for 35 minutes on two CPU cores at 32x32 (ResNet-56 -> ResNet-20)."""
 
 train_cfg = dict(
     type='DistillLoop', max_rounds=200, warmup_rounds=20, steps_per_round=20, val_interval=10
