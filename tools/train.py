@@ -1,7 +1,6 @@
 """Distil a teacher into a student without data."""
 
 import argparse
-import re
 import zipfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
+from ssdkd.rounds import latest_round
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,14 +51,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def newest_checkpoint(work_dir: str) -> str | None:
-    """The checkpoint of the latest round; each one there is whole (see atomic_backend)."""
-    rounds = {
-        int(re.search(r'\d+', p.name).group()): p for p in Path(work_dir).glob('round_*.pth')
-    }
-    return str(rounds[max(rounds)]) if rounds else None
-
-
 def apply_args(cfg: Config, args: argparse.Namespace) -> None:
     """Write the command line into the config."""
     cfg.launcher = args.launcher
@@ -71,7 +63,7 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.tensorboard:
         cfg.visualizer.vis_backends.append(dict(type='TensorboardVisBackend'))
     if args.resume:
-        checkpoint = newest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+        checkpoint = latest_round(cfg.work_dir) if args.resume == 'auto' else args.resume
         if checkpoint and not Path(checkpoint).is_file():
             raise ConfigError(f"--resume: there is no checkpoint '{checkpoint}'")
         # torch.save writes zip files, whose table of contents stands at the end.
@@ -79,8 +71,9 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
             raise ConfigError(f"--resume: '{checkpoint}' is truncated or not a checkpoint")
         if checkpoint is None:
             print(f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting anew", flush=True)
-        cfg.load_from, cfg.resume = checkpoint, checkpoint is not None
-    elif newest_checkpoint(cfg.work_dir):
+        cfg.load_from = None if checkpoint is None else str(checkpoint)
+        cfg.resume = checkpoint is not None
+    elif latest_round(cfg.work_dir):
         # Two runs in one folder would be mixed up by every tool that reads it.
         raise ConfigError(
             f"'{cfg.work_dir}' holds a run already; go on with --resume, choose another "

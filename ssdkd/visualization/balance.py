@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ssdkd.errors import ConfigError
+from ssdkd.rounds import latest_round
 
 CONFIDENCE_BINS = 20
 
@@ -50,12 +51,12 @@ def newest_checkpoint(run: str | Path) -> Path:
     run = Path(run)
     if run.is_file():
         return run
-    found = [p for p in run.glob('round_*.pth') if p.stem.split('_')[1].isdigit()]
-    if not found:
+    latest = latest_round(run)
+    if latest is None:
         raise ConfigError(
             f"'{run}' is neither a checkpoint nor a work directory with a round_*.pth in it"
         )
-    return max(found, key=lambda p: int(p.stem.split('_')[1]))
+    return latest
 
 
 def read_balance(run: str | Path, label: str | None = None) -> Balance:
