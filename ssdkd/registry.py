@@ -89,6 +89,9 @@ DATASETS = ComponentRegistry(
 METRICS = ComponentRegistry(
     'metric', parent=root.METRICS, scope='ssdkd', locations=['ssdkd.evaluation']
 )
+TRANSFORMS = ComponentRegistry(
+    'transform', parent=root.TRANSFORMS, scope='ssdkd', locations=['ssdkd.datasets']
+)
 LOOPS = ComponentRegistry('loop', parent=root.LOOPS, scope='ssdkd', locations=['ssdkd.engine'])
 HOOKS = ComponentRegistry('hook', parent=root.HOOKS, scope='ssdkd', locations=['ssdkd.engine'])
 LOG_PROCESSORS = ComponentRegistry(
@@ -113,7 +116,6 @@ for _parent in (
     root.PARAM_SCHEDULERS,
     root.DATA_SAMPLERS,
     root.EVALUATOR,
-    root.TRANSFORMS,
     root.FUNCTIONS,
     root.RUNNERS,
     root.WEIGHT_INITIALIZERS,
@@ -142,6 +144,7 @@ ALL_REGISTRIES = (
     TASKS,
     DATASETS,
     METRICS,
+    TRANSFORMS,
     LOOPS,
     HOOKS,
     LOG_PROCESSORS,

@@ -7,6 +7,13 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
 from ssdkd.errors import ConfigError
+from ssdkd.models import student_config
+
+# Predictions of a teacher's own config; the number of classes plays no part in them.
+TEACHER_TASKS = {
+    'Classifier': dict(type='Classification', num_classes=2),
+    'mmseg': dict(type='Segmentation', num_classes=2),
+}
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,6 +24,11 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         help='student.pth, a round_*.pth, or any state dict of the network; '
         'with --teacher it may be left out (the config names it)',
+    )
+    parser.add_argument(
+        '--show-dir',
+        help='segmentation: write image, prediction, teacher and ground truth of each test '
+        'image side by side into this folder',
     )
     parser.add_argument('--teacher', action='store_true', help='evaluate the teacher instead')
     parser.add_argument(
@@ -34,12 +46,14 @@ def parse_args() -> argparse.Namespace:
 
 def network_config(cfg: Config, teacher: bool, checkpoint: str | None) -> dict:
     """The network to evaluate, as the config of a ``Network`` with its weights."""
-    if cfg.model.type == 'Classifier':  # the config of a teacher's own training
+    if cfg.model.type == 'Classifier':  # the configs of a teacher's own training
         network = dict(cfg.model.network)
+    elif cfg.model.type == 'mmseg':
+        network = dict(model=cfg.model)
+    elif teacher:
+        network = dict(cfg.model.teacher)
     else:
-        network = dict(cfg.model.teacher if teacher else cfg.model.student)
-        for key in ('mean', 'std'):  # the student is normalised as its teacher
-            network.setdefault(key, cfg.model.teacher.get(key))
+        network = student_config(cfg.model.student, cfg.model.teacher)
     network['checkpoint'] = checkpoint or (network.get('checkpoint') if teacher else None)
     if network['checkpoint'] is None and not teacher:
         raise ConfigError('give the checkpoint to evaluate, or --teacher')
@@ -53,8 +67,22 @@ def main() -> None:
     cfg = load_config(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f"'{args.config}' has no test_dataloader; add one to evaluate")
+    distils = 'task' in cfg.model
+    task = cfg.model.task if distils else TEACHER_TASKS[cfg.model.type]
+    hooks = []
+    if args.show_dir:
+        if task['type'] != 'Segmentation':
+            raise ConfigError(f"--show-dir shows segmentations, not {task['type']}")
+        teacher = None
+        if distils and not args.teacher:
+            teacher = dict(
+                type='Predictor', network=network_config(cfg, True, None), task=task
+            )
+        hooks = [dict(type='PanelHook', out_dir=args.show_dir, teacher=teacher)]
     cfg.model = dict(
-        type='Classifier', network=network_config(cfg, args.teacher, args.checkpoint)
+        type='Predictor',
+        network=network_config(cfg, args.teacher, args.checkpoint),
+        task=task,
     )
     for key in (
         'train_cfg',
@@ -64,10 +92,10 @@ def main() -> None:
         'val_cfg',
         'val_dataloader',
         'val_evaluator',
-        'custom_hooks',
         'load_from',
     ):
         cfg.pop(key, None)
+    cfg.custom_hooks = hooks
     Runner.from_cfg(cfg).test()
 
 

@@ -1,5 +1,6 @@
 """Look for misspelt words in a config before anything is built from it."""
 
+import importlib.util
 import inspect
 
 from mmengine import registry as mmengine_registry
@@ -29,7 +30,12 @@ def check_config(cfg: dict, path: str = '') -> None:
     """
     name = cfg.get('type')
     if isinstance(name, str):
-        if '.' in name:
+        if cfg.get('_scope_') == 'mmseg' and importlib.util.find_spec('mmseg') is None:
+            raise ConfigError(
+                f"{path}.type: '{name}' is of mmsegmentation, which is not installed; run "
+                'pip install -r requirements/seg.txt'
+            )
+        if '.' in name or '_scope_' in cfg:
             return
         components = _registered(name)
         if not components:

@@ -13,13 +13,13 @@ from ssdkd.errors import ConfigError
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Let a command end on a :class:`ConfigError` with one line and status 2."""
+    """Let a command end with one line and status 2 on a wrong config or a missing file."""
 
     @functools.wraps(main)
     def run() -> None:
         try:
             main()
-        except ConfigError as error:
+        except (ConfigError, FileNotFoundError) as error:
             message = ' '.join(str(error).split())
             print(f'error: {message}', file=sys.stderr)
             sys.exit(2)

@@ -54,6 +54,20 @@ class BaseBuffer(ABC):
     rng: torch.Generator | None
 
     @abstractmethod
+    def reserve(self, image_size: tuple[int, int]) -> str:
+        """Say what the slots will take in memory, before training.
+
+        Args:
+            image_size: (H, W) of the samples to come.
+
+        Returns:
+            str: One line for the log.
+
+        Raises:
+            ConfigError: It is more than the buffer may take.
+        """
+
+    @abstractmethod
     def extend(self, batch: SampleBatch, writer) -> Tensor:
         """Write a batch over the slots that ``writer`` chooses.
 

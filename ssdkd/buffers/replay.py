@@ -25,18 +25,35 @@ class ReplayBuffer(BaseBuffer):
     Args:
         capacity (int): M, the number of slots of this process, at least 1.
         device (str | None): Where the slots live; None is wherever the batches come from.
+        pin_memory (bool): Keep slots on the CPU in page-locked memory, from which batches
+            reach an accelerator faster and while it computes. Without an accelerator it does
+            nothing. Defaults to False.
+        max_gib (float): The most that the images may take, in GiB. Defaults to 16.
 
     Raises:
         ConfigError: ``capacity`` is no positive integer, or ``device`` cannot be used.
     """
 
-    def __init__(self, capacity: int, device: str | None = None):
+    def __init__(
+        self,
+        capacity: int,
+        device: str | None = None,
+        pin_memory: bool = False,
+        max_gib: float = 16.0,
+    ):
         if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
             raise ConfigError(f'ReplayBuffer: capacity={capacity!r} must be an integer >= 1')
         try:
             self.max_priority = torch.ones((), device=device or 'cpu')
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(f'ReplayBuffer: device={device!r}: {error}') from error
+        if pin_memory and device != 'cpu':
+            raise ConfigError(
+                f"ReplayBuffer: pin_memory=True needs device='cpu', not device={device!r}: only "
+                'memory of the CPU can be page-locked'
+            )
+        self.max_gib = max_gib
+        self.pinned = pin_memory and torch.cuda.is_available()
         self.capacity = capacity
         self.size = self.round = self.version = 0
         self.rng = None
@@ -48,6 +65,22 @@ class ReplayBuffer(BaseBuffer):
         self.add_column('weight', fill=1)
         self.add_column('birth', dtype=torch.int64)
         self.add_column('uses', dtype=torch.int64)
+
+    def reserve(self, image_size: tuple[int, int]) -> str:
+        """Say what M x 3 x H x W bytes of images take; nothing is allocated yet.
+
+        Raises:
+            ConfigError: It is more than ``max_gib``.
+        """
+        height, width = image_size
+        gib = self.capacity * 3 * height * width / 2**30
+        figure = f'{self.capacity} x 3 x {height} x {width} bytes = {gib:.3g} GiB'
+        if gib > self.max_gib:
+            raise ConfigError(
+                f'model.buffer: capacity={self.capacity} takes {figure}, more than '
+                f'max_gib={self.max_gib}; lower capacity or raise max_gib'
+            )
+        return f'The replay buffer takes {figure}.'
 
     def add_column(
         self,
@@ -70,7 +103,13 @@ class ReplayBuffer(BaseBuffer):
         column = self.columns.get(name)
         if column is None:
             full = (self.capacity, *shape)
-            column = torch.full(full, fill, dtype=dtype, device=self.max_priority.device)
+            column = torch.full(
+                full,
+                fill,
+                dtype=dtype,
+                device=self.max_priority.device,
+                pin_memory=self.pinned,
+            )
         elif (column.shape[1:], column.dtype) != (tuple(shape), dtype):
             raise ConfigError(
                 f"ReplayBuffer: column '{name}' exists as {tuple(column.shape[1:])} of "
@@ -128,7 +167,7 @@ class ReplayBuffer(BaseBuffer):
         # Only towards the accelerator: a host that reads too early would read garbage.
         overlap = target.type != 'cpu'
         rows = {
-            name: column[slots].to(target, non_blocking=overlap)
+            name: self._gather(column, slots).to(target, non_blocking=overlap)
             for name, column in self.columns.items()
         }
         rows['image'] = rows['image'].float().div_(255)
@@ -169,6 +208,11 @@ class ReplayBuffer(BaseBuffer):
             self.columns.pop(name, None)
             self.add_column(name, rows.shape[1:], rows.dtype, state['fill'][name])
             self.columns[name][: self.size] = rows.to(self.max_priority.device)
+
+    def _gather(self, column: Tensor, slots: Tensor) -> Tensor:
+        """``column[slots]``, page-locked if the column is: an ordinary copy would not be."""
+        rows = column.new_empty(len(slots), *column.shape[1:], pin_memory=self.pinned)
+        return torch.index_select(column, 0, slots, out=rows)
 
     def _check(self, batch: SampleBatch) -> int:
         """Number of rows of ``batch``, if it can be written at all."""

@@ -1,12 +1,14 @@
 """Labelled images to evaluate on, and to train teachers with; distillation needs none."""
 
 from ssdkd.datasets.augment import random_crop_flip, to_unit_range
+from ssdkd.datasets.check_labels import CheckLabels
 from ssdkd.datasets.cifar import Cifar
 from ssdkd.datasets.digits import Digits
 from ssdkd.datasets.image_folder import ImageFolder
 from ssdkd.datasets.labelled_images import LabelledImages
 
 __all__ = [
+    'CheckLabels',
     'Cifar',
     'Digits',
     'ImageFolder',

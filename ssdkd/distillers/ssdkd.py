@@ -4,14 +4,15 @@ from contextlib import contextmanager
 
 import torch
 from mmengine.dist import get_world_size
+from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer
-from ssdkd.datasets.augment import random_crop_flip
+from ssdkd.datasets.augment import random_crop_flip, to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BalancingFunction
-from ssdkd.models import Network, Teacher
+from ssdkd.models import Network, Teacher, student_config
 from ssdkd.registry import (
     BALANCING,
     BUFFERS,
@@ -77,17 +78,15 @@ class SSDKD(BaseModel):
         autocast: str | None = None,
         channels_last: bool = False,
     ):
-        super().__init__()
+        task: BaseTask = TASKS.build(task)
+        super().__init__(task.data_preprocessor)
         if temperature <= 0:
             raise ConfigError(f'model.temperature={temperature} must be greater than 0')
         if autocast not in (None, 'bfloat16'):
             raise ConfigError(f"model.autocast='{autocast}' must be None or 'bfloat16'")
-        self.task: BaseTask = TASKS.build(task)
+        self.task = task
         self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
-        normalisation = {k: teacher[k] for k in ('mean', 'std') if k in teacher}
-        self.student: Network = build_part(
-            'student', MODELS, {'type': 'Network', **normalisation, **student}
-        )
+        self.student: Network = build_part('student', MODELS, student_config(student, teacher))
         self.synthesizer: BaseSynthesizer = build_part('synthesizer', SYNTHESIZERS, synthesizer)
         # Each of R processes holds 1/R of the slots; class counts are summed over all.
         if 'capacity' in buffer:
@@ -105,6 +104,7 @@ class SSDKD(BaseModel):
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.rng: torch.Generator | None = None
         self._check_outputs()
+        print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
         self.synthesizer.attach(self.teacher, self.task.num_classes)
         self.to(memory_format=self.memory_format)
 
@@ -122,6 +122,12 @@ class SSDKD(BaseModel):
                     f'model.{role} cannot take images of '
                     f'{self.synthesizer.image_size} pixels: {error}'
                 ) from error
+            if len(shapes[role]) != self.task.logits_form.count(',') + 1:
+                raise ConfigError(
+                    f'model.{role} gives logits of shape {list(shapes[role])}, but '
+                    f'{type(self.task).__name__} needs {self.task.logits_form}; choose '
+                    'another network or another model.task'
+                )
             if shapes[role][1] != self.task.num_classes:
                 raise ConfigError(
                     f'model.{role} has {shapes[role][1]} outputs, but '
@@ -241,15 +247,13 @@ class SSDKD(BaseModel):
 
         Args:
             inputs: Images [N, 3, H, W], uint8 or in [0, 1].
-            data_samples: Labels; only metrics read them.
-            mode: ``'tensor'`` returns logits; ``'predict'`` what metrics expect,
-                ``[dict(logits=...)]`` for the whole batch.
+            data_samples: What the dataset says of the images; passed to the task.
+            mode: ``'tensor'`` returns logits; ``'predict'`` what metrics expect, see
+                :meth:`BaseTask.predict`.
         """
-        if inputs.dtype == torch.uint8:
-            inputs = inputs.float() / 255
         with self._autocast():
-            logits = self.student(self._format(inputs))
-        return [dict(logits=logits.float())] if mode == 'predict' else logits
+            logits = self.student(self._format(to_unit_range(inputs)))
+        return self.task.predict(logits, data_samples) if mode == 'predict' else logits
 
     def _format(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=self.memory_format)

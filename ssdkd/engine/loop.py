@@ -108,6 +108,8 @@ class DistillLoop(BaseLoop):
 
     def run(self) -> nn.Module:
         """Run all rounds that are left."""
+        if self.runner.val_loop is not None:
+            self.runner.val_loop.dataloader.dataset[0]  # misplaced or wrong labels show now
         self.runner.call_hook('before_train')
         self._seconds = self.runner.message_hub.runtime_info.get(
             'seconds', dict(inversion=0.0, distillation=0.0)

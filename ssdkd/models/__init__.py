@@ -3,8 +3,10 @@
 from ssdkd.models.checkpoint import load_weights
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
-from ssdkd.models.network import Network, Teacher
+from ssdkd.models.network import Network, Teacher, student_config
+from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
+from ssdkd.models.segmentors import mmseg_model
 from ssdkd.models.vgg import VGG
 from ssdkd.models.wide_resnet import WideResNet
 from ssdkd.models.zoo import imported_model, timm_model, torchvision_model
@@ -14,11 +16,14 @@ __all__ = [
     'CifarResNet',
     'Classifier',
     'Network',
+    'Predictor',
     'ResNet',
     'Teacher',
     'WideResNet',
     'imported_model',
     'load_weights',
+    'mmseg_model',
+    'student_config',
     'timm_model',
     'torchvision_model',
 ]

@@ -13,14 +13,17 @@ FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+
 # The plain network, one saved from DataParallel, our trained teachers, the student of our
 # distillation checkpoints, and a bare Network.
 PREFIXES = ('', 'module.', 'network.model.', 'student.model.', 'model.')
+# Heads that only training uses; networks are mostly built without them.
+AUXILIARY = ('auxiliary_head.', 'aux_classifier.')
 
 
 def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) -> None:
     """Load a checkpoint into a plain network; every key and every shape must match.
 
     The weights may lie under one of the usual keys (``state_dict``, ``model`` ...) and carry
-    one of the usual prefixes (``module.``, or those of our own checkpoints). Nothing but
-    tensors and plain containers is unpickled.
+    one of the usual prefixes (``module.``, or those of our own checkpoints). The weights of
+    a segmentor's auxiliary head are passed over if the network has none. Nothing but tensors
+    and plain containers is unpickled.
 
     Args:
         model (nn.Module): The network, changed in place.
@@ -36,6 +39,8 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
     wanted = model.state_dict()
     candidates = [_strip(state, p) for p in (PREFIXES if prefix is None else (prefix,))]
     state = max(candidates, key=lambda candidate: _agreement(candidate, wanted))
+    if not any(k.startswith(AUXILIARY) for k in wanted):
+        state = {k: v for k, v in state.items() if not k.startswith(AUXILIARY)}
     _check(state, wanted, path)
     model.load_state_dict(state)
 

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import load_weights
+from ssdkd.models.segmentors import normalisation_of
 from ssdkd.models.zoo import asks_for_weights
 from ssdkd.registry import MODELS
 
@@ -19,10 +22,13 @@ class Network(nn.Module):
 
     Args:
         model (dict | nn.Module): The network, or its config in the registry MODELS.
-        mean (Sequence[float], optional): Per channel, subtracted first. Defaults to 0.
-        std (Sequence[float], optional): Per channel, divided by. Defaults to 1.
+        mean (Sequence[float], optional): Per channel, subtracted first. Defaults to that of
+            the data preprocessor if the network is one of mmseg, else to 0.
+        std (Sequence[float], optional): Per channel, divided by. Defaults to that of the data
+            preprocessor if the network is one of mmseg, else to 1.
         checkpoint (str, optional): File with the network's weights; see
-            :func:`ssdkd.models.load_weights`.
+            :func:`ssdkd.models.load_weights`. Without one, networks of mmseg and other
+            mmengine libraries initialise themselves as their configs say.
 
     Raises:
         ConfigError: The weights do not load, or mean and std are not one or three positive
@@ -38,15 +44,31 @@ class Network(nn.Module):
     ):
         super().__init__()
         self.model = model if isinstance(model, nn.Module) else MODELS.build(model)
+        if mean is None and std is None:
+            mean, std = normalisation_of(model)
         # Not in the state dict: they belong to the config, and users want plain weights.
         self.register_buffer('mean', _per_channel('mean', mean, 0.0), persistent=False)
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
+        elif isinstance(self.model, BaseModule):
+            self.model.init_weights()  # mmengine's modules wait for this call
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images [N, 3, H, W] in [0, 1] to the logits of the network."""
-        return self.model((images - self.mean) / self.std)
+        """Map images [N, 3, H, W] in [0, 1] to the logits [N, K] or [N, K, H, W].
+
+        The logits of a segmentor that are smaller than the image are enlarged to it.
+        """
+        logits = self.model((images - self.mean) / self.std)
+        if isinstance(logits, dict):  # a segmentor of torchvision
+            logits = logits['out']
+        if logits.ndim == 4 and logits.shape[2:] != images.shape[2:]:
+            # As the network's own library does it: mmseg's segmentors say how.
+            corners = getattr(self.model, 'align_corners', False)
+            logits = F.interpolate(
+                logits, images.shape[2:], mode='bilinear', align_corners=corners
+            )
+        return logits
 
 
 @MODELS.register_module()
@@ -83,6 +105,23 @@ class Teacher(Network):
     def train(self, mode: bool = True) -> 'Teacher':
         """Stay in evaluation mode, whatever a parent module asks for."""
         return super().train(False)
+
+
+def student_config(student: dict, teacher: dict) -> dict:
+    """The student's config, its images normalised as the teacher's unless it says how.
+
+    Args:
+        student: Config of a ``Network``.
+        teacher: Config of the ``Teacher`` beside it.
+    """
+    stated = (
+        (student.get('mean'), student.get('std')),
+        normalisation_of(student.get('model')),
+        (teacher.get('mean'), teacher.get('std')),
+        normalisation_of(teacher.get('model')),
+    )
+    mean, std = next((pair for pair in stated if pair != (None, None)), (None, None))
+    return {'type': 'Network', **student, 'mean': mean, 'std': std}
 
 
 def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:

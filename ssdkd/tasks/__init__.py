@@ -2,5 +2,6 @@
 
 from ssdkd.tasks.base import BaseTask, TaskOutput
 from ssdkd.tasks.classification import Classification, kl_divergence
+from ssdkd.tasks.segmentation import Segmentation
 
-__all__ = ['BaseTask', 'Classification', 'TaskOutput', 'kl_divergence']
+__all__ = ['BaseTask', 'Classification', 'Segmentation', 'TaskOutput', 'kl_divergence']

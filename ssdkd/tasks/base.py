@@ -25,9 +25,17 @@ class BaseTask(ABC):
 
     Everything is per sample: reducing is the distiller's business.
 
+    Attributes:
+        data_preprocessor (dict | None): Config of the mmengine data preprocessor that makes
+            RGB images, uint8 or in [0, 1], of an evaluation batch; None: the dataset does.
+        logits_form (str): Shape of the logits that the task reads, for messages: ``'[N, K]'``.
+
     Args:
         num_classes (int): Number of classes K, at least 2.
     """
+
+    data_preprocessor: dict | None = None
+    logits_form: str
 
     def __init__(self, num_classes: int):
         self.num_classes = num_classes
@@ -47,3 +55,12 @@ class BaseTask(ABC):
     @abstractmethod
     def agreement(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Where student and teacher predict the same class, in [0, 1] -> [N], no gradient."""
+
+    @abstractmethod
+    def predict(self, logits: Tensor, data_samples) -> list:
+        """What mmengine's metrics expect of a batch.
+
+        Args:
+            logits: The network's, for the images of the batch.
+            data_samples: What the dataloader said of these images.
+        """

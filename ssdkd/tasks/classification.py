@@ -31,6 +31,8 @@ def kl_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tenso
 class Classification(BaseTask):
     """Classification: logits [N, K], one class an image, KL between class distributions."""
 
+    logits_form = '[N, K]'
+
     @torch.no_grad()
     def classify(self, logits: Tensor) -> TaskOutput:
         confidence, label = logits.float().softmax(dim=1).max(dim=1)
@@ -46,3 +48,7 @@ class Classification(BaseTask):
     @torch.no_grad()
     def agreement(self, student: Tensor, teacher: Tensor) -> Tensor:
         return (student.argmax(dim=1) == teacher.argmax(dim=1)).float()
+
+    def predict(self, logits: Tensor, data_samples) -> list[dict[str, Tensor]]:
+        """The whole batch in one piece, ``[dict(logits=[N, K])]``."""
+        return [dict(logits=logits.float())]

@@ -2,16 +2,19 @@
 
 from ssdkd.visualization.balance import Balance, plot_balance, read_balance
 from ssdkd.visualization.curves import Curves, plot_curves, read_curves
+from ssdkd.visualization.panels import colourise, save_panel
 from ssdkd.visualization.report import write_report
 from ssdkd.visualization.sample_grid import save_sample_grid
 
 __all__ = [
     'Balance',
     'Curves',
+    'colourise',
     'plot_balance',
     'plot_curves',
     'read_balance',
     'read_curves',
+    'save_panel',
     'save_sample_grid',
     'write_report',
 ]

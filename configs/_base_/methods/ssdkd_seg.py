@@ -1,0 +1,29 @@
+"""SSD-KD (Liu et al., CVPR 2024, arXiv 2406.07876) for semantic segmentation.
+
+The paper gives the buffer, 16,000 samples, for NYUv2. The other numbers are a starting point.
+"""
+
+_base_ = ['./ssdkd.py']
+
+model = dict(
+    task=dict(type='Segmentation'),
+    synthesizer=dict(
+        generator=dict(
+            _delete_=True, type='DeepGenerator', latent_dim=256, image_size=256, width=64
+        ),
+        losses=dict(
+            bn=dict(weight=1.0),
+            class_prior=dict(weight=0.5),
+            adversarial=dict(weight=1.0, temperature=1.0, decision=False),
+        ),
+        batch_size=16,
+        steps=10,
+        crop_padding=16,
+    ),
+    buffer=dict(capacity=16_000, device='cpu', pin_memory=True),  # SSD-KD, on NYUv2
+    batch_size=16,
+    temperature=1.0,
+    crop_padding=16,
+    autocast='bfloat16',
+    channels_last=True,
+)

@@ -1,0 +1,114 @@
+"""Networks of mmsegmentation, by config."""
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.hub import get_config
+from mmengine.model import revert_sync_batchnorm
+from torch import nn
+
+from ssdkd.errors import ConfigError
+from ssdkd.registry import MODELS
+
+
+@MODELS.register_module('mmseg')
+def mmseg_model(
+    config: str | None = None,
+    model: dict | None = None,
+    num_classes: int | None = None,
+    auxiliary_head: bool = False,
+    channels_last: bool = False,
+) -> nn.Module:
+    """Build a segmentor of mmsegmentation, such as an ``EncoderDecoder``.
+
+    Called without a mode it returns the logits of its main head. Its state dict is mmseg's
+    own, so a trained student loads into plain mmseg.
+
+    Args:
+        config (str, optional): A config file of mmseg, of which ``model`` is taken; the name
+            ``'mmseg::deeplabv3/deeplabv3_r50-d8_4xb4-40k_voc12aug-512x512.py'`` means one of
+            those that mmseg brings.
+        model (dict, optional): The model's config; with ``config`` it changes parts of it.
+        num_classes (int, optional): Number of classes of all heads. Defaults to the config's.
+        auxiliary_head (bool): Keep the auxiliary heads, which only mmseg's own training uses.
+            Defaults to False.
+        channels_last (bool): Keep the weights in the channels-last memory format, in which
+            convolutions on a CPU run faster. Defaults to False.
+
+    Raises:
+        ConfigError: mmseg is missing, the config cannot be read, or the model not be built.
+    """
+    cfg = mmseg_config(config, model)
+    heads = [
+        head
+        for key in ('decode_head', 'auxiliary_head')
+        for head in _as_list(cfg.get(key))
+    ]
+    if num_classes is not None:
+        for head in heads:
+            head.update(num_classes=num_classes, out_channels=None)
+    if not auxiliary_head:
+        cfg.pop('auxiliary_head', None)
+    try:
+        from mmseg.registry import MODELS as MMSEG_MODELS
+
+        network = MMSEG_MODELS.build(dict(cfg, _scope_='mmseg'))
+    except ImportError as error:
+        raise ConfigError(
+            f"model: type 'mmseg' needs mmsegmentation ({error}); "
+            'run pip install -r requirements/seg.txt'
+        ) from error
+    except (KeyError, TypeError, ValueError, AssertionError) as error:
+        raise ConfigError(f"model: type 'mmseg': {error}") from error
+    # Synchronised batch norm wants an accelerator; in one process it is batch norm.
+    network = revert_sync_batchnorm(network)
+    return network.to(memory_format=torch.channels_last) if channels_last else network
+
+
+def mmseg_config(config: str | None = None, model: dict | None = None) -> ConfigDict:
+    """The model config that the arguments of :func:`mmseg_model` name."""
+    if config is None and model is None:
+        raise ConfigError("model: type 'mmseg' needs config= (a file) or model= (a dict)")
+    base = {}
+    if config is not None:
+        try:
+            file = get_config(config) if '::' in config else Config.fromfile(config)
+            base = file.model
+        except (OSError, KeyError, AttributeError, ValueError, SyntaxError) as error:
+            raise ConfigError(
+                f"model: type 'mmseg': config '{config}' cannot be read: {error}"
+            ) from error
+    cfg = Config(dict(model=base))
+    cfg.merge_from_dict(dict(model=model or {}))
+    return cfg.model
+
+
+def normalisation_of(model: object) -> tuple[list[float] | None, list[float] | None]:
+    """Mean and std for images in [0, 1] that a model's config states, else None and None.
+
+    Only those of mmseg do, in their data preprocessor, for pixels in [0, 255].
+
+    Args:
+        model (dict | nn.Module | None): What stands under ``model`` in a network's config.
+
+    Raises:
+        ConfigError: The network was trained on BGR images; ours are RGB.
+    """
+    if not isinstance(model, dict) or model.get('type') != 'mmseg':
+        return None, None
+    cfg = mmseg_config(model.get('config'), model.get('model'))
+    preprocessor = cfg.get('data_preprocessor') or {}
+    if preprocessor.get('mean') is None:
+        return None, None
+    if not preprocessor.get('bgr_to_rgb'):
+        raise ConfigError(
+            "model: type 'mmseg': data_preprocessor.bgr_to_rgb is not True, so the network "
+            'reads BGR images, but synthetic images are RGB; choose one trained on RGB'
+        )
+    mean, std = ([value / 255 for value in preprocessor[key]] for key in ('mean', 'std'))
+    return mean, std
+
+
+def _as_list(head) -> list:
+    if head is None:
+        return []
+    return list(head) if isinstance(head, list | tuple) else [head]

@@ -1,0 +1,86 @@
+"""Semantic segmentation: one label a pixel, summarised for each image."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from torch import Tensor
+
+from ssdkd.errors import ConfigError
+from ssdkd.registry import TASKS
+from ssdkd.tasks.base import BaseTask, TaskOutput
+from ssdkd.tasks.classification import kl_divergence
+
+
+@TASKS.register_module()
+class Segmentation(BaseTask):
+    """Segmentation: logits [N, K, H, W]; everything is a mean over an image's pixels.
+
+    METHOD section 3, "Task view" (SSD-KD, Liu et al., CVPR 2024, arXiv 2406.07876): the class
+    share is the histogram of predicted classes, confidence and divergence are pixel means.
+
+    The class prior asks an image to *show* the requested class, not to consist of it:
+    ``-log`` of that class's mean probability over the pixels (*choice*; the paper is silent).
+
+    Args:
+        num_classes (int): Number of classes K, at least 2.
+        min_confidence (float): Pixels of which the teacher is less sure than this, in [0, 1),
+            do not count in the divergence; an image of such pixels alone has divergence 0.
+            Defaults to 0: all count.
+
+    Raises:
+        ConfigError: ``min_confidence`` is outside [0, 1).
+    """
+
+    # mmseg's datasets read BGR, and leave it to the model to make a batch of images.
+    data_preprocessor = dict(
+        type='SegDataPreProcessor',
+        _scope_='mmseg',
+        mean=[0.0] * 3,
+        std=[255.0] * 3,
+        bgr_to_rgb=True,
+    )
+    logits_form = '[N, K, H, W]'
+
+    def __init__(self, num_classes: int, min_confidence: float = 0.0):
+        super().__init__(num_classes)
+        if not 0 <= min_confidence < 1:
+            raise ConfigError(f'task.min_confidence={min_confidence} must lie in [0, 1)')
+        self.min_confidence = min_confidence
+
+    @torch.no_grad()
+    def classify(self, logits: Tensor) -> TaskOutput:
+        confidence, label = logits.float().softmax(dim=1).flatten(2).max(dim=1)
+        # Counted in ones, which float32 adds exactly; one-hot pixels would take K times more.
+        counts = confidence.new_zeros(len(label), self.num_classes)
+        counts.scatter_add_(1, label, torch.ones_like(confidence))
+        share = counts / label.shape[1]
+        return TaskOutput(share, share.argmax(dim=1), confidence.mean(dim=1))
+
+    def divergence(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        divergence = kl_divergence(student, teacher, temperature).flatten(1)
+        if not self.min_confidence:
+            return divergence.mean(dim=1)
+        confidence = teacher.detach().float().softmax(dim=1).amax(dim=1).flatten(1)
+        sure = confidence >= self.min_confidence
+        return (divergence * sure).sum(dim=1) / sure.sum(dim=1).clamp_min(1)
+
+    def class_prior(self, logits: Tensor, targets: Tensor) -> Tensor:
+        log_p = F.log_softmax(logits.float(), dim=1).flatten(2)
+        wanted = log_p[torch.arange(len(targets), device=targets.device), targets]
+        return math.log(wanted.shape[1]) - wanted.logsumexp(dim=1)
+
+    @torch.no_grad()
+    def agreement(self, student: Tensor, teacher: Tensor) -> Tensor:
+        return (student.argmax(dim=1) == teacher.argmax(dim=1)).float().flatten(1).mean(dim=1)
+
+    @torch.no_grad()
+    def predict(self, logits: Tensor, data_samples: list) -> list:
+        """Write ``pred_sem_seg``, in the original size of each image, as mmseg does."""
+        for one, sample in zip(logits, data_samples):
+            one = F.interpolate(one[None].float(), sample.ori_shape, mode='bilinear')
+            sample.set_field(
+                PixelData(data=one.argmax(dim=1)), 'pred_sem_seg', PixelData
+            )
+        return data_samples
