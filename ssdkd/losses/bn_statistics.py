@@ -49,13 +49,18 @@ class BNStatisticsLoss(BaseInversionLoss):
     Args:
         weight (float): Factor of this term. Defaults to 10.
         momentum (float): m in [0, 1); 0 uses the raw batch statistics. Defaults to 0.
+        relative (bool): Measure the mean's distance in standard deviations of its channel and
+            the variance's in variances (*choice*). In networks whose variances differ by orders
+            of magnitude, such as EfficientNet-Lite, a few channels would else be all that
+            counts. Defaults to False, the formula above.
     """
 
-    def __init__(self, weight: float = 10.0, momentum: float = 0.0):
+    def __init__(self, weight: float = 10.0, momentum: float = 0.0, relative: bool = False):
         super().__init__(weight)
         if not 0 <= momentum < 1:
             raise ConfigError(f'BNStatisticsLoss: momentum={momentum} must lie in [0, 1)')
         self.momentum = momentum
+        self.relative = relative
         self._targets: list[tuple[Tensor, Tensor]] = []
         self._inputs: list[Tensor] = []
         self._sizes: list[int] = []
@@ -100,8 +105,12 @@ class BNStatisticsLoss(BaseInversionLoss):
                 torch.cat([m.running_var for m in self._layers]),
             ]
         )
+        difference = batch - running
+        if self.relative:
+            variance = running[1] + torch.cat([m.eps + 0 * m.running_var for m in self._layers])
+            difference = difference / torch.stack([variance.sqrt(), variance])
         # One norm a layer and statistic, all from one flat difference.
-        return sum(part.norm(dim=1).sum() for part in (batch - running).split(self._sizes, 1))
+        return sum(part.norm(dim=1).sum() for part in difference.split(self._sizes, 1))
 
     def end_phase(self) -> None:
         if self.momentum:

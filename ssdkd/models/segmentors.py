@@ -61,6 +61,7 @@ def mmseg_model(
         raise ConfigError(f"model: type 'mmseg': {error}") from error
     # Synchronised batch norm wants an accelerator; in one process it is batch norm.
     network = revert_sync_batchnorm(network)
+    network.cfg = cfg  # for those who want to build the same again, without this package
     return network.to(memory_format=torch.channels_last) if channels_last else network
 
 

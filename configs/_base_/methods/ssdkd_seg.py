@@ -12,7 +12,7 @@ model = dict(
             _delete_=True, type='DeepGenerator', latent_dim=256, image_size=256, width=64
         ),
         losses=dict(
-            bn=dict(weight=1.0),
+            bn=dict(weight=0.1, momentum=0.0, relative=True),
             class_prior=dict(weight=0.5),
             adversarial=dict(weight=1.0, temperature=1.0, decision=False),
         ),

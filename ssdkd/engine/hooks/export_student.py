@@ -4,12 +4,16 @@ import io
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 
 from ssdkd.engine.atomic_backend import AtomicLocalBackend
 from ssdkd.registry import HOOKS
+
+# Steps of a val pipeline that bring the labels; a user's images have none.
+LABEL_STEPS = ('LoadAnnotations', 'ssdkd.CheckLabels')
 
 
 @HOOKS.register_module()
@@ -18,8 +22,11 @@ class ExportHook(Hook):
 
     The file is a plain state dict that loads with ``load_state_dict`` into the network's own
     class (timm's, torchvision's, the user's) without this package. Images must be normalised
-    with the mean and standard deviation of the config. A segmentor of mmseg gets mmseg's own
-    checkpoint format instead, with the names and colours of the classes if there is a val set.
+    with the mean and standard deviation of the config.
+
+    A segmentor of mmseg gets what ``mmseg.apis.init_model(config, checkpoint)`` asks for: the
+    checkpoint in mmseg's format and beside it ``<filename>_mmseg.py``, with the network, its
+    normalisation, and the pipeline of the val set.
 
     Args:
         network (str, optional): Attribute of the model that holds the trained ``Network``;
@@ -34,15 +41,23 @@ class ExportHook(Hook):
     @master_only
     def after_train(self, runner) -> None:
         network = getattr(runner.model, 'module', runner.model)
+        preprocessor = {}
         if self.network is not None:
-            network = getattr(network, self.network)
-            network = getattr(network, 'module', network).model
+            wrapper = getattr(network, self.network)
+            wrapper = getattr(wrapper, 'module', wrapper)
+            network = wrapper.model
+            preprocessor = dict(
+                mean=(255 * wrapper.mean).flatten().tolist(),
+                std=(255 * wrapper.std).flatten().tolist(),
+            )
+        path = Path(runner.work_dir) / self.filename
         weights = {k: v.detach().cpu() for k, v in network.state_dict().items()}
-        if isinstance(network, BaseModel):  # mmseg asks for this form
+        if isinstance(network, BaseModel):
             weights = dict(state_dict=weights, meta=self._meta(runner))
+            config = self._mmseg_config(runner, network, preprocessor)
+            config.dump(path.with_name(f'{path.stem}_mmseg.py'))
         file = io.BytesIO()
         torch.save(weights, file)
-        path = Path(runner.work_dir) / self.filename
         AtomicLocalBackend().put(file.getvalue(), path)
         runner.logger.info(f'The {path.stem} is exported to {path}.')
 
@@ -51,3 +66,16 @@ class ExportHook(Hook):
         if runner.val_loop is None:
             return {}
         return dict(dataset_meta=dict(runner.val_loop.dataloader.dataset.metainfo))
+
+    @staticmethod
+    def _mmseg_config(runner, network: BaseModel, preprocessor: dict) -> Config:
+        model = network.cfg.copy()
+        model.data_preprocessor = dict(
+            model.get('data_preprocessor') or dict(type='SegDataPreProcessor', bgr_to_rgb=True)
+        )
+        model.data_preprocessor.update(preprocessor)
+        pipeline = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
+        if runner.val_loop is not None:
+            dataset = runner.cfg.val_dataloader.dataset
+            pipeline = [s for s in dataset.pipeline if s['type'] not in LABEL_STEPS]
+        return Config(dict(default_scope='mmseg', model=model, test_pipeline=pipeline))
