@@ -178,6 +178,8 @@ class DistillLoop(BaseLoop):
             self._iter += 1
 
     def _read(self, values: dict[str, Tensor]) -> dict[str, float]:
+        if not values:  # a synthesizer without a loss, in a warm-up round
+            return {}
         numbers = torch.stack([v.float() for v in values.values()]).tolist()
         values = dict(zip(values, numbers))
         for name, value in values.items():

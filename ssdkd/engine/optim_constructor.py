@@ -11,8 +11,8 @@ from ssdkd.registry import OPTIM_WRAPPER_CONSTRUCTORS
 class RoleOptimWrapperConstructor:
     """Builds ``OptimWrapperDict(student=..., generator=...)`` from one config for each role.
 
-    Two optimizers, so that a step of one role can never move the other's weights. The role
-    ``generator`` may be left out when the synthesizer has nothing to train.
+    Two optimizers, so that a step of one role can never move the other's weights. A role that
+    has nothing to train, as the generator's of a synthesizer without one, gets none.
 
     Args:
         optim_wrapper_cfg (dict): Role to config of an ``OptimWrapper``.
@@ -34,7 +34,10 @@ class RoleOptimWrapperConstructor:
         model = getattr(model, 'module', model)
         wrappers = {}
         for role, cfg in self.cfg.items():
+            module = getattr(model, self.ROLES[role])
+            if not any(p.requires_grad for p in module.parameters()):
+                continue
             cfg = cfg.copy()
             constructor = DefaultOptimWrapperConstructor(cfg, cfg.pop('paramwise_cfg', None))
-            wrappers[role] = constructor(getattr(model, self.ROLES[role]))
+            wrappers[role] = constructor(module)
         return OptimWrapperDict(**wrappers)

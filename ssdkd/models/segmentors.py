@@ -39,9 +39,7 @@ def mmseg_model(
     """
     cfg = mmseg_config(config, model)
     heads = [
-        head
-        for key in ('decode_head', 'auxiliary_head')
-        for head in _as_list(cfg.get(key))
+        head for key in ('decode_head', 'auxiliary_head') for head in _as_list(cfg.get(key))
     ]
     if num_classes is not None:
         for head in heads:

@@ -2,5 +2,6 @@
 
 from ssdkd.synthesizers.base import BaseSynthesizer
 from ssdkd.synthesizers.generator_synthesizer import GeneratorSynthesizer
+from ssdkd.synthesizers.noise import NoiseSynthesizer
 
-__all__ = ['BaseSynthesizer', 'GeneratorSynthesizer']
+__all__ = ['BaseSynthesizer', 'GeneratorSynthesizer', 'NoiseSynthesizer']

@@ -80,7 +80,5 @@ class Segmentation(BaseTask):
         """Write ``pred_sem_seg``, in the original size of each image, as mmseg does."""
         for one, sample in zip(logits, data_samples):
             one = F.interpolate(one[None].float(), sample.ori_shape, mode='bilinear')
-            sample.set_field(
-                PixelData(data=one.argmax(dim=1)), 'pred_sem_seg', PixelData
-            )
+            sample.set_field(PixelData(data=one.argmax(dim=1)), 'pred_sem_seg', PixelData)
         return data_samples

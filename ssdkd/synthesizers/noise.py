@@ -1,0 +1,44 @@
+"""Gaussian noise in place of synthetic samples: a lower bound, not a method."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ssdkd.generators.base import checked_size
+from ssdkd.registry import SYNTHESIZERS
+from ssdkd.synthesizers.base import BaseSynthesizer
+from ssdkd.tasks.base import BaseTask
+
+
+@SYNTHESIZERS.register_module()
+class NoiseSynthesizer(BaseSynthesizer):
+    """Draws every pixel from the normal distribution that the teacher's normalisation implies.
+
+    What a method gains over this is what its inversion is worth. It trains nothing, so it
+    wants no warm-up rounds.
+
+    Args:
+        image_size (int | tuple[int, int]): Side or (H, W).
+        batch_size (int): Samples a round.
+    """
+
+    def __init__(self, image_size: int | tuple[int, int], batch_size: int):
+        super().__init__()
+        self.image_size = checked_size(image_size, step=1, smallest=1, largest=4096)
+        self.batch_size = batch_size
+
+    def synthesize(
+        self,
+        *,
+        teacher: nn.Module,
+        student: nn.Module,
+        task: BaseTask,
+        phi: Callable[[Tensor], Tensor],
+        optim_wrapper,
+        rng: torch.Generator,
+        warmup: bool,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        shape = (self.batch_size, 3, *self.image_size)
+        noise = torch.randn(shape, generator=rng, device=rng.device)
+        return (teacher.mean + teacher.std * noise).clamp_(0, 1), {}
