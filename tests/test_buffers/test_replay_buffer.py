@@ -1,7 +1,9 @@
 """The replay buffer: what is stored, counted, saved and refused."""
 
 import io
+import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -216,13 +218,35 @@ def test_class_counts_equal_a_recount(writer, fractional, capacity, sizes, seed)
 
 
 @pytest.mark.parametrize('writer', [OldestWriter(), RandomWriter(), CrowdedWriter()])
-@pytest.mark.parametrize('fractional', [False, True])
-def test_class_counts_do_not_drift(writer, fractional):
+def test_class_counts_do_not_drift(writer):
     buffer = ReplayBuffer(50)
     buffer.rng = torch.Generator().manual_seed(0)
     for buffer.round in range(2000):
-        buffer.extend(make_batch(7, fractional, buffer.round, side=1), writer)
+        buffer.extend(make_batch(7, seed=buffer.round, side=1), writer)
     assert (buffer.class_counts - recount(buffer)).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize('writer', [OldestWriter(), RandomWriter(), CrowdedWriter()])
+def test_counts_of_histograms_do_not_drift(writer):
+    """Shares of pixels, in float32 thirds and sevenths, against a ledger in float64."""
+    rng = np.random.default_rng(0)
+    buffer, ledger, worst = ReplayBuffer(40), np.zeros((40, K)), 0.0
+    buffer.rng = torch.Generator().manual_seed(0)
+    for buffer.round in range(2000):
+        n, pixels = rng.integers(1, 9), rng.choice([7, 12, 49, 1023])
+        shares = rng.multinomial(pixels, rng.dirichlet([0.5] * K), size=n) / pixels
+        slots = buffer.extend(
+            dict(
+                image=torch.zeros(n, 3, 1, 1),
+                class_share=torch.tensor(shares, dtype=torch.float32),
+                confidence=torch.tensor(rng.random(n), dtype=torch.float32),
+            ),
+            writer,
+        )
+        ledger[slots.numpy()] = shares
+        worst = max(worst, np.abs(buffer.class_counts.numpy() - ledger.sum(0)).max())
+    assert worst < 1e-4
+    assert len(buffer) == 40 and (ledger.sum(1) > 0.999).all()
 
 
 def saved(state):
@@ -301,6 +325,60 @@ def test_counts_are_summed_over_processes(monkeypatch):
     for seed in range(3):
         buffer.extend(make_batch(4, seed=seed), OldestWriter())
     assert torch.equal(buffer.class_counts, 2 * recount(buffer))
+
+
+def test_reserve_says_what_the_images_take():
+    assert ReplayBuffer(1600).reserve((96, 128)) == (
+        'The replay buffer takes 1600 x 3 x 96 x 128 bytes = 0.0549 GiB.'
+    )
+    buffer = ReplayBuffer(8)
+    buffer.extend(make_batch(8, side=5), OldestWriter())
+    assert '8 x 3 x 5 x 5 bytes' in buffer.reserve((5, 5))
+    assert buffer.columns['image'].nbytes == 8 * 3 * 5 * 5
+
+
+def test_reserve_refuses_what_is_too_large():
+    # 16,000 x 3 x 480 x 640 / 2^30 = 13.73 GiB
+    assert '13.7 GiB' in ReplayBuffer(16_000).reserve((480, 640))
+    message = (
+        'model.buffer: capacity=16000 takes 16000 x 3 x 480 x 640 bytes = 13.7 GiB, more than '
+        'max_gib=13.7; lower capacity or raise max_gib'
+    )
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        ReplayBuffer(16_000, max_gib=13.7).reserve((480, 640))
+    ReplayBuffer(16_000, max_gib=13.74).reserve((480, 640))
+    assert not torch.cuda.is_initialized()
+
+
+@pytest.mark.parametrize('device', [None, 'meta'])
+def test_pinned_memory_is_the_cpus(device):
+    with pytest.raises(ConfigError, match=f"needs device='cpu', not .*{device}"):
+        ReplayBuffer(4, device, pin_memory=True)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='says what happens without a GPU')
+def test_pinned_memory_without_an_accelerator_is_ordinary():
+    buffer, batch = ReplayBuffer(4, 'cpu', pin_memory=True), make_batch(4)
+    rows = buffer[buffer.extend(batch, OldestWriter())]
+    assert torch.equal(rows['confidence'], batch['confidence'])
+    assert not buffer.columns['image'].is_pinned()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+def test_pinned_slots():
+    buffer = ReplayBuffer(6, 'cpu', pin_memory=True)
+    batch = make_batch(4)
+    for _ in range(2):  # while it fills, and when it overwrites
+        slots = buffer.extend({k: v.cuda() for k, v in batch.items()}, OldestWriter())
+    assert all(column.is_pinned() for column in buffer.columns.values())
+    assert all(buffer._gather(c, slots.cpu()).is_pinned() for c in buffer.columns.values())
+    rows = buffer[slots.cuda()]
+    torch.cuda.synchronize()
+    assert all(value.is_cuda for value in rows.values())
+    assert torch.equal(rows['confidence'].cpu(), batch['confidence'])
+    other = ReplayBuffer(6, 'cpu', pin_memory=True)
+    other.load_state_dict(saved(buffer.state_dict()))
+    assert all(column.is_pinned() for column in other.columns.values())
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')

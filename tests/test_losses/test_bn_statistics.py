@@ -81,6 +81,43 @@ def test_momentum_over_three_phases_against_numpy(teacher):
         average = mixed  # of the phase's last batch only
 
 
+@pytest.mark.parametrize('momentum', [0.0, 0.9])
+def test_relative_distance_against_numpy(teacher, momentum):
+    loss = BNStatisticsLoss(momentum=momentum, relative=True)
+    loss.attach(teacher)
+    teacher[1].eps = 0.25  # counts, as it does in the layer itself
+    first = statistics(teacher, images(0))
+    teacher(images(0))
+    loss(UNUSED)
+    loss.end_phase()
+    teacher(images(1))
+    value = loss(UNUSED).item()
+    expected = 0.0
+    for layer, before, now in zip(
+        (teacher[1], teacher[5]), first, statistics(teacher, images(1))
+    ):
+        mean, variance = (momentum * a + (1 - momentum) * b for a, b in zip(before, now))
+        scale = layer.running_var.double().numpy() + layer.eps
+        running = layer.running_mean.double().numpy(), layer.running_var.double().numpy()
+        expected += np.linalg.norm((mean - running[0]) / np.sqrt(scale))
+        expected += np.linalg.norm((variance - running[1]) / scale)
+    assert value == pytest.approx(expected, rel=1e-5)
+
+
+def test_relative_distance_ignores_the_unit_of_a_layer():
+    """A layer whose features are 1,000 times as large counts as much as before."""
+    values = []
+    for unit in (1.0, 1000.0):
+        layer = nn.BatchNorm2d(3, eps=0).eval()
+        layer.running_mean.fill_(0.3 * unit)
+        layer.running_var.fill_(2 * unit**2)
+        loss = BNStatisticsLoss(relative=True)
+        loss.attach(nn.Sequential(layer))
+        layer(unit * images(0))
+        values.append(loss(UNUSED).item())
+    assert values[0] == pytest.approx(values[1], rel=1e-4)
+
+
 def test_average_is_in_the_state_dict(teacher):
     loss, other = BNStatisticsLoss(momentum=0.9), BNStatisticsLoss(momentum=0.9)
     for each in (loss, other):

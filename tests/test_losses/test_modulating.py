@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from ssdkd.buffers import ReplayBuffer
 from ssdkd.errors import ConfigError
 from ssdkd.losses import ModulatingFunction
-from ssdkd.tasks import Classification
+from ssdkd.tasks import Classification, Segmentation
 from ssdkd.writers import OldestWriter
 
 # Teacher's probabilities of three samples: classes 0, 1, 1 with confidence .5, .8, .6.
@@ -89,6 +90,35 @@ def test_histograms_of_a_segmentation_buffer():
     )
     phi = ModulatingFunction(normalize=False)(sample, buffer_of(CROWDED))
     np.testing.assert_allclose(phi, [0.5 * 0.1], rtol=1e-5)
+
+
+@pytest.mark.parametrize('gamma', [0.5, 1.0, 2.0])
+@pytest.mark.parametrize('normalize', [False, True])
+def test_segmentation_batch_against_numpy(gamma, normalize):
+    """From the teacher's maps to phi, over a buffer of histograms."""
+    rng = np.random.default_rng(0)
+    stored = rng.dirichlet([0.3] * 3, size=11).astype(np.float32)
+    buffer = ReplayBuffer(capacity=16)
+    buffer.extend(
+        dict(
+            image=torch.zeros(11, 3, 2, 2),
+            class_share=torch.from_numpy(stored),
+            confidence=torch.ones(11),
+        ),
+        OldestWriter(),
+    )
+    logits = torch.from_numpy(rng.normal(0, 2, size=(5, 3, 6, 4)))
+    output = Segmentation(3).classify(logits)
+    phi = ModulatingFunction(gamma, normalize=normalize)(output, buffer)
+
+    p = softmax(logits.numpy(), 1)
+    shares = [np.bincount(labels.ravel(), minlength=3) / 24 for labels in p.argmax(1)]
+    diversity = 1 - np.array(shares) @ stored.sum(0) / 11
+    expected = diversity * (1 - p.max(1).mean((1, 2))) ** gamma
+    assert not np.isin(shares, [0, 1]).all(), 'the histograms must be fractional'
+    np.testing.assert_allclose(
+        phi, expected / expected.mean() if normalize else expected, rtol=1e-5
+    )
 
 
 def test_no_gradient_flows_through_phi():

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from scipy.special import rel_entr, softmax
 
 from ssdkd.buffers import ReplayBuffer
 from ssdkd.errors import ConfigError
 from ssdkd.registry import SAMPLERS
 from ssdkd.samplers import PrioritySampler
 from ssdkd.samplers.priority import BLOCK
+from ssdkd.tasks import Segmentation
 from ssdkd.writers import OldestWriter
 
 HAND = [0.5, 2.0, 0.0, 1.25, 3.0]
@@ -137,6 +139,47 @@ def test_beta_is_annealed_and_resumed():
     other.load_state_dict(dict(draws=2))
     assert other.beta == pytest.approx(0.8)
     assert PrioritySampler(beta=0.3).beta == 0.3
+
+
+def test_segmentation_batches_against_numpy():
+    """P and w of three draws, whose priorities are w times the mean KL of the pixels."""
+    buffer, sampler = buffer_with([1.0] * 20), PrioritySampler(0.7, 0.5, 0.9, 3, eps=1e-3)
+    rng = np.random.default_rng(0)
+    teacher = torch.from_numpy(rng.normal(0, 2, size=(20, 3, 4, 5)))
+    weight, delta = np.ones(20), np.ones(20)
+    for draw in range(3):
+        student = torch.from_numpy(rng.normal(0, 2, size=(20, 3, 4, 5)))
+        chance = probabilities(delta, 0.7, 1e-3)
+        indices, weights = sampler.sample(buffer, 12)
+        i, beta = indices.numpy(), 0.5 + 0.4 * draw / 3
+        np.testing.assert_allclose(
+            (sampler._masses / sampler._sums.sum()).view(-1)[:20], chance, rtol=1e-5
+        )
+        weight[i] = (20 * chance[i]) ** -beta
+        np.testing.assert_allclose(weights, weight[i] / weight[i].max(), rtol=1e-5)
+
+        divergence = Segmentation(3).divergence(student[indices], teacher[indices], 2.0)
+        sampler.update(buffer, indices, divergence)
+        p, q = (softmax(z.numpy()[i] / 2, 1) for z in (teacher, student))
+        delta[i] = weight[i] * (4 * rel_entr(p, q).sum(1)).mean((1, 2))
+        np.testing.assert_allclose(buffer.columns['priority'], delta, rtol=1e-4)
+
+
+@pytest.mark.parametrize('alpha', [0.6, 1.0])
+def test_draws_after_a_segmentation_update(alpha):
+    """Slots are drawn as often as their pixels' divergence says."""
+    buffer, sampler = buffer_with([1.0] * 30), PrioritySampler(alpha, beta=0.0)
+    rng = np.random.default_rng(1)
+    student, teacher = (torch.from_numpy(rng.normal(size=(30, 4, 3, 3))) for _ in range(2))
+    student = teacher + torch.linspace(0.2, 2, 30).view(-1, 1, 1, 1) * student
+    sampler.sample(buffer, 1)
+    everywhere = torch.arange(30)
+    sampler.update(buffer, everywhere, Segmentation(4).divergence(student, teacher, 1.0))
+    indices, _ = sampler.sample(buffer, 100_000)
+    p, q = (softmax(z.numpy(), 1) for z in (teacher, student))
+    expected = probabilities(rel_entr(p, q).sum(1).mean((1, 2)), alpha, 1e-6) * 100_000
+    counts = indices.bincount(minlength=30).numpy()
+    assert stats.chisquare(counts, expected).pvalue > 1e-3
 
 
 @pytest.mark.parametrize(
