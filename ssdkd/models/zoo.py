@@ -5,6 +5,7 @@ student's state dict loads into plain code of that library.
 """
 
 import importlib
+import inspect
 from collections.abc import Callable
 from functools import partial
 
@@ -38,6 +39,9 @@ def timm_model(name: str, **kwargs) -> nn.Module:
 def torchvision_model(name: str, **kwargs) -> nn.Module:
     """Build a network of torchvision, such as ``dict(type='torchvision', name='resnet18')``.
 
+    Nothing is downloaded unless ``weights`` or ``weights_backbone`` ask for it, and segmentors,
+    such as ``deeplabv3_resnet50``, have no auxiliary head without ``aux_loss=True``.
+
     Args:
         name (str): A name of ``torchvision.models.list_models()``.
         **kwargs: Passed to ``torchvision.models.get_model``, such as ``num_classes`` or
@@ -51,9 +55,11 @@ def torchvision_model(name: str, **kwargs) -> nn.Module:
     if name not in models.list_models():
         where = 'torchvision.models.list_models()'
         raise _unknown('torchvision', name, models.list_models(), where)
-    return _create(
-        'torchvision', name, partial(models.get_model, name, **kwargs), asks_for_weights(kwargs)
-    )
+    # Segmentors and detectors would fetch weights for the backbone without being asked.
+    if 'weights_backbone' in inspect.signature(models.get_model_builder(name)).parameters:
+        kwargs.setdefault('weights_backbone', None)
+    pretrained = asks_for_weights(kwargs) or bool(kwargs.get('weights_backbone'))
+    return _create('torchvision', name, partial(models.get_model, name, **kwargs), pretrained)
 
 
 @MODELS.register_module('module')

@@ -9,7 +9,7 @@ import torchvision
 
 import ssdkd  # noqa: F401
 from ssdkd.errors import ConfigError
-from ssdkd.models import Teacher
+from ssdkd.models import Network, Teacher
 from ssdkd.registry import MODELS
 
 
@@ -26,6 +26,38 @@ def test_torchvision_gives_the_plain_module():
     plain = torchvision.models.squeezenet1_1(num_classes=5)
     assert type(model) is type(plain)
     plain.load_state_dict(model.state_dict())
+
+
+@pytest.mark.parametrize('name', ['deeplabv3_resnet50', 'deeplabv3_mobilenet_v3_large'])
+def test_torchvision_segmentor_without_a_download(monkeypatch, name):
+    def download(*args, **kwargs):
+        raise AssertionError('weights were asked for')
+
+    monkeypatch.setattr('torch.hub.load_state_dict_from_url', download)
+    monkeypatch.setattr('torchvision.models._api.load_state_dict_from_url', download)
+    config = dict(type='torchvision', name=name, num_classes=5)
+    network = Network(config).eval()
+    plain = torchvision.models.get_model(name, weights_backbone=None, num_classes=5)
+    plain.load_state_dict(network.model.state_dict())
+    assert not any(key.startswith('aux_classifier') for key in plain.state_dict())
+    images = torch.rand(1, 3, 48, 64)
+    with torch.no_grad():
+        logits = network(images)
+        assert logits.shape == (1, 5, 48, 64)
+        assert torch.equal(logits, plain.eval()(images)['out'])
+    # Asked for, they are fetched.
+    with pytest.raises(ConfigError, match='weights were asked for'):
+        MODELS.build(dict(config, weights_backbone='DEFAULT'))
+
+
+def test_other_torchvision_segmentors_give_the_main_logits():
+    config = dict(type='torchvision', name='lraspp_mobilenet_v3_large', num_classes=5)
+    assert Network(config).eval()(torch.rand(1, 3, 32, 32)).shape == (1, 5, 32, 32)
+    config = dict(type='torchvision', name='fcn_resnet50', num_classes=5, aux_loss=True)
+    network = Network(config).eval()
+    assert 'aux_classifier.4.bias' in network.model.state_dict()
+    with torch.no_grad():
+        assert network(torch.rand(1, 3, 32, 32)).shape == (1, 5, 32, 32)
 
 
 def test_any_importable_module():
