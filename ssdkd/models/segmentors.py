@@ -1,8 +1,10 @@
 """Networks of mmsegmentation, by config."""
 
+import importlib.util
+from pathlib import Path
+
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.hub import get_config
 from mmengine.model import revert_sync_batchnorm
 from torch import nn
 
@@ -70,8 +72,7 @@ def mmseg_config(config: str | None = None, model: dict | None = None) -> Config
     base = {}
     if config is not None:
         try:
-            file = get_config(config) if '::' in config else Config.fromfile(config)
-            base = file.model
+            base = Config.fromfile(_file_of(config)).model
         except (OSError, KeyError, AttributeError, ValueError, SyntaxError) as error:
             raise ConfigError(
                 f"model: type 'mmseg': config '{config}' cannot be read: {error}"
@@ -79,6 +80,22 @@ def mmseg_config(config: str | None = None, model: dict | None = None) -> Config
     cfg = Config(dict(model=base))
     cfg.merge_from_dict(dict(model=model or {}))
     return cfg.model
+
+
+def _file_of(config: str) -> str:
+    """The file of a config, or of ``'<library>::<config that it brings>'``.
+
+    mmengine's own ``get_config`` needs setuptools < 81, and installs absent libraries unasked.
+    """
+    library, separator, name = config.partition('::')
+    if not separator:
+        return config
+    spec = importlib.util.find_spec(library)
+    if spec is None or spec.origin is None:
+        raise ConfigError(
+            f"model: type 'mmseg': config '{config}' is of {library}, which is not installed"
+        )
+    return str(Path(spec.origin).parent / '.mim/configs' / name)
 
 
 def normalisation_of(model: object) -> tuple[list[float] | None, list[float] | None]:
