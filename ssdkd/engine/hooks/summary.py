@@ -66,4 +66,5 @@ class SummaryHook(Hook):
         finally:
             distiller.student = student
         metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
-        return {name: round(value, 2) for name, value in metrics.items()}
+        # Floats of numpy, such as those of mmseg, are not JSON.
+        return {name: round(float(value), 2) for name, value in metrics.items()}
