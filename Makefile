@@ -26,7 +26,7 @@ $(STAMP): setup.py $(wildcard requirements/*.txt)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) \
 		"$$(grep '^torch==' $(CONSTRAINTS))"
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) \
-		-e '.[analysis,test]'
+		-e '.[all]'
 	@touch $@
 
 $(TEACHER): | $(STAMP)

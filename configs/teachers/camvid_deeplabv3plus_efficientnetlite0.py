@@ -19,9 +19,7 @@ segmentor.backbone.update(
         file='{{$SSDKD_SHARED:../shared}}/teachers/imagenet_tf_efficientnet_lite0.pth'
     ),
 )
-model = dict(
-    type='mmseg', model=segmentor, num_classes=len(_base_.classes), channels_last=True
-)
+model = dict(type='mmseg', model=segmentor, num_classes=len(_base_.classes), channels_last=True)
 
 train_dataloader = dict(
     dataset=dict(

@@ -43,3 +43,26 @@ def random_crop_flip(
         rows[:, None, :, None],
         columns[:, None, None, :],
     ]
+
+
+def random_light(images: Tensor, strength: float, rng: torch.Generator | None = None) -> Tensor:
+    """Change contrast and brightness of each image at random.
+
+    Contrast, around the image's mean, and then brightness are multiplied by factors that are
+    uniform in [1 - strength, 1 + strength], drawn for each image.
+
+    Args:
+        images (Tensor): [N, C, H, W], in [0, 1].
+        strength (float): In [0, 1]; 0 changes nothing.
+        rng (torch.Generator, optional): Source of randomness, on the images' device.
+            Defaults to torch's own.
+
+    Returns:
+        Tensor: Images of the same shape, clipped to [0, 1].
+    """
+    if strength == 0:
+        return images
+    draws = torch.rand(2, len(images), 1, 1, 1, generator=rng, device=images.device)
+    contrast, brightness = 1 + strength * (2 * draws - 1)
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    return ((mean + contrast * (images - mean)) * brightness).clamp(0, 1)

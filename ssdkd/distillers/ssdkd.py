@@ -9,7 +9,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer
-from ssdkd.datasets.augment import random_crop_flip, to_unit_range
+from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BalancingFunction
 from ssdkd.models import Network, Teacher, student_config
@@ -52,6 +52,9 @@ class SSDKD(BaseModel):
         crop_padding (int): Random shift of the samples that the student sees, in pixels.
             Defaults to 0.
         flip (bool): Random horizontal flip of the same. Defaults to False.
+        light (float): Random contrast and brightness of the same, by factors in
+            [1 - light, 1 + light]; teacher and student see the same image. Helps where real
+            images vary more in light than the samples do. Defaults to 0: none.
         autocast (str, optional): ``'bfloat16'`` runs the networks in mixed precision.
         channels_last (bool): Keep the networks in the channels-last memory format, which
             convolutions on many devices prefer. Defaults to False.
@@ -75,6 +78,7 @@ class SSDKD(BaseModel):
         modulate: bool = True,
         crop_padding: int = 0,
         flip: bool = False,
+        light: float = 0.0,
         autocast: str | None = None,
         channels_last: bool = False,
     ):
@@ -82,6 +86,8 @@ class SSDKD(BaseModel):
         super().__init__(task.data_preprocessor)
         if temperature <= 0:
             raise ConfigError(f'model.temperature={temperature} must be greater than 0')
+        if not 0 <= light <= 1:
+            raise ConfigError(f'model.light={light} must lie in [0, 1]')
         if autocast not in (None, 'bfloat16'):
             raise ConfigError(f"model.autocast='{autocast}' must be None or 'bfloat16'")
         self.task = task
@@ -100,6 +106,7 @@ class SSDKD(BaseModel):
         self.modulate = modulate
         self.crop_padding = crop_padding
         self.flip = flip
+        self.light = light
         self.autocast = autocast
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.rng: torch.Generator | None = None
@@ -220,11 +227,9 @@ class SSDKD(BaseModel):
             dict: ``loss``, mean ``divergence`` and ``agreement``, 0-dim, on the device.
         """
         indices, weights = self.sampler.sample(self.buffer, self.batch_size)
-        images = self._format(
-            random_crop_flip(
-                self.buffer[indices]['image'], self.crop_padding, self.flip, self.rng
-            )
-        )
+        images = self.buffer[indices]['image']
+        images = random_crop_flip(images, self.crop_padding, self.flip, self.rng)
+        images = self._format(random_light(images, self.light, self.rng))
         with self._autocast():
             with torch.no_grad():
                 teacher_logits = self.teacher(images)
