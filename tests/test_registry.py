@@ -13,6 +13,11 @@ from ssdkd.errors import ConfigError
 from ssdkd.registry import ALL_REGISTRIES, LOSSES, MODELS, SAMPLERS
 
 NETWORK = dict(type='CifarResNet', depth=8)
+SEGMENTOR = dict(
+    type='EncoderDecoder',
+    backbone=dict(type='FastSCNN'),
+    decode_head=dict(type='FCNHead', in_channels=128, in_index=-1, channels=4, num_classes=3),
+)
 IMAGE = dict(type='DCGANGenerator', width=4, image_size=16)
 
 
@@ -62,18 +67,23 @@ MINIMAL = {
         'CifarResNet': dict(depth=8),
         'Classifier': dict(network=dict(type='Network', model=NETWORK)),
         'Network': dict(model=NETWORK),
+        'Predictor': dict(
+            network=dict(model=NETWORK), task=dict(type='Classification', num_classes=10)
+        ),
         'ResNet': dict(depth=18),
         'SSDKD': lambda tmp_path: dict(tiny_config(tmp_path).model),
         'Teacher': teacher,
         'VGG': dict(),
         'WideResNet': dict(depth=16, widen_factor=1),
+        'mmseg': dict(model=SEGMENTOR),
         'module': dict(path='torch.nn.Identity'),
         'timm': dict(name='resnet18'),
         'torchvision': dict(name='squeezenet1_1'),
     },
     'generator': {'DCGANGenerator': dict(width=4), 'DeepGenerator': dict(width=4)},
     'synthesizer': {
-        'GeneratorSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1)
+        'GeneratorSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1),
+        'NoiseSynthesizer': dict(image_size=8, batch_size=4),
     },
     'loss': {
         'AdversarialLoss': {},
@@ -86,19 +96,21 @@ MINIMAL = {
     'buffer': {'ReplayBuffer': dict(capacity=4)},
     'writer': {'CrowdedWriter': {}, 'OldestWriter': {}, 'RandomWriter': {}},
     'sampler': {'PrioritySampler': {}, 'UniformSampler': {}},
-    'task': {'Classification': dict(num_classes=3)},
+    'task': {'Classification': dict(num_classes=3), 'Segmentation': dict(num_classes=3)},
     'dataset': {
         'Cifar': dict(root='data'),
         'Digits': {},
         'ImageFolder': folder,
         'LabelledImages': labelled,
     },
+    'transform': {'CheckLabels': dict(num_classes=3)},
     'metric': {'Accuracy': {}},
     'loop': {'DistillLoop': loop},
     'hook': {
         'BufferStatisticsHook': {},
         'DistillCheckpointHook': {},
         'ExportHook': {},
+        'PanelHook': dict(out_dir='panels'),
         'SampleGridHook': {},
         'SummaryHook': {},
     },
