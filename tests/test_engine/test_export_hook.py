@@ -73,15 +73,15 @@ def test_loads_into_mmseg_without_a_val_set(tmp_path, network):
     from mmseg.apis import inference_model, init_model
 
     ExportHook().after_train(fake_runner(tmp_path, network))
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 56, 3)).astype(np.uint8)
     files = [str(tmp_path / name) for name in ('student_mmseg.py', 'student.pth')]
     with DefaultScope.overwrite_default_scope('mmseg'):  # init_model leaves that one behind
         model = init_model(*files, device='cpu')
+        logits = inference_model(model, rgb[..., ::-1].copy()).seg_logits.data
     state = torch.load(tmp_path / 'student.pth')['state_dict']
     model.load_state_dict(state, strict=True)
     assert state.keys() == network.model.state_dict().keys() == model.state_dict().keys()
 
-    rgb = np.random.default_rng(0).integers(0, 256, (40, 56, 3)).astype(np.uint8)
-    logits = inference_model(model, rgb[..., ::-1].copy()).seg_logits.data
     with torch.no_grad():
         # By hand from the pixels on, through the plain network.
         x = torch.from_numpy((rgb / 255 - MEAN) / STD).permute(2, 0, 1)[None].float()
