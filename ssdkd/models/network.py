@@ -52,7 +52,7 @@ class Network(nn.Module):
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
         elif isinstance(self.model, BaseModule):
-            self.model.init_weights()  # mmengine's modules wait for this call
+            _initialise(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, H, W] in [0, 1] to the logits [N, K] or [N, K, H, W].
@@ -122,6 +122,18 @@ def student_config(student: dict, teacher: dict) -> dict:
     )
     mean, std = next((pair for pair in stated if pair != (None, None)), (None, None))
     return {'type': 'Network', **student, 'mean': mean, 'std': std}
+
+
+def _initialise(model: BaseModule) -> None:
+    """What mmengine's modules wait for; it may ask for pretrained weights."""
+    try:
+        model.init_weights()
+    except OSError as error:  # those of files, and of failed downloads
+        raise ConfigError(
+            "network: the pretrained weights that its config's init_cfg names cannot be loaded "
+            f'({type(error).__name__}: {error}); set that init_cfg (or pretrained) to None, or '
+            'name a file that is at hand'
+        ) from error
 
 
 def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:

@@ -264,6 +264,13 @@ def test_without_a_checkpoint_the_config_initialises(tmp_path):
     assert all(torch.equal(v, state[k]) for k, v in network.model.state_dict().items())
 
 
+@pytest.mark.parametrize('where', ['no/such.pth', 'http://127.0.0.1:9/absent.pth'])
+def test_pretrained_weights_that_cannot_be_had(where):
+    pretrained = dict(type='Pretrained', checkpoint=where)
+    with pytest.raises(ConfigError, match='init_cfg names cannot be loaded .*to None'):
+        Network(tiny({'model.backbone.init_cfg': pretrained}))
+
+
 def test_channels_last_changes_the_layout_alone():
     model = tiny(channels_last=True)
     network, other = Network(model).eval(), Network(tiny()).eval()
