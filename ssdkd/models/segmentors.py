@@ -57,6 +57,13 @@ def mmseg_model(
             f"model: type 'mmseg' needs mmsegmentation ({error}); "
             'run pip install -r requirements/seg.txt'
         ) from error
+    except OSError as error:  # timm's has no text
+        keys = ('pretrained', 'pretrained_cfg_overlay', 'init_cfg')
+        asked = {key: cfg.backbone[key] for key in keys if cfg.backbone.get(key)}
+        raise ConfigError(
+            f"model: type 'mmseg': the pretrained weights of the backbone, {asked}, cannot be "
+            f'loaded ({error!r}); name a file that is at hand, or set pretrained to False'
+        ) from error
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise ConfigError(f"model: type 'mmseg': {error}") from error
     # Synchronised batch norm wants an accelerator; in one process it is batch norm.

@@ -271,6 +271,18 @@ def test_pretrained_weights_that_cannot_be_had(where):
         Network(tiny({'model.backbone.init_cfg': pretrained}))
 
 
+def test_pretrained_weights_of_timm_that_cannot_be_had():
+    backbone = dict(
+        type='TIMMBackbone',
+        model_name='mobilenetv3_small_050',
+        features_only=True,
+        pretrained=True,
+        pretrained_cfg_overlay=dict(file='no/such.pth'),
+    )
+    with pytest.raises(ConfigError, match="'no/such.pth'.*cannot be loaded .*to False"):
+        MODELS.build(dict(type='mmseg', model=dict(TINY, backbone=backbone)))
+
+
 def test_channels_last_changes_the_layout_alone():
     model = tiny(channels_last=True)
     network, other = Network(model).eval(), Network(tiny()).eval()
