@@ -72,12 +72,10 @@ def main() -> None:
     hooks = []
     if args.show_dir:
         if task['type'] != 'Segmentation':
-            raise ConfigError(f"--show-dir shows segmentations, not {task['type']}")
+            raise ConfigError(f'--show-dir shows segmentations, not {task["type"]}')
         teacher = None
         if distils and not args.teacher:
-            teacher = dict(
-                type='Predictor', network=network_config(cfg, True, None), task=task
-            )
+            teacher = dict(type='Predictor', network=network_config(cfg, True, None), task=task)
         hooks = [dict(type='PanelHook', out_dir=args.show_dir, teacher=teacher)]
     cfg.model = dict(
         type='Predictor',

@@ -24,6 +24,7 @@ model = dict(
     batch_size=16,
     temperature=1.0,
     crop_padding=16,
+    zoom=2.0,
     light=0.7,
     autocast='bfloat16',
     channels_last=True,
