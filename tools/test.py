@@ -5,7 +5,7 @@ import argparse
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
-from ssdkd.apis import command, load_config
+from ssdkd.apis import check_data, command, load_config
 from ssdkd.errors import ConfigError
 from ssdkd.models import student_config
 
@@ -67,6 +67,7 @@ def main() -> None:
     cfg = load_config(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f"'{args.config}' has no test_dataloader; add one to evaluate")
+    check_data(cfg, 'test_dataloader')
     distils = 'task' in cfg.model
     task = cfg.model.task if distils else TEACHER_TASKS[cfg.model.type]
     hooks = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
-from ssdkd.apis import command, load_config
+from ssdkd.apis import check_data, command, load_config
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.rounds import latest_round
@@ -85,6 +85,7 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
+    check_data(cfg, 'val_dataloader')
     apply_args(cfg, args)
     join_processes(args.launcher)
     Runner.from_cfg(cfg).train()

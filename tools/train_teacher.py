@@ -5,7 +5,7 @@ import argparse
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import DictAction
 from mmengine.runner import Runner
-from ssdkd.apis import command, load_config
+from ssdkd.apis import check_data, command, load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -43,6 +43,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args)
+    check_data(cfg, 'train_dataloader', 'val_dataloader')
     cfg.launcher = args.launcher
     cfg.resume = args.resume
     if args.seed is not None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+from pathlib import Path
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
@@ -52,6 +53,32 @@ def check_config(cfg: dict, path: str = '') -> None:
             if isinstance(part, dict):
                 index = f'.{i}' if part is not value else ''
                 check_config(part, f'{path}.{key}{index}'.lstrip('.'))
+
+
+def check_data(cfg: dict, *loaders: str) -> None:
+    """Check that the files of mmseg's data sets are there, before anything is built.
+
+    Args:
+        cfg: A whole config.
+        *loaders: Keys of the dataloaders that are going to be used.
+
+    Raises:
+        ConfigError: A folder or list is missing or empty.
+    """
+    for loader in loaders:
+        dataset = (cfg.get(loader) or {}).get('dataset') or {}
+        if dataset.get('_scope_') != 'mmseg':
+            continue
+        parts = {f'data_prefix.{k}': v for k, v in dataset.get('data_prefix', {}).items()}
+        if dataset.get('ann_file'):
+            parts['ann_file'] = dataset['ann_file']
+        for key, part in parts.items():
+            path = Path(dataset.get('data_root') or '', part)
+            if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+                raise ConfigError(
+                    f"{loader}.dataset.{key}: '{path}' is missing or empty; docs/data.md says "
+                    f'where the data comes from, {loader}.dataset.data_root where it lies'
+                )
 
 
 def _registries() -> list[Registry]:

@@ -20,7 +20,10 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except (ConfigError, FileNotFoundError) as error:
-            message = ' '.join(str(error).split())
+            lines = str(error).strip().splitlines() or [repr(error)]
+            if 'Original Traceback' in str(error):  # from a worker of a data loader
+                lines = lines[-1:]
+            message = ' '.join(' '.join(lines).split())
             print(f'error: {message}', file=sys.stderr)
             sys.exit(2)
 

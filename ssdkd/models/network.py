@@ -43,6 +43,8 @@ class Network(nn.Module):
         checkpoint: str | None = None,
     ):
         super().__init__()
+        if checkpoint is not None and isinstance(model, dict) and model.get('type') == 'mmseg':
+            model = {**model, 'pretrained': False}
         self.model = model if isinstance(model, nn.Module) else MODELS.build(model)
         if mean is None and std is None:
             mean, std = normalisation_of(model)

@@ -19,6 +19,7 @@ def mmseg_model(
     num_classes: int | None = None,
     auxiliary_head: bool = False,
     channels_last: bool = False,
+    pretrained: bool = True,
 ) -> nn.Module:
     """Build a segmentor of mmsegmentation, such as an ``EncoderDecoder``.
 
@@ -35,6 +36,8 @@ def mmseg_model(
             Defaults to False.
         channels_last (bool): Keep the weights in the channels-last memory format, in which
             convolutions on a CPU run faster. Defaults to False.
+        pretrained (bool): Let the config ask for pretrained weights of the backbone; they are
+            no use where a checkpoint follows. Defaults to True.
 
     Raises:
         ConfigError: mmseg is missing, the config cannot be read, or the model not be built.
@@ -48,6 +51,8 @@ def mmseg_model(
             head.update(num_classes=num_classes, out_channels=None)
     if not auxiliary_head:
         cfg.pop('auxiliary_head', None)
+    if not pretrained:
+        forget_pretrained(cfg)
     try:
         from mmseg.registry import MODELS as MMSEG_MODELS
 
@@ -87,6 +92,15 @@ def mmseg_config(config: str | None = None, model: dict | None = None) -> Config
     cfg = Config(dict(model=base))
     cfg.merge_from_dict(dict(model=model or {}))
     return cfg.model
+
+
+def forget_pretrained(cfg: dict) -> None:
+    """Take out of a model's config, in place, what asks for pretrained backbone weights."""
+    cfg.pop('pretrained', None)
+    for key in ('init_cfg', 'pretrained_cfg_overlay'):
+        cfg['backbone'].pop(key, None)
+    if 'pretrained' in cfg['backbone']:
+        cfg['backbone']['pretrained'] = False  # True is the default of mmseg's timm backbone
 
 
 def _file_of(config: str) -> str:

@@ -1,5 +1,6 @@
 """Hand over the student as anyone can load it."""
 
+import copy
 import io
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 
 from ssdkd.engine.atomic_backend import AtomicLocalBackend
+from ssdkd.models.segmentors import forget_pretrained
 from ssdkd.registry import HOOKS
 
 # Steps of a val pipeline that bring the labels; a user's images have none.
@@ -69,7 +71,8 @@ class ExportHook(Hook):
 
     @staticmethod
     def _mmseg_config(runner, network: BaseModel, preprocessor: dict) -> Config:
-        model = network.cfg.copy()
+        model = copy.deepcopy(network.cfg)
+        forget_pretrained(model)  # the checkpoint holds all weights
         model.data_preprocessor = dict(
             model.get('data_preprocessor') or dict(type='SegDataPreProcessor', bgr_to_rgb=True)
         )
