@@ -23,8 +23,8 @@ model = dict(
     ),
     student=dict(model=dict(type='mmseg', model=student, num_classes=num_classes)),
     task=dict(num_classes=num_classes),
-    synthesizer=dict(generator=dict(image_size=(96, 128), width=32), crop_padding=8),
-    buffer=dict(capacity=1600),
+    synthesizer=dict(generator=dict(image_size=(96, 128), width=32), steps=4, crop_padding=8),
+    buffer=dict(capacity=1000),
     crop_padding=8,
     autocast=None,
 )

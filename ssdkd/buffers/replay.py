@@ -49,8 +49,8 @@ class ReplayBuffer(BaseBuffer):
             raise ConfigError(f'ReplayBuffer: device={device!r}: {error}') from error
         if pin_memory and device != 'cpu':
             raise ConfigError(
-                f"ReplayBuffer: pin_memory=True needs device='cpu', not device={device!r}: only "
-                'memory of the CPU can be page-locked'
+                f"ReplayBuffer: pin_memory=True needs device='cpu', not device={device!r}: "
+                'only memory of the CPU can be page-locked'
             )
         self.max_gib = max_gib
         self.pinned = pin_memory and torch.cuda.is_available()

@@ -45,32 +45,6 @@ def random_crop_flip(
     ]
 
 
-def random_zoom(images: Tensor, zoom: float, rng: torch.Generator | None = None) -> Tensor:
-    """Enlarge each image at random, and keep a random window of its size.
-
-    The magnification is uniform in [1, zoom]; between pixels it is bilinear.
-
-    Args:
-        images (Tensor): [N, C, H, W], float.
-        zoom (float): The largest magnification, at least 1; 1 changes nothing.
-        rng (torch.Generator, optional): Source of randomness, on the images' device.
-            Defaults to torch's own.
-
-    Returns:
-        Tensor: Images of the same shape.
-    """
-    if zoom == 1:
-        return images
-    size, down, right = torch.rand(3, len(images), generator=rng, device=images.device)
-    size = 1 / (1 + (zoom - 1) * size)  # side of the window, as a share of the image's
-    window = images.new_zeros(len(images), 2, 3)
-    window[:, 0, 0] = window[:, 1, 1] = size
-    window[:, 0, 2] = (1 - size) * (2 * right - 1)
-    window[:, 1, 2] = (1 - size) * (2 * down - 1)
-    grid = F.affine_grid(window, images.shape, align_corners=False)
-    return F.grid_sample(images, grid, padding_mode='border', align_corners=False)
-
-
 def random_light(images: Tensor, strength: float, rng: torch.Generator | None = None) -> Tensor:
     """Change contrast and brightness of each image at random.
 

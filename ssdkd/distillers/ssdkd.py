@@ -12,7 +12,6 @@ from ssdkd.buffers import BaseBuffer
 from ssdkd.datasets.augment import (
     random_crop_flip,
     random_light,
-    random_zoom,
     to_unit_range,
 )
 from ssdkd.errors import ConfigError
@@ -57,8 +56,6 @@ class SSDKD(BaseModel):
         crop_padding (int): Random shift of the samples that the student sees, in pixels.
             Defaults to 0.
         flip (bool): Random horizontal flip of the same. Defaults to False.
-        zoom (float): Random magnification of the same, by up to this factor, at least 1.
-            Defaults to 1: none.
         light (float): Random contrast and brightness of the same, by factors in
             [1 - light, 1 + light]; teacher and student see the same image. Helps where real
             images vary more in light than the samples do. Defaults to 0: none.
@@ -85,7 +82,6 @@ class SSDKD(BaseModel):
         modulate: bool = True,
         crop_padding: int = 0,
         flip: bool = False,
-        zoom: float = 1.0,
         light: float = 0.0,
         autocast: str | None = None,
         channels_last: bool = False,
@@ -94,8 +90,6 @@ class SSDKD(BaseModel):
         super().__init__(task.data_preprocessor)
         if temperature <= 0:
             raise ConfigError(f'model.temperature={temperature} must be greater than 0')
-        if zoom < 1:
-            raise ConfigError(f'model.zoom={zoom} must be at least 1')
         if not 0 <= light <= 1:
             raise ConfigError(f'model.light={light} must lie in [0, 1]')
         if autocast not in (None, 'bfloat16'):
@@ -116,7 +110,6 @@ class SSDKD(BaseModel):
         self.modulate = modulate
         self.crop_padding = crop_padding
         self.flip = flip
-        self.zoom = zoom
         self.light = light
         self.autocast = autocast
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -240,7 +233,6 @@ class SSDKD(BaseModel):
         indices, weights = self.sampler.sample(self.buffer, self.batch_size)
         images = self.buffer[indices]['image']
         images = random_crop_flip(images, self.crop_padding, self.flip, self.rng)
-        images = random_zoom(images, self.zoom, self.rng)
         images = self._format(random_light(images, self.light, self.rng))
         with self._autocast():
             with torch.no_grad():

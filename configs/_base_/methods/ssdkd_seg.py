@@ -13,8 +13,8 @@ model = dict(
         ),
         losses=dict(
             bn=dict(weight=0.1, momentum=0.0, relative=True),
-            class_prior=dict(weight=0.5),
-            adversarial=dict(weight=1.0, temperature=1.0, decision=False),
+            class_prior=dict(weight=2.0),
+            adversarial=dict(weight=0.3, temperature=1.0, decision=False),
         ),
         batch_size=16,
         steps=10,
@@ -24,7 +24,6 @@ model = dict(
     batch_size=16,
     temperature=1.0,
     crop_padding=16,
-    zoom=2.0,
     light=0.7,
     autocast='bfloat16',
     channels_last=True,
