@@ -10,10 +10,12 @@ import pytest
 import torch
 from helpers import NO_VAL, ROOT, build_distiller, build_runner, save_teacher
 from mmengine.config import Config
+from segmentation_runs import camvid_options
 
 CONFIGS = ROOT / 'configs'
 CLS = sorted((CONFIGS / 'cls').glob('*.py'))
 SEG = sorted((CONFIGS / 'seg').glob('*.py')) if find_spec('mmseg') else []
+BASELINES = sorted((CONFIGS / 'baselines').glob('*.py')) if find_spec('mmseg') else []
 # Those that train a segmentor run in test_tools/test_segmentation_commands.py.
 TEACHERS = [
     path
@@ -61,6 +63,21 @@ def small(path: Path, folder: Path) -> Config:
     teacher.checkpoint = save_teacher(teacher.model, folder / 'teacher.pth', size)
     cfg.work_dir = str(folder / 'run')
     return cfg
+
+
+@pytest.mark.parametrize('path', BASELINES, ids=name)
+def test_baseline_trains(path, tmp_path):
+    cfg = Config.fromfile(path)
+    options = camvid_options(tmp_path)
+    if cfg.model.synthesizer.type == 'NoiseSynthesizer':
+        options = {k: v for k, v in options.items() if 'generator' not in k}
+        options.pop('model.synthesizer.steps')
+        options['model.synthesizer.image_size'] = 64
+    cfg.merge_from_dict(options)
+    cfg.work_dir = str(tmp_path / 'run')
+    build_runner(cfg).train()
+    summary = json.loads((tmp_path / 'run/summary.json').read_text())
+    assert summary['student_steps'] == 2 and 'student_mIoU' in summary
 
 
 def test_there_are_configs():

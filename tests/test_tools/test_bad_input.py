@@ -371,7 +371,8 @@ def test_missing_label_map(segmentation, tmp_path, capfd, no_training):
 def test_missing_data(segmentation, tmp_path, capfd, no_training):
     options = segmentation[1] | {'val_dataloader.dataset.data_root': 'no/such'}
     message = error_of(capfd, *segmentation_arguments(tmp_path, options))
-    assert 'no/such/img_dir/val' in message
+    assert "val_dataloader.dataset.data_prefix.img_path: 'no/such/img_dir/val'" in message
+    assert 'docs/data.md' in message
 
 
 def teacher_arguments(segmentation, tmp_path: Path, options: dict) -> list:
