@@ -1,4 +1,4 @@
-"""A schedule for 45 minutes on one CPU core at 96x128 (DeepLabV3+ on MobileNetV2)."""
+"""A schedule for an hour on one CPU core at 96x128 (DeepLabV3+ on MobileNetV2)."""
 
 train_cfg = dict(
     type='DistillLoop', max_rounds=140, warmup_rounds=25, steps_per_round=20, val_interval=23
