@@ -14,6 +14,11 @@ from ssdkd.registry import ALL_REGISTRIES, nearest
 # Keys that mmengine takes out of a config before it builds from it.
 OUTSIDE = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg'}
 
+WITHOUT_VAL = (
+    '. To train without evaluation: --cfg-options val_dataloader=None val_cfg=None '
+    'val_evaluator=None'
+)
+
 
 def check_config(cfg: dict, path: str = '') -> None:
     """Check every ``type`` below ``cfg``, and the keys beside it.
@@ -78,6 +83,7 @@ def check_data(cfg: dict, *loaders: str) -> None:
                 raise ConfigError(
                     f"{loader}.dataset.{key}: '{path}' is missing or empty; docs/data.md says "
                     f'where the data comes from, {loader}.dataset.data_root where it lies'
+                    + (WITHOUT_VAL if loader == 'val_dataloader' else '')
                 )
 
 
