@@ -9,11 +9,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer
-from ssdkd.datasets.augment import (
-    random_crop_flip,
-    random_light,
-    to_unit_range,
-)
+from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BalancingFunction
 from ssdkd.models import Network, Teacher, student_config

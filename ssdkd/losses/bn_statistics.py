@@ -107,7 +107,7 @@ class BNStatisticsLoss(BaseInversionLoss):
         )
         difference = batch - running
         if self.relative:
-            variance = running[1] + torch.cat([m.eps + 0 * m.running_var for m in self._layers])
+            variance = torch.cat([m.running_var + m.eps for m in self._layers])
             difference = difference / torch.stack([variance.sqrt(), variance])
         # One norm a layer and statistic, all from one flat difference.
         return sum(part.norm(dim=1).sum() for part in difference.split(self._sizes, 1))

@@ -43,11 +43,8 @@ def mmseg_model(
         ConfigError: mmseg is missing, the config cannot be read, or the model not be built.
     """
     cfg = mmseg_config(config, model)
-    heads = [
-        head for key in ('decode_head', 'auxiliary_head') for head in _as_list(cfg.get(key))
-    ]
     if num_classes is not None:
-        for head in heads:
+        for head in _as_list(cfg.get('decode_head')) + _as_list(cfg.get('auxiliary_head')):
             head.update(num_classes=num_classes, out_channels=None)
     if not auxiliary_head:
         cfg.pop('auxiliary_head', None)
@@ -97,10 +94,11 @@ def mmseg_config(config: str | None = None, model: dict | None = None) -> Config
 def forget_pretrained(cfg: dict) -> None:
     """Take out of a model's config, in place, what asks for pretrained backbone weights."""
     cfg.pop('pretrained', None)
-    for key in ('init_cfg', 'pretrained_cfg_overlay'):
-        cfg['backbone'].pop(key, None)
-    if 'pretrained' in cfg['backbone']:
-        cfg['backbone']['pretrained'] = False  # True is the default of mmseg's timm backbone
+    backbone = cfg['backbone']
+    for key in ('init_cfg', 'pretrained', 'pretrained_cfg_overlay'):
+        backbone.pop(key, None)
+    if backbone['type'] == 'TIMMBackbone':
+        backbone['pretrained'] = False  # its default is True
 
 
 def _file_of(config: str) -> str:

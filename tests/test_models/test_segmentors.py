@@ -14,7 +14,7 @@ import ssdkd  # noqa: F401
 from ssdkd.errors import ConfigError
 from ssdkd.models import Network, load_weights
 from ssdkd.models.network import student_config
-from ssdkd.models.segmentors import mmseg_config, normalisation_of
+from ssdkd.models.segmentors import forget_pretrained, mmseg_config, normalisation_of
 from ssdkd.registry import MODELS
 
 pytest.importorskip('mmseg')
@@ -292,3 +292,15 @@ def test_channels_last_changes_the_layout_alone():
         memory_format=torch.channels_last
     ), weight.shape
     torch.testing.assert_close(network(images()), other(images()), rtol=1e-4, atol=1e-5)
+
+
+def test_a_checkpoint_makes_pretrained_weights_needless():
+    """mmseg's timm backbone asks for them even where its config does not say so."""
+    backbone = dict(
+        type='TIMMBackbone', model_name='resnet18', init_cfg=dict(type='Pretrained')
+    )
+    cfg = dict(pretrained='open-mmlab://x', backbone=backbone)
+    forget_pretrained(cfg)
+    assert cfg == dict(
+        backbone=dict(type='TIMMBackbone', model_name='resnet18', pretrained=False)
+    )
