@@ -12,7 +12,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Make the tiny digits config, with options: ``tiny({'model.temperature': 2})``."""
+    """Make the tiny digits config, with options: ``tiny({'model.modulate': False})``."""
     return lambda options=None: helpers.tiny_config(tmp_path, options)
 
 

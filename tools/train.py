@@ -37,7 +37,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         metavar='KEY=VALUE',
-        help='change config values, e.g. model.temperature=4',
+        help='change config values, e.g. model.batch_size=64',
     )
     parser.add_argument(
         '--launcher',

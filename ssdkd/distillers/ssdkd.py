@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from ssdkd.buffers import BaseBuffer
 from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
 from ssdkd.errors import ConfigError
-from ssdkd.losses import BalancingFunction
+from ssdkd.losses import BalancingFunction, BaseDistillationLoss
 from ssdkd.models import Network, Teacher, student_config
 from ssdkd.registry import (
     BALANCING,
     BUFFERS,
+    LOSSES,
     MODELS,
     SAMPLERS,
     SYNTHESIZERS,
@@ -46,8 +47,9 @@ class SSDKD(BaseModel):
         writer (dict): Config of a writer.
         sampler (dict): Config of a sampler.
         balancing (dict): Config of a balancing function (phi).
+        distillation (dict): Name to config of a distillation term; a name set to None is
+            dropped. The student minimises their weighted sum.
         batch_size (int): Samples a student step.
-        temperature (float): T of the distillation divergence. Defaults to 20.
         modulate (bool): Let phi weigh the student's loss (*choice*). Defaults to True.
         crop_padding (int): Random shift of the samples that the student sees, in pixels.
             Defaults to 0.
@@ -73,8 +75,8 @@ class SSDKD(BaseModel):
         writer: dict,
         sampler: dict,
         balancing: dict,
+        distillation: dict[str, dict | None],
         batch_size: int,
-        temperature: float = 20.0,
         modulate: bool = True,
         crop_padding: int = 0,
         flip: bool = False,
@@ -84,8 +86,6 @@ class SSDKD(BaseModel):
     ):
         task: BaseTask = TASKS.build(task)
         super().__init__(task.data_preprocessor)
-        if temperature <= 0:
-            raise ConfigError(f'model.temperature={temperature} must be greater than 0')
         if not 0 <= light <= 1:
             raise ConfigError(f'model.light={light} must lie in [0, 1]')
         if autocast not in (None, 'bfloat16'):
@@ -101,8 +101,8 @@ class SSDKD(BaseModel):
         self.writer: BaseWriter = WRITERS.build(writer)
         self.sampler: BaseSampler = SAMPLERS.build(sampler)
         self.balancing: BalancingFunction = BALANCING.build(balancing)
+        self.distillation: dict[str, BaseDistillationLoss] = build_terms(distillation)
         self.batch_size = batch_size
-        self.temperature = temperature
         self.modulate = modulate
         self.crop_padding = crop_padding
         self.flip = flip
@@ -110,6 +110,8 @@ class SSDKD(BaseModel):
         self.autocast = autocast
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.rng: torch.Generator | None = None
+        for term in self.distillation.values():
+            term.attach(self.teacher, self.student)
         self._check_outputs()
         print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
         self.synthesizer.attach(self.teacher, self.task.num_classes)
@@ -224,7 +226,8 @@ class SSDKD(BaseModel):
             optim_wrapper: The run's ``OptimWrapperDict``.
 
         Returns:
-            dict: ``loss``, mean ``divergence`` and ``agreement``, 0-dim, on the device.
+            dict: ``loss``, ``divergence`` (mean over the samples of the weighted sum of the
+            distillation terms) and mean ``agreement``, 0-dim, on the device.
         """
         indices, weights = self.sampler.sample(self.buffer, self.batch_size)
         images = self.buffer[indices]['image']
@@ -234,7 +237,10 @@ class SSDKD(BaseModel):
             with torch.no_grad():
                 teacher_logits = self.teacher(images)
             student_logits = self.student(images)
-        divergence = self.task.divergence(student_logits, teacher_logits, self.temperature)
+        divergence = sum(
+            term.weight * term(student_logits, teacher_logits, self.task)
+            for term in self.distillation.values()
+        )
         if self.modulate:
             weights = weights * self.phi(teacher_logits)
         loss = (weights * divergence).mean()
@@ -279,6 +285,27 @@ def build_part(key: str, registry: ComponentRegistry, cfg: dict):
         return registry.build(cfg)
     except ConfigError as error:
         raise ConfigError(f'model.{key}: {error}') from error
+
+
+def build_terms(distillation: dict[str, dict | None]) -> nn.ModuleDict:
+    """Build the terms of ``model.distillation`` that are not None."""
+    terms = {
+        name: build_part(f'distillation.{name}', LOSSES, cfg)
+        for name, cfg in distillation.items()
+        if cfg is not None
+    }
+    if not terms:
+        raise ConfigError(
+            'model.distillation has no term, so the student would learn nothing; give one, '
+            "such as kl=dict(type='KLDivergenceLoss')"
+        )
+    for name, term in terms.items():
+        if not isinstance(term, BaseDistillationLoss):
+            raise ConfigError(
+                f'model.distillation.{name}: {type(term).__name__} is an inversion loss; it '
+                'belongs in model.synthesizer.losses'
+            )
+    return nn.ModuleDict(terms)
 
 
 @contextmanager

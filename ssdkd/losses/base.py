@@ -1,4 +1,4 @@
-"""The contract of an inversion loss."""
+"""The contracts of an inversion loss and of a distillation term."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -61,3 +61,29 @@ class BaseInversionLoss(nn.Module, ABC):
 
     def end_phase(self) -> None:
         """Called once after the generator steps of a round (nothing, by default)."""
+
+
+class BaseDistillationLoss(nn.Module, ABC):
+    """One term of the loss that the student minimises.
+
+    The distiller adds the terms up, each times its weight, before importance weights and phi
+    weigh the samples; the sampler sees the same sum.
+
+    Args:
+        weight (float): Factor of this term in the sum. Defaults to 1.
+    """
+
+    def __init__(self, weight: float = 1.0):
+        super().__init__()
+        self.weight = weight
+
+    @abstractmethod
+    def forward(self, student_logits: Tensor, teacher_logits: Tensor, task: BaseTask) -> Tensor:
+        """The term per sample [N], unweighted, differentiable in the student's logits."""
+
+    def attach(self, teacher: nn.Module, student: nn.Module) -> None:
+        """Look at both networks once, before training (nothing, by default).
+
+        Raises:
+            ConfigError: A network lacks what the term needs.
+        """

@@ -106,7 +106,7 @@ def test_a_second_call_trains_only_what_is_missing(made_up):
 def test_other_settings_need_another_folder(made_up, capsys):
     made_up('--variants', 'full')
     with pytest.raises(SystemExit) as stop:
-        made_up('--variants', 'full', '--cfg-options', 'model.temperature=2')
+        made_up('--variants', 'full', '--cfg-options', 'model.distillation.kl.temperature=2')
     assert stop.value.code == 2
     assert 'choose another folder' in capsys.readouterr().err
 

@@ -125,6 +125,35 @@ def test_student_loss_is_weighted_by_importance_and_phi(distiller):
     torch.testing.assert_close(log['divergence'], divergence.mean().detach())
 
 
+def test_distillation_terms_are_added_with_their_weights(tiny):
+    """Two KL terms: 0.5 KL_4 + 2 KL_1, in the loss, in the log and in the priorities."""
+    soft = dict(type='KLDivergenceLoss', weight=0.5, temperature=4.0)
+    sharp = dict(type='KLDivergenceLoss', weight=2.0, temperature=1.0)
+    distiller = build_distiller(
+        tiny({'model.distillation': dict(kl=soft, sharp=sharp), 'model.crop_padding': 0})
+    )
+    optim_wrapper = optimizers(distiller)
+    distiller.train()
+    distiller.synthesize(optim_wrapper)
+    indices, weights = torch.arange(16), torch.linspace(0.1, 1.0, 16)
+    distiller.sampler.sample = lambda buffer, n: (indices, weights)
+    given = []
+    distiller.sampler.update = lambda buffer, indices, divergence: given.append(divergence)
+    images = distiller.buffer[indices]['image']
+    student = copy.deepcopy(distiller.student)
+    log_p, log_q = (net(images).log_softmax(1) for net in (distiller.teacher, student))
+    soft_p, soft_q = ((x / 4).softmax(1) for x in (log_p, log_q))
+    divergence = 0.5 * 16 * (soft_p * (soft_p / soft_q).log()).sum(1)
+    divergence = divergence + 2 * (log_p.exp() * (log_p - log_q)).sum(1)
+    phi = distiller.phi(distiller.teacher(images))
+    log = distiller.train_step(None, optim_wrapper)
+    tolerance = dict(rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(given[0], divergence.detach(), **tolerance)
+    torch.testing.assert_close(log['divergence'], divergence.mean().detach(), **tolerance)
+    expected = (weights * phi * divergence).mean()
+    torch.testing.assert_close(log['loss'], expected.detach(), **tolerance)
+
+
 def test_priorities_follow_the_divergence(distiller):
     optim_wrapper = optimizers(distiller)
     distiller.train()
@@ -174,7 +203,9 @@ def test_forward_is_the_student(distiller):
 @pytest.mark.parametrize(
     'key, value, message',
     [
-        ('model.temperature', 0, 'model.temperature=0'),
+        ('model.distillation.kl.temperature', 0, 'model.distillation.kl: temperature=0'),
+        ('model.distillation.kl', None, 'model.distillation has no term'),
+        ('model.distillation.bn', dict(type='BNStatisticsLoss'), 'an inversion loss'),
         ('model.autocast', 'float16', "model.autocast='float16'"),
         ('model.student.model.num_classes', 7, 'model.student has 7 outputs'),
         ('model.task.num_classes', 7, 'model.teacher has 10 outputs'),

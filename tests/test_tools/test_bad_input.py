@@ -105,8 +105,8 @@ BEFORE_TRAINING = {
         "unknown key 'capcity'; did you mean capacity",
     ),
     'unknown key of the distiller': (
-        {'model.temprature': 8},
-        "unknown key 'temprature'; did you mean temperature",
+        {'model.batchsize': 8},
+        "unknown key 'batchsize'; did you mean batch_size",
     ),
     'unknown key of the loop': (
         {'train_cfg.max_round': 8},

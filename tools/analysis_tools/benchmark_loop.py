@@ -151,7 +151,7 @@ class BareRound:
                 with torch.no_grad():
                     teacher = self.teacher(images)
                 student = self.student(images)
-            kl = self.kl(student, teacher, model.temperature)
+            kl = self.kl(student, teacher, model.distillation.kl.temperature)
             loss = (weights / weights.max() * self.phi(teacher) * kl).mean()
             self.student_optimizer.zero_grad()
             loss.backward()

@@ -28,7 +28,7 @@ model = dict(
     sampler=dict(type='PrioritySampler', alpha=0.6, beta=0.4),  # Schaul et al. 2016
     balancing=dict(type='ModulatingFunction', gamma=1.0),
     batch_size=256,
-    temperature=20.0,  # Fast
+    distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),  # Fast
     crop_padding=4,
     flip=True,
 )

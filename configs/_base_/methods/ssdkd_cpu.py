@@ -17,6 +17,6 @@ model = dict(
         steps=3,
     ),
     batch_size=128,
-    temperature=4.0,
+    distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
 )

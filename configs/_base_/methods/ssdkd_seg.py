@@ -22,7 +22,7 @@ model = dict(
     ),
     buffer=dict(capacity=16_000, device='cpu', pin_memory=True),  # SSD-KD, on NYUv2
     batch_size=16,
-    temperature=1.0,
+    distillation=dict(kl=dict(temperature=1.0)),
     crop_padding=16,
     light=0.7,
     autocast='bfloat16',

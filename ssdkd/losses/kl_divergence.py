@@ -1,0 +1,34 @@
+"""Follow the teacher's class distribution."""
+
+from torch import Tensor
+
+from ssdkd.errors import ConfigError
+from ssdkd.losses.base import BaseDistillationLoss
+from ssdkd.registry import LOSSES
+from ssdkd.tasks.base import BaseTask
+
+
+@LOSSES.register_module()
+class KLDivergenceLoss(BaseDistillationLoss):
+    r"""The task's divergence of the student from the teacher at temperature T.
+
+    .. math:: T^2\, \mathrm{KL}(\mathrm{softmax}(f_t(x) / T) \Vert \mathrm{softmax}(f_s(x) / T))
+
+    (Hinton et al. 2015, arXiv 1503.02531), in segmentation its mean over the pixels.
+
+    Args:
+        weight (float): Factor of this term. Defaults to 1.
+        temperature (float): T. Defaults to 20.
+
+    Raises:
+        ConfigError: ``temperature`` is not above 0.
+    """
+
+    def __init__(self, weight: float = 1.0, temperature: float = 20.0):
+        super().__init__(weight)
+        if temperature <= 0:
+            raise ConfigError(f'temperature={temperature} must be greater than 0')
+        self.temperature = temperature
+
+    def forward(self, student_logits: Tensor, teacher_logits: Tensor, task: BaseTask) -> Tensor:
+        return task.divergence(student_logits, teacher_logits, self.temperature)
