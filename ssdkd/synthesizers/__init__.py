@@ -2,6 +2,13 @@
 
 from ssdkd.synthesizers.base import BaseSynthesizer
 from ssdkd.synthesizers.generator_synthesizer import GeneratorSynthesizer
+from ssdkd.synthesizers.inversion import InversionSynthesizer, Phase
 from ssdkd.synthesizers.noise import NoiseSynthesizer
 
-__all__ = ['BaseSynthesizer', 'GeneratorSynthesizer', 'NoiseSynthesizer']
+__all__ = [
+    'BaseSynthesizer',
+    'GeneratorSynthesizer',
+    'InversionSynthesizer',
+    'NoiseSynthesizer',
+    'Phase',
+]

@@ -1,0 +1,169 @@
+"""What all synthesizers share that optimise samples against inversion losses."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ssdkd.datasets.augment import random_crop_flip
+from ssdkd.errors import ConfigError
+from ssdkd.losses import BaseInversionLoss, InversionState
+from ssdkd.registry import LOSSES
+from ssdkd.synthesizers.base import BaseSynthesizer
+from ssdkd.tasks.base import BaseTask
+
+
+class InversionSynthesizer(BaseSynthesizer):
+    """A synthesizer that minimises inversion losses and keeps the best batch of a round.
+
+    Each per-sample loss term is weighted by phi if the term says so; batch terms are not
+    (METHOD section 3, *choice*). Subclasses say what is optimised: they begin a round with
+    :meth:`begin` and give each step's images to the :class:`Phase` they get.
+
+    Args:
+        losses (dict): Name to config of an inversion loss; a name set to None is dropped.
+            The names appear in the log.
+        image_size (tuple[int, int]): (H, W).
+        batch_size (int): Samples a round.
+        steps (int): Steps a round.
+        crop_padding (int): Random shift of the images that the networks see, in pixels; 0
+            for none. Defaults to 0.
+        flip (bool): Random horizontal flip of the same. Defaults to False.
+        modulate (bool): Weigh the terms by phi. Defaults to True.
+    """
+
+    def __init__(
+        self,
+        losses: dict[str, dict | None],
+        image_size: tuple[int, int],
+        batch_size: int,
+        steps: int,
+        crop_padding: int = 0,
+        flip: bool = False,
+        modulate: bool = True,
+    ):
+        super().__init__()
+        self.losses: dict[str, BaseInversionLoss] = nn.ModuleDict(
+            {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
+        )
+        self.image_size = image_size
+        self.batch_size = batch_size
+        self.steps = steps
+        self.crop_padding = crop_padding
+        self.flip = flip
+        self.modulate = modulate
+
+    def attach(self, teacher: nn.Module, num_classes: int) -> None:
+        self.num_classes = num_classes
+        for loss in self.losses.values():
+            loss.attach(teacher)
+
+    def begin(
+        self,
+        teacher: nn.Module,
+        student: nn.Module,
+        task: BaseTask,
+        phi: Callable[[Tensor], Tensor],
+        warmup: bool,
+    ) -> 'Phase':
+        """Choose the terms of this round: during warm-up those rest that read the student.
+
+        Raises:
+            ConfigError: None is left.
+        """
+        losses = {k: v for k, v in self.losses.items() if not (warmup and v.needs_student)}
+        if not losses:
+            raise ConfigError(
+                'train_cfg.warmup_rounds: no term of model.synthesizer.losses works without a '
+                'trained student; set it to 0 or add a term'
+            )
+        return Phase(losses, teacher, student, task, phi if self.modulate else None)
+
+    def draw_targets(self, rng: torch.Generator) -> Tensor:
+        """Classes [N] to ask for, uniform."""
+        return torch.randint(
+            self.num_classes, (self.batch_size,), generator=rng, device=rng.device
+        )
+
+    def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """The images as the networks see them in this step."""
+        return random_crop_flip(images, self.crop_padding, self.flip, rng)
+
+
+class Phase:
+    """The steps of one round: their loss, the best batch so far, and what is logged.
+
+    Args:
+        losses (dict): The terms of this round, by name.
+        teacher (nn.Module): Images to logits.
+        student (nn.Module): The same; not run where no term needs it.
+        task (BaseTask): What class and divergence mean.
+        phi (Callable, optional): Teacher's logits to weights [N]; None for no weights.
+    """
+
+    def __init__(
+        self,
+        losses: dict[str, BaseInversionLoss],
+        teacher: nn.Module,
+        student: nn.Module,
+        task: BaseTask,
+        phi: Callable[[Tensor], Tensor] | None,
+    ):
+        self.losses = losses
+        self.teacher = teacher
+        self.student = student
+        self.task = task
+        self.phi = phi
+        self.needs_student = any(loss.needs_student for loss in losses.values())
+        self._least: Tensor | None = None
+        self._best: dict[str, Tensor] = {}
+        self._names: list[str] = []
+        self._log: Tensor | None = None
+
+    def evaluate(self, seen: Tensor, targets: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of one step.
+
+        Args:
+            seen: Images [N, 3, H, W] in [0, 1] for the networks, differentiable.
+            targets: [N] int64, the classes that were asked for.
+
+        Returns:
+            tuple: the weighted sum of all terms, and the terms themselves, unweighted; 0-dim.
+        """
+        teacher_logits = self.teacher(seen)
+        student_logits = self.student(seen) if self.needs_student else None
+        weights = self.phi(teacher_logits) if self.phi else 1.0
+        state = InversionState(seen, targets, teacher_logits, student_logits, self.task)
+        terms = {}
+        for name, loss in self.losses.items():
+            term = loss(state)
+            terms[name] = (weights * term if loss.modulated else term).mean()
+        total = sum(self.losses[name].weight * term for name, term in terms.items())
+        return total, terms
+
+    def keep(self, total: Tensor, terms: dict[str, Tensor], **batch: Tensor) -> None:
+        """Remember ``batch`` (images, and what belongs to them) if its loss is the least."""
+        # Chosen on the device: reading the loss here would wait for it at every step.
+        total = total.detach()
+        least = torch.full_like(total, torch.inf) if self._least is None else self._least
+        better = total < least
+        self._least = torch.where(better, total, least)
+        for name, value in batch.items():
+            value = value.detach()
+            best = self._best.get(name)
+            self._best[name] = value if best is None else torch.where(better, value, best)
+        # One broken term breaks all of them a step later; the log keeps the first.
+        self._names = list(terms)
+        values = torch.stack([term.detach() for term in terms.values()])
+        log = values if self._log is None else self._log
+        self._log = torch.where(log.isfinite().all(), values, log)
+
+    def finish(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """End the round.
+
+        Returns:
+            tuple: the best batch by the names given to :meth:`keep`, and the log of terms.
+        """
+        for loss in self.losses.values():
+            loss.end_phase()
+        return self._best, dict(zip(self._names, self._log))
