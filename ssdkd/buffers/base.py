@@ -35,7 +35,8 @@ class BaseBuffer(ABC):
     Attributes:
         capacity (int): M, the number of slots of this process.
         size (int): Number of filled slots; they are the slots ``0 .. size - 1``.
-        columns (dict[str, Tensor]): Column name -> tensor [M, ...].
+        columns (dict[str, Tensor]): Column name -> tensor [M, ...]; fewer rows than M while
+            a buffer grows. Rows from ``size`` on mean nothing.
         class_counts (Tensor): [K] float64, sum of ``class_share`` over the filled slots of
             *all* processes; [0] before the first :meth:`extend`.
         max_priority (Tensor): 0-dim, the largest priority seen so far, at first 1.

@@ -42,15 +42,17 @@ class ReplayBuffer(BaseBuffer):
         max_gib: float = 16.0,
     ):
         if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
-            raise ConfigError(f'ReplayBuffer: capacity={capacity!r} must be an integer >= 1')
+            raise ConfigError(
+                f'{type(self).__name__}: capacity={capacity!r} must be an integer >= 1'
+            )
         try:
             self.max_priority = torch.ones((), device=device or 'cpu')
         except (RuntimeError, AssertionError) as error:
-            raise ConfigError(f'ReplayBuffer: device={device!r}: {error}') from error
+            raise ConfigError(f'{type(self).__name__}: device={device!r}: {error}') from error
         if pin_memory and device != 'cpu':
             raise ConfigError(
-                f"ReplayBuffer: pin_memory=True needs device='cpu', not device={device!r}: "
-                'only memory of the CPU can be page-locked'
+                f"{type(self).__name__}: pin_memory=True needs device='cpu', not "
+                f'device={device!r}: only memory of the CPU can be page-locked'
             )
         self.max_gib = max_gib
         self.pinned = pin_memory and torch.cuda.is_available()
@@ -65,6 +67,11 @@ class ReplayBuffer(BaseBuffer):
         self.add_column('weight', fill=1)
         self.add_column('birth', dtype=torch.int64)
         self.add_column('uses', dtype=torch.int64)
+
+    @property
+    def room(self) -> int:
+        """Number of slots that the columns have memory for."""
+        return self.capacity
 
     def reserve(self, image_size: tuple[int, int]) -> str:
         """Say what M x 3 x H x W bytes of images take; nothing is allocated yet.
@@ -102,18 +109,12 @@ class ReplayBuffer(BaseBuffer):
         """
         column = self.columns.get(name)
         if column is None:
-            full = (self.capacity, *shape)
-            column = torch.full(
-                full,
-                fill,
-                dtype=dtype,
-                device=self.max_priority.device,
-                pin_memory=self.pinned,
-            )
+            column = self._new_column(shape, dtype, fill)
         elif (column.shape[1:], column.dtype) != (tuple(shape), dtype):
             raise ConfigError(
-                f"ReplayBuffer: column '{name}' exists as {tuple(column.shape[1:])} of "
-                f'{column.dtype}, asked for as {tuple(shape)} of {dtype}'
+                f"{type(self).__name__}: column '{name}' exists as "
+                f'{tuple(column.shape[1:])} of {column.dtype}, asked for as {tuple(shape)} of '
+                f'{dtype}'
             )
         self.columns[name] = column
         self._fill[name] = fill
@@ -195,8 +196,8 @@ class ReplayBuffer(BaseBuffer):
         """
         if state['capacity'] != self.capacity:
             raise ConfigError(
-                f'ReplayBuffer: capacity={self.capacity}, but the checkpoint holds a buffer '
-                f'of capacity {state["capacity"]}; set capacity to that'
+                f'{type(self).__name__}: capacity={self.capacity}, but the checkpoint holds a '
+                f'buffer of capacity {state["capacity"]}; set capacity to that'
             )
         self.size, self.round = state['size'], state['round']
         self.version = state['version']
@@ -209,6 +210,16 @@ class ReplayBuffer(BaseBuffer):
             self.add_column(name, rows.shape[1:], rows.dtype, state['fill'][name])
             self.columns[name][: self.size] = rows.to(self.max_priority.device)
 
+    def _new_column(self, shape: tuple[int, ...], dtype: torch.dtype, fill: float) -> Tensor:
+        """[room, *shape], filled, where the buffer lives."""
+        return torch.full(
+            (self.room, *shape),
+            fill,
+            dtype=dtype,
+            device=self.max_priority.device,
+            pin_memory=self.pinned,
+        )
+
     def _gather(self, column: Tensor, slots: Tensor) -> Tensor:
         """``column[slots]``, page-locked if the column is: an ordinary copy would not be."""
         rows = column.new_empty(len(slots), *column.shape[1:], pin_memory=self.pinned)
@@ -218,17 +229,18 @@ class ReplayBuffer(BaseBuffer):
         """Number of rows of ``batch``, if it can be written at all."""
         missing = [name for name in REQUIRED if name not in batch]
         if missing:
-            raise ValueError(f"ReplayBuffer: the batch has no '{missing[0]}'")
+            raise ValueError(f"{type(self).__name__}: the batch has no '{missing[0]}'")
         n = len(batch['image'])
         uneven = [name for name, value in batch.items() if len(value) != n]
         if uneven:
             raise ValueError(
-                f"ReplayBuffer: '{uneven[0]}' has {len(batch[uneven[0]])} rows, 'image' {n}"
+                f"{type(self).__name__}: '{uneven[0]}' has {len(batch[uneven[0]])} rows, "
+                f"'image' {n}"
             )
         if n > self.capacity:
             raise ConfigError(
-                f'ReplayBuffer: capacity={self.capacity} is smaller than the batch of {n}; '
-                'raise capacity, or make fewer samples in a round'
+                f'{type(self).__name__}: capacity={self.capacity} is smaller than the batch '
+                f'of {n}; raise capacity, or make fewer samples in a round'
             )
         return n
 

@@ -1,11 +1,11 @@
 """The replay buffer: what is stored, counted, saved and refused."""
 
-import io
 import re
 
 import numpy as np
 import pytest
 import torch
+from batches import K, make_batch, recount, saved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,21 +14,6 @@ from ssdkd.errors import ConfigError
 from ssdkd.registry import BUFFERS
 from ssdkd.samplers import PrioritySampler, UniformSampler
 from ssdkd.writers import BaseWriter, CrowdedWriter, OldestWriter, RandomWriter
-
-K = 4
-
-
-def make_batch(n, fractional=False, seed=0, side=2):
-    rng = torch.Generator().manual_seed(seed)
-    if fractional:
-        share = torch.rand(n, K, generator=rng).softmax(1)
-    else:
-        share = torch.eye(K)[torch.randint(K, (n,), generator=rng)]
-    return dict(
-        image=torch.rand(n, 3, side, side, generator=rng),
-        class_share=share,
-        confidence=torch.rand(n, generator=rng),
-    )
 
 
 def test_built_from_config():
@@ -195,10 +180,6 @@ def test_added_columns():
         buffer.add_column('late', (3,), torch.int64)
 
 
-def recount(buffer):
-    return buffer.columns['class_share'][: len(buffer)].double().sum(0)
-
-
 @settings(max_examples=12, deadline=None)
 @given(
     writer=st.sampled_from([OldestWriter(), RandomWriter(), CrowdedWriter()]),
@@ -247,13 +228,6 @@ def test_counts_of_histograms_do_not_drift(writer):
         worst = max(worst, np.abs(buffer.class_counts.numpy() - ledger.sum(0)).max())
     assert worst < 1e-4
     assert len(buffer) == 40 and (ledger.sum(1) > 0.999).all()
-
-
-def saved(state):
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    return torch.load(file, weights_only=True)
 
 
 @pytest.mark.parametrize('filled', [6, 16])
