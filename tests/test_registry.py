@@ -86,17 +86,24 @@ MINIMAL = {
         'NoiseSynthesizer': dict(image_size=8, batch_size=4),
     },
     'loss': {
+        'ActivationLoss': {},
+        'AdversarialL1Loss': {},
         'AdversarialLoss': {},
+        'AttentionTransferLoss': {},
         'BNStatisticsLoss': {},
         'ClassPriorLoss': {},
+        'InformationEntropyLoss': {},
+        'JSCompetitionLoss': {},
         'KLDivergenceLoss': {},
+        'L1LogitLoss': {},
         'L2Loss': {},
+        'PseudoLabelLoss': {},
         'TotalVariationLoss': {},
     },
     'balancing': {'ModulatingFunction': {}},
     'buffer': {'GrowingBuffer': dict(capacity=4), 'ReplayBuffer': dict(capacity=4)},
     'writer': {'CrowdedWriter': {}, 'OldestWriter': {}, 'RandomWriter': {}},
-    'sampler': {'PrioritySampler': {}, 'UniformSampler': {}},
+    'sampler': {'PrioritySampler': {}, 'SequentialSampler': {}, 'UniformSampler': {}},
     'task': {'Classification': dict(num_classes=3), 'Segmentation': dict(num_classes=3)},
     'dataset': {
         'Cifar': dict(root='data'),
@@ -175,7 +182,8 @@ def test_the_table_holds_nothing_else():
         (
             SAMPLERS,
             dict(type='Qwertz'),
-            "sampler: unknown type 'Qwertz'; known are PrioritySampler, UniformSampler",
+            "sampler: unknown type 'Qwertz'; known are PrioritySampler, "
+            'SequentialSampler, UniformSampler',
         ),
         (
             SAMPLERS,
