@@ -79,9 +79,10 @@ class DistillLoop(BaseLoop):
 
     def _check_capacity(self) -> None:
         buffer, synthesizer = self.distiller.buffer, self.distiller.synthesizer
+        key = 'batch_size' if synthesizer.samples is None else 'samples'
         for key, size in (
             ('model.batch_size', self.distiller.batch_size),
-            ('model.synthesizer.batch_size', synthesizer.batch_size),
+            (f'model.synthesizer.{key}', synthesizer.batch_size),
         ):
             if buffer.capacity < size:
                 raise ConfigError(

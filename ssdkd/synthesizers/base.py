@@ -17,9 +17,13 @@ class BaseSynthesizer(nn.Module, ABC):
 
     Attributes:
         image_size: (height, width) of the samples.
+        batch_size: How many samples :meth:`synthesize` returns.
+        samples: The config key of that number where it is not ``batch_size``, else None.
     """
 
     image_size: tuple[int, int]
+    batch_size: int
+    samples: int | None = None
 
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
         """Look at the teacher once, before training (nothing, by default).

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
 from ssdkd.synthesizers.inversion import InversionSynthesizer
@@ -31,6 +32,13 @@ class GeneratorSynthesizer(InversionSynthesizer):
             for none. Defaults to 0.
         flip (bool): Random horizontal flip of the same. Defaults to False.
         modulate (bool): Weigh the terms by phi. Defaults to True.
+        samples (int, optional): The round's batch is that many fresh samples of the trained
+            generator instead, in chunks of ``batch_size``: for methods that keep no samples
+            and show the student new ones in every step, as DAFL, ZSKT, DFAD and DFQ do.
+            Defaults to None.
+
+    Raises:
+        ConfigError: ``samples`` is less than 1.
     """
 
     def __init__(
@@ -43,13 +51,19 @@ class GeneratorSynthesizer(InversionSynthesizer):
         crop_padding: int = 0,
         flip: bool = False,
         modulate: bool = True,
+        samples: int | None = None,
     ):
+        if samples is not None and samples < 1:
+            raise ConfigError(f'samples={samples} must be at least 1, or None')
         built: BaseGenerator = GENERATORS.build(generator)
         super().__init__(
             losses, built.image_size, batch_size, steps, crop_padding, flip, modulate
         )
         self.generator = built
         self.latent_lr = latent_lr
+        self.samples = samples
+        self.trained_at_once = batch_size
+        self.batch_size = samples or batch_size
 
     def synthesize(
         self,
@@ -63,10 +77,7 @@ class GeneratorSynthesizer(InversionSynthesizer):
         warmup: bool,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         phase = self.begin(teacher, student, task, phi, warmup)
-        targets = self.draw_targets(rng)
-        latents = torch.randn(
-            self.batch_size, self.generator_module.latent_dim, generator=rng, device=rng.device
-        )
+        targets, latents = self.draw(self.trained_at_once, rng)
         latents.requires_grad_(self.latent_lr > 0)
         latent_optimizer = torch.optim.Adam([latents], self.latent_lr, betas=(0.5, 0.999))
         for _ in range(self.steps):
@@ -77,7 +88,27 @@ class GeneratorSynthesizer(InversionSynthesizer):
             latent_optimizer.step()
             latent_optimizer.zero_grad()
         best, log = phase.finish()
-        return best['images'].float(), log
+        if self.samples is None:
+            return best['images'].float(), log
+        return self.fresh_samples(rng), log
+
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Classes [n] and latents [n, Z]."""
+        targets = self.draw_targets(n, rng)
+        latents = torch.randn(
+            n, self.generator_module.latent_dim, generator=rng, device=rng.device
+        )
+        return targets, latents
+
+    @torch.no_grad()
+    def fresh_samples(self, rng: torch.Generator) -> Tensor:
+        """Images [samples, 3, H, W] of the generator as it is, drawn chunk by chunk."""
+        chunks = []
+        for start in range(0, self.samples, self.trained_at_once):
+            n = min(self.trained_at_once, self.samples - start)
+            targets, latents = self.draw(n, rng)
+            chunks.append(self.generator_module(latents, targets).float())
+        return torch.cat(chunks)
 
     @property
     def generator_module(self) -> BaseGenerator:

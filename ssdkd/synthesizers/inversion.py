@@ -79,11 +79,9 @@ class InversionSynthesizer(BaseSynthesizer):
             )
         return Phase(losses, teacher, student, task, phi if self.modulate else None)
 
-    def draw_targets(self, rng: torch.Generator) -> Tensor:
-        """Classes [N] to ask for, uniform."""
-        return torch.randint(
-            self.num_classes, (self.batch_size,), generator=rng, device=rng.device
-        )
+    def draw_targets(self, n: int, rng: torch.Generator) -> Tensor:
+        """Classes [n] to ask for, uniform."""
+        return torch.randint(self.num_classes, (n,), generator=rng, device=rng.device)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """The images as the networks see them in this step."""

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
-from helpers import build_distiller
+from helpers import build_distiller, build_runner
+
+from ssdkd.errors import ConfigError
 
 
 class CountedSteps:
@@ -123,3 +125,50 @@ def test_conditional_generator(tiny):
     images, _ = phase(distiller, CountedSteps())
     assert images.shape == (16, 3, 16, 16)
     assert distiller.synthesizer.generator.embedding.weight.grad.any()
+
+
+SAMPLES = {'model.synthesizer.samples': 40, 'model.synthesizer.latent_lr': 0}
+
+
+def test_fresh_samples_come_from_the_trained_generator(tiny):
+    """Chunks of 16, 16 and 8, as the generator makes them after its last step."""
+    distiller = build_distiller(tiny(SAMPLES))
+    synthesizer = distiller.synthesizer
+    generator, calls = synthesizer.generator, []
+    generator.register_forward_hook(
+        lambda m, inputs, out: calls.append((inputs, out.detach().clone()))
+    )
+
+    def train(step):
+        with torch.no_grad():
+            generator.layers[-2].bias.add_(1.0)  # each step makes brighter images
+
+    images, _ = phase(distiller, CountedSteps(train))
+    assert synthesizer.batch_size == len(images) == 40 and not images.requires_grad
+    steps, fresh = calls[: synthesizer.steps], calls[synthesizer.steps :]
+    assert [len(out) for _, out in fresh] == [16, 16, 8]
+    assert torch.equal(images, torch.cat([out for _, out in fresh]))
+    for inputs, out in fresh:
+        assert torch.equal(generator(*inputs), out)  # nothing has trained it since
+        assert not torch.equal(inputs[0], steps[0][0][0][: len(out)])  # latents of their own
+    assert images.mean() > steps[-1][1].mean() > steps[0][1].mean()
+
+
+def test_fresh_samples_leave_the_steps_as_they_are(tiny):
+    steps = []
+    for options in ({}, SAMPLES):
+        distiller = build_distiller(tiny(options | {'model.synthesizer.latent_lr': 0}))
+        optim_wrapper = CountedSteps()
+        phase(distiller, optim_wrapper)
+        steps.append(optim_wrapper.losses)
+    assert steps[0] == steps[1]
+
+
+def test_the_buffer_must_hold_the_fresh_samples(tiny):
+    with pytest.raises(ConfigError, match='smaller than model.synthesizer.samples=65'):
+        build_runner(tiny({'model.synthesizer.samples': 65})).train()
+
+
+def test_no_samples_are_refused(tiny):
+    with pytest.raises(ConfigError, match='model.synthesizer: samples=0 must be at least 1'):
+        build_distiller(tiny({'model.synthesizer.samples': 0}))
