@@ -101,7 +101,11 @@ MINIMAL = {
         'TotalVariationLoss': {},
     },
     'balancing': {'ModulatingFunction': {}},
-    'buffer': {'GrowingBuffer': dict(capacity=4), 'ReplayBuffer': dict(capacity=4)},
+    'buffer': {
+        'FreshBuffer': dict(capacity=4),
+        'GrowingBuffer': dict(capacity=4),
+        'ReplayBuffer': dict(capacity=4),
+    },
     'writer': {'CrowdedWriter': {}, 'OldestWriter': {}, 'RandomWriter': {}},
     'sampler': {'PrioritySampler': {}, 'SequentialSampler': {}, 'UniformSampler': {}},
     'task': {'Classification': dict(num_classes=3), 'Segmentation': dict(num_classes=3)},

@@ -17,7 +17,8 @@ class BaseBuffer(ABC):
     always agree on the current priorities. A slot is named by its index, and the index is
     the only thing that buffer, writer, sampler and distiller exchange.
 
-    Every buffer has these columns (plugins add more with :meth:`add_column`):
+    Every buffer has these columns (plugins add more with :meth:`add_column`), except that one
+    with ``needs_facts = False`` lacks ``class_share`` and ``confidence``:
 
     =============  ===============  ====================================================
     column         shape and dtype  meaning
@@ -33,18 +34,24 @@ class BaseBuffer(ABC):
     =============  ===============  ====================================================
 
     Attributes:
+        needs_facts (bool): Whether a batch must bring what the teacher says of it,
+            ``class_share`` and ``confidence``. Where False, these columns are absent, no class
+            is counted, and storing spares a pass of the teacher. A class attribute.
+        needs_writer (bool): Whether :meth:`extend` asks a writer. A class attribute.
         capacity (int): M, the number of slots of this process.
         size (int): Number of filled slots; they are the slots ``0 .. size - 1``.
         columns (dict[str, Tensor]): Column name -> tensor [M, ...]; fewer rows than M while
             a buffer grows. Rows from ``size`` on mean nothing.
         class_counts (Tensor): [K] float64, sum of ``class_share`` over the filled slots of
-            *all* processes; [0] before the first :meth:`extend`.
+            *all* processes; [0] before the first :meth:`extend`, and without facts.
         max_priority (Tensor): 0-dim, the largest priority seen so far, at first 1.
         round (int): The current round, set by the distiller and written to ``birth``.
         version (int): Number of calls of :meth:`extend` so far.
         rng (torch.Generator | None): Shared by writer and sampler, set by the distiller.
     """
 
+    needs_facts = True
+    needs_writer = True
     capacity: int
     size: int
     columns: dict[str, Tensor]
@@ -74,9 +81,10 @@ class BaseBuffer(ABC):
 
         Args:
             batch: ``image`` [N, 3, H, W] float in [0, 1], ``class_share`` [N, K],
-                ``confidence`` [N], and any added columns. Columns of the buffer that are
+                ``confidence`` [N] (both only if the buffer needs facts), and any added
+                columns. Columns of the buffer that are
                 absent take their fill value; ``priority`` takes the largest seen so far.
-            writer (BaseWriter): Chooses the slots.
+            writer (BaseWriter | None): Chooses the slots; None if the buffer needs none.
 
         Returns:
             Tensor: [N] int64, the slots written, in the order of the batch.

@@ -8,7 +8,6 @@ from ssdkd.buffers.base import BaseBuffer, SampleBatch
 from ssdkd.errors import ConfigError
 from ssdkd.registry import BUFFERS
 
-REQUIRED = ('image', 'class_share', 'confidence')
 # Kept by the buffer itself: a batch that brings them (rows of another buffer) is not asked.
 MANAGED = ('priority', 'weight', 'birth', 'uses')
 
@@ -33,6 +32,8 @@ class ReplayBuffer(BaseBuffer):
     Raises:
         ConfigError: ``capacity`` is no positive integer, or ``device`` cannot be used.
     """
+
+    required = ('image', 'class_share', 'confidence')  # of a batch
 
     def __init__(
         self,
@@ -227,7 +228,7 @@ class ReplayBuffer(BaseBuffer):
 
     def _check(self, batch: SampleBatch) -> int:
         """Number of rows of ``batch``, if it can be written at all."""
-        missing = [name for name in REQUIRED if name not in batch]
+        missing = [name for name in self.required if name not in batch]
         if missing:
             raise ValueError(f"{type(self).__name__}: the batch has no '{missing[0]}'")
         n = len(batch['image'])
@@ -256,7 +257,7 @@ class ReplayBuffer(BaseBuffer):
         for name, value in batch.items():
             if name not in self.columns:
                 self.add_column(name, value.shape[1:], dtypes.get(name, value.dtype))
-        if not len(self.class_counts):
+        if self.needs_facts and not len(self.class_counts):
             self.class_counts = self.class_counts.new_zeros(batch['class_share'].shape[1])
 
     def _rows(self, batch: SampleBatch, n: int) -> SampleBatch:

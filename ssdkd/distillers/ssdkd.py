@@ -44,7 +44,7 @@ class SSDKD(BaseModel):
         synthesizer (dict): Config of a synthesizer.
         task (dict): Config of a task.
         buffer (dict): Config of a buffer; ``capacity`` is that of all processes together.
-        writer (dict): Config of a writer.
+        writer (dict | None): Config of a writer; None if the buffer asks none.
         sampler (dict): Config of a sampler.
         balancing (dict): Config of a balancing function (phi).
         distillation (dict): Name to config of a distillation term; a name set to None is
@@ -72,7 +72,7 @@ class SSDKD(BaseModel):
         synthesizer: dict,
         task: dict,
         buffer: dict,
-        writer: dict,
+        writer: dict | None,
         sampler: dict,
         balancing: dict,
         distillation: dict[str, dict | None],
@@ -98,7 +98,12 @@ class SSDKD(BaseModel):
         if 'capacity' in buffer:
             buffer = {**buffer, 'capacity': buffer['capacity'] // get_world_size()}
         self.buffer: BaseBuffer = BUFFERS.build(buffer)
-        self.writer: BaseWriter = WRITERS.build(writer)
+        if writer is None and self.buffer.needs_writer:
+            raise ConfigError(
+                f'model.writer=None, but {type(self.buffer).__name__} overwrites samples and '
+                'must be told which; name a writer'
+            )
+        self.writer: BaseWriter | None = None if writer is None else WRITERS.build(writer)
         self.sampler: BaseSampler = SAMPLERS.build(sampler)
         self.balancing: BalancingFunction = BALANCING.build(balancing)
         self.distillation: dict[str, BaseDistillationLoss] = build_terms(distillation)
@@ -208,15 +213,17 @@ class SSDKD(BaseModel):
     def store(self, images: Tensor) -> Tensor:
         """Write images [N, 3, H, W] in [0, 1] to the buffer with what the teacher says.
 
+        The teacher is not asked if the buffer keeps none of its answers.
+
         Returns:
             Tensor: [N] int64, the slots written.
         """
-        with self._autocast():
-            output = self.task.classify(self.teacher(self._format(images)))
-        return self.buffer.extend(
-            dict(image=images, class_share=output.class_share, confidence=output.confidence),
-            self.writer,
-        )
+        batch = dict(image=images)
+        if self.buffer.needs_facts:
+            with self._autocast():
+                output = self.task.classify(self.teacher(self._format(images)))
+            batch |= dict(class_share=output.class_share, confidence=output.confidence)
+        return self.buffer.extend(batch, self.writer)
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """One step of the student on samples that the sampler draws.

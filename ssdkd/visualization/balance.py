@@ -67,7 +67,7 @@ def read_balance(run: str | Path, label: str | None = None) -> Balance:
         label: Name of the run; by default that of the work directory.
 
     Raises:
-        ConfigError: There is no checkpoint, or it holds no filled buffer.
+        ConfigError: There is no checkpoint, or it holds no filled buffer with class counts.
     """
     path = newest_checkpoint(run)
     try:
@@ -81,6 +81,11 @@ def read_balance(run: str | Path, label: str | None = None) -> Balance:
         raise ConfigError(
             f"the buffer in '{path}' is empty: warm-up rounds store nothing; "
             'choose a later round'
+        )
+    if not len(buffers[0]['class_counts']):
+        raise ConfigError(
+            f"the buffer in '{path}' knows no classes: it stores samples without what the "
+            'teacher says of them'
         )
     # Each process has its own samples, and all of them the counts of all samples.
     confidence = torch.cat([buffer['columns']['confidence'] for buffer in buffers])

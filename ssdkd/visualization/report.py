@@ -160,7 +160,10 @@ def _missing(summary: dict, curves: Curves, balance: Balance | None) -> list[str
     if not curves.scalars:
         notes.append('There are no scalars: the run has not left its warm-up rounds.')
     if balance is None:
-        notes.append('There is no checkpoint with a filled buffer, so its balance is unknown.')
+        notes.append(
+            'There is no checkpoint whose buffer is filled and knows the classes of its '
+            'samples, so its balance is unknown.'
+        )
     return [f'<p class="missing">{escape(note)}</p>' for note in notes]
 
 
@@ -229,9 +232,9 @@ def _sample_section(work_dir: Path) -> str:
     return '<h2>What the student learned from</h2>' + _figure(
         newest.read_bytes(),
         'Synthetic samples',
-        f'The newest synthetic samples after round {newest.stem[6:]}; a row for '
-        "each class that the teacher sees in them, in the order of the teacher's "
-        'outputs.',
+        f'The newest synthetic samples after round {newest.stem[6:]}; where the buffer knows '
+        'their classes, a row for each class that the teacher sees in them, in the order of '
+        "the teacher's outputs.",
         'samples',
     )
 

@@ -13,6 +13,8 @@ def save_sample_grid(
 ) -> None:
     """Write a PNG with the newest samples of each class in a row; black where there are none.
 
+    The samples of a buffer that knows no classes (``needs_facts``) fill one row.
+
     Args:
         buffer: A buffer with at least one sample.
         path: File to write; its folder is made.
@@ -20,10 +22,12 @@ def save_sample_grid(
         max_classes: Rows at most: the first classes.
     """
     filled = {k: v[: len(buffer)] for k, v in buffer.columns.items()}
-    label = filled['class_share'].argmax(dim=1)
     newest_first = filled['birth'].argsort(descending=True, stable=True)
+    label, classes = torch.zeros_like(newest_first), 1
+    if buffer.needs_facts:
+        label, classes = filled['class_share'].argmax(dim=1), filled['class_share'].shape[1]
     rows = []
-    for k in range(min(filled['class_share'].shape[1], max_classes)):
+    for k in range(min(classes, max_classes)):
         slots = newest_first[label[newest_first] == k][:columns]
         images = filled['image'][slots].float().cpu() / 255
         missing = torch.zeros(columns - len(images), *filled['image'].shape[1:])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ssdkd.buffers import ReplayBuffer
+from ssdkd.buffers import FreshBuffer, GrowingBuffer, ReplayBuffer
 from ssdkd.engine.hooks import buffer_statistics
 from ssdkd.visualization import save_sample_grid
 from ssdkd.writers import OldestWriter
@@ -68,3 +68,38 @@ def test_sample_grid(buffer, tmp_path):
         for r in range(3)
     ]
     assert middle == [[85, 0, 0], [170, 0, 0], [255, 0, 0]]
+
+
+@pytest.fixture
+def unlabelled():
+    """Two samples of which nothing is known."""
+    buffer = FreshBuffer(capacity=4)
+    images = torch.tensor([1 / 3, 1.0]).reshape(2, 1, 1, 1).expand(2, 3, 4, 4)
+    buffer.extend(dict(image=images), None)
+    return buffer
+
+
+def test_figures_without_classes(unlabelled):
+    expected = dict(samples=2, weight_mean=1, weight_max=1, priority_entropy=1)
+    assert buffer_statistics(unlabelled) == pytest.approx(expected)
+
+
+def test_sample_grid_without_classes_is_one_row(unlabelled, tmp_path):
+    save_sample_grid(unlabelled, tmp_path / 'grid.png', columns=3)
+    image = Image.open(tmp_path / 'grid.png')
+    step = (4 + 1) * 16
+    assert image.size == (3 * step + 16, step + 16)
+    middle = [image.getpixel((c * step + step // 2, step // 2))[0] for c in range(3)]
+    assert middle == [85, 255, 0]
+
+
+def test_figures_and_grid_of_a_buffer_that_grows(buffer, tmp_path):
+    grown = GrowingBuffer(capacity=8)
+    rows = buffer[torch.arange(4)]
+    for part in (slice(0, 3), slice(3, 4)):  # six rows of memory, four of them filled
+        grown.extend({k: v[part] for k, v in rows.items()}, OldestWriter())
+    assert len(grown.columns['image']) == 6
+    assert buffer_statistics(grown) == buffer_statistics(buffer)
+    for name, b in (('fixed', buffer), ('grown', grown)):
+        save_sample_grid(b, tmp_path / f'{name}.png', columns=3)
+    assert (tmp_path / 'grown.png').read_bytes() == (tmp_path / 'fixed.png').read_bytes()

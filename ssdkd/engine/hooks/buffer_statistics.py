@@ -17,18 +17,23 @@ def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
         ``class_ratio``, an empty class counted as one; ``confidence``, mean of the teacher's;
         ``weight_mean`` and ``weight_max`` of the importance weights; ``priority_entropy``, of
         the priorities as a distribution, divided by that of the uniform one: 1 is uniform, 0
-        a single sample.
+        a single sample. Figures of classes and of confidence are absent if the buffer has
+        none (``needs_facts``).
     """
     columns = {k: v[: len(buffer)] for k, v in buffer.columns.items()}
-    counts = buffer.class_counts
     p = columns['priority'].double()
     p = p / p.sum()
     entropy = -(p * p.clamp_min(1e-30).log()).sum() / math.log(max(len(p), 2))
-    values = {
-        'class_min': counts.min(),
-        'class_max': counts.max(),
-        'class_ratio': counts.max() / counts.min().clamp_min(1),
-        'confidence': columns['confidence'].mean(),
+    values = {}
+    if buffer.needs_facts:
+        counts = buffer.class_counts
+        values = {
+            'class_min': counts.min(),
+            'class_max': counts.max(),
+            'class_ratio': counts.max() / counts.min().clamp_min(1),
+            'confidence': columns['confidence'].mean(),
+        }
+    values |= {
         'weight_mean': columns['weight'].mean(),
         'weight_max': columns['weight'].max(),
         'priority_entropy': entropy,
@@ -41,8 +46,8 @@ class BufferStatisticsHook(Hook):
     """Logs the buffer every few rounds, and as scalars to every visualizer backend.
 
     The log and the backends (JSON always, TensorBoard when asked) get the figures of
-    :func:`buffer_statistics`, the histogram of the teacher's confidence in ten bins, and the
-    count of each class.
+    :func:`buffer_statistics` and, if the buffer knows them, the histogram of the teacher's
+    confidence in ten bins and the count of each class.
 
     Args:
         interval (int): Rounds between two looks. Defaults to 10.
@@ -62,13 +67,15 @@ class BufferStatisticsHook(Hook):
         if not due or not len(buffer):
             return
         values = buffer_statistics(buffer)
-        bins = torch.histc(buffer.columns['confidence'][: len(buffer)].float().cpu(), 10, 0, 1)
         scalars = {f'buffer/{k}': v for k, v in values.items()}
-        scalars |= {f'buffer/confidence_bin_{i}': n for i, n in enumerate(bins.tolist())}
         lines = ['  '.join(f'{k}: {v:.4g}' for k, v in values.items())]
-        lines.append('confidence in tenths: ' + ' '.join(f'{n:.0f}' for n in bins.tolist()))
+        if buffer.needs_facts:
+            confidence = buffer.columns['confidence'][: len(buffer)].float().cpu()
+            bins = torch.histc(confidence, 10, 0, 1).tolist()
+            scalars |= {f'buffer/confidence_bin_{i}': n for i, n in enumerate(bins)}
+            lines.append('confidence in tenths: ' + ' '.join(f'{n:.0f}' for n in bins))
         counts = buffer.class_counts.tolist()
-        if len(counts) <= self.max_classes:
+        if 0 < len(counts) <= self.max_classes:
             scalars |= {f'buffer/class_{k}': n for k, n in enumerate(counts)}
             lines.append('samples a class: ' + ' '.join(f'{n:.0f}' for n in counts))
         for line in lines:

@@ -13,6 +13,8 @@ from ssdkd.visualization import save_sample_grid
 class SampleGridHook(Hook):
     """Writes ``samples/round_N.png``: the newest samples of the buffer, a row for each class.
 
+    A buffer that knows no classes (``needs_facts``) gets one row.
+
     Args:
         interval (int): Rounds between two grids. Defaults to 10.
         columns (int): Samples of a class. Defaults to 10.

@@ -34,10 +34,11 @@ class SummaryHook(Hook):
             )
         statistics = buffer_statistics(distiller.buffer)
         seconds = runner.message_hub.get_info('seconds')
+        summary['buffer_samples'] = len(distiller.buffer)
+        if distiller.buffer.needs_facts:
+            summary['class_ratio'] = round(statistics['class_ratio'], 2)
+            summary['mean_confidence'] = round(statistics['confidence'], 3)
         summary |= {
-            'buffer_samples': len(distiller.buffer),
-            'class_ratio': round(statistics['class_ratio'], 2),
-            'mean_confidence': round(statistics['confidence'], 3),
             'inversion_seconds': round(seconds['inversion'], 1),
             'distillation_seconds': round(seconds['distillation'], 1),
             'rounds': runner.epoch,
