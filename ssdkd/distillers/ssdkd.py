@@ -106,6 +106,12 @@ class SSDKD(BaseModel):
         self.writer: BaseWriter | None = None if writer is None else WRITERS.build(writer)
         self.sampler: BaseSampler = SAMPLERS.build(sampler)
         self.balancing: BalancingFunction = BALANCING.build(balancing)
+        if getattr(self.balancing, 'needs_counts', False) and not self.buffer.needs_facts:
+            raise ConfigError(
+                'model.balancing.diversity=True counts the classes in model.buffer, but '
+                f'{type(self.buffer).__name__} knows none; set it to False or choose another '
+                'buffer'
+            )
         self.distillation: dict[str, BaseDistillationLoss] = build_terms(distillation)
         self.batch_size = batch_size
         self.modulate = modulate
@@ -175,8 +181,15 @@ class SSDKD(BaseModel):
         self.sampler.load_state_dict(state['sampler'])
         self.rng.set_state(state['rng'].cpu())
 
+    @property
+    def balances(self) -> bool:
+        """Whether phi is anything but 1; if not, no step pays for it."""
+        return getattr(self.balancing, 'active', True)
+
     def phi(self, teacher_logits: Tensor) -> Tensor:
         """Weights [N] of the balancing function for samples with these logits."""
+        if not self.balances:
+            return torch.ones(len(teacher_logits), device=teacher_logits.device)
         return self.balancing(self.task.classify(teacher_logits), self.buffer)
 
     def synthesize(self, optim_wrapper, warmup: bool = False) -> dict[str, Tensor]:
@@ -248,7 +261,7 @@ class SSDKD(BaseModel):
             term.weight * term(student_logits, teacher_logits, self.task)
             for term in self.distillation.values()
         )
-        if self.modulate:
+        if self.modulate and self.balances:
             weights = weights * self.phi(teacher_logits)
         loss = (weights * divergence).mean()
         optim_wrapper['student'].update_params(loss)

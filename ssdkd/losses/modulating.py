@@ -10,7 +10,8 @@ from ssdkd.errors import ConfigError
 from ssdkd.registry import BALANCING
 from ssdkd.tasks.base import TaskOutput
 
-# phi(task_output, buffer) -> [N], without gradient.
+# phi(task_output, buffer) -> [N], without gradient. Two attributes are optional: `active`,
+# False if phi is 1 whatever the sample, and `needs_counts`, True if it reads class counts.
 BalancingFunction = Callable[[TaskOutput, BaseBuffer], Tensor]
 
 
@@ -23,7 +24,8 @@ class ModulatingFunction:
 
     with the sample's class shares h (one-hot in classification), the buffer's class counts
     n and the teacher's confidence p (SSD-KD, Liu et al. 2024, arXiv 2406.07876). An empty
-    buffer gives the diversity term 1.
+    buffer gives the diversity term 1. Without both factors phi is 1, which the distiller does
+    not compute at all; without the first it needs no class counts.
 
     Args:
         gamma (float): Exponent of the difficulty term, >= 0. Defaults to 1.
@@ -46,6 +48,8 @@ class ModulatingFunction:
         self.diversity = diversity
         self.difficulty = difficulty
         self.normalize = normalize
+        self.active = diversity or difficulty
+        self.needs_counts = diversity
 
     @torch.no_grad()
     def __call__(self, output: TaskOutput, buffer: BaseBuffer) -> Tensor:

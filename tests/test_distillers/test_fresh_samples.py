@@ -99,3 +99,52 @@ def test_storing_asks_the_teacher_only_for_what_is_kept(tiny, monkeypatch, optio
 def test_a_buffer_that_overwrites_wants_a_writer(tiny):
     with pytest.raises(ConfigError, match='model.writer=None, but ReplayBuffer overwrites'):
         build_distiller(tiny({'model.writer': None}))
+
+
+@pytest.mark.parametrize('modulate', [True, False])
+def test_phi_is_not_computed_when_it_is_off(tiny, monkeypatch, modulate):
+    off = {'model.balancing.diversity': False, 'model.balancing.difficulty': False}
+    options = off | {'model.synthesizer.modulate': modulate, 'model.modulate': modulate}
+    for changed, calls in ((options, 0), (options | {'model.balancing.difficulty': True}, 1)):
+        distiller = build_distiller(tiny(changed))
+        balancing = count_calls(monkeypatch, type(distiller.balancing), '__call__')
+        classified = count_calls(monkeypatch, distiller.task, 'classify')
+        optim_wrapper = optimizers(distiller)
+        distiller.train()
+        distiller.synthesize(optim_wrapper)  # two generator steps, and one pass to store
+        distiller.train_step(None, optim_wrapper)
+        expected = (2 + 1) * calls * modulate
+        assert (len(balancing), len(classified)) == (expected, expected + 1)
+        monkeypatch.undo()
+
+
+def test_a_step_without_phi_is_bit_identical_to_one_with_phi_of_one(tiny):
+    off = {'model.balancing.diversity': False, 'model.balancing.difficulty': False}
+    students = []
+    for skipped in (True, False):
+        distiller = build_distiller(tiny(off))
+        distiller.balancing.active = not skipped
+        optim_wrapper = optimizers(distiller)
+        distiller.train()
+        distiller.synthesize(optim_wrapper)
+        distiller.train_step(None, optim_wrapper)
+        students.append(distiller.state_dict())
+    assert all(torch.equal(v, students[1][k]) for k, v in students[0].items())
+
+
+def test_phi_of_a_plain_function_is_asked(distiller):
+    asked = []
+    distiller.balancing = lambda output, buffer: asked.append(output) or output.confidence
+    phi = distiller.phi(torch.zeros(3, 10))
+    assert len(asked) == 1 and torch.allclose(phi, torch.full((3,), 0.1))
+
+
+def test_classes_that_no_one_stores_cannot_be_counted(tiny):
+    with pytest.raises(ConfigError, match='model.balancing.diversity=True.*FreshBuffer knows'):
+        build_distiller(tiny(FRESH | {'model.balancing.diversity': True}))
+    difficulty = FRESH | {'model.balancing.difficulty': True}
+    distiller = build_distiller(tiny(difficulty))  # needs the teacher's confidence alone
+    distiller.train()
+    optim_wrapper = optimizers(distiller)
+    distiller.synthesize(optim_wrapper)
+    assert distiller.train_step(None, optim_wrapper)['loss'].isfinite()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from ssdkd.buffers import ReplayBuffer
+from ssdkd.buffers import FreshBuffer, ReplayBuffer
 from ssdkd.errors import ConfigError
 from ssdkd.losses import ModulatingFunction
 from ssdkd.tasks import Classification, Segmentation
@@ -128,6 +128,18 @@ def test_no_gradient_flows_through_phi():
     # In a product the gradient is that of the other factor alone.
     (phi * z.sum(1)).sum().backward()
     torch.testing.assert_close(z.grad, phi[:, None].expand(3, 3))
+
+
+@pytest.mark.parametrize('diversity', [False, True])
+@pytest.mark.parametrize('difficulty', [False, True])
+def test_says_what_it_needs(diversity, difficulty):
+    phi = ModulatingFunction(diversity=diversity, difficulty=difficulty)
+    assert phi.active == (diversity or difficulty)
+    assert phi.needs_counts == diversity
+    if not diversity:  # a buffer without class counts will do
+        buffer = FreshBuffer(capacity=4)
+        buffer.extend(dict(image=torch.rand(4, 3, 2, 2)), None)
+        assert phi(output(), buffer).shape == (3,)
 
 
 def test_negative_gamma():
