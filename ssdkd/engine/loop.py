@@ -33,7 +33,8 @@ class DistillLoop(BaseLoop):
     """Rounds of one generator phase and many student steps; mmengine's epoch is a round.
 
     Warm-up rounds run the generator phase only. Learning-rate schedules by iteration count
-    student steps.
+    student steps. Each round adds the scalars ``seconds/inversion`` and
+    ``seconds/distillation``, cumulated; validation and hooks are not in them.
 
     Args:
         runner (Runner): The runner.
@@ -156,6 +157,8 @@ class DistillLoop(BaseLoop):
         self._seconds['inversion'] += middle - start
         self._seconds['distillation'] += self._now() - middle
         self.runner.message_hub.update_info('seconds', dict(self._seconds))
+        scalars = {f'seconds/{phase}': value for phase, value in self._seconds.items()}
+        self.runner.visualizer.add_scalars(scalars, step=self._epoch + 1)
 
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1

@@ -83,7 +83,7 @@ def _resumed(config: Path) -> bool:
 
 def _take(record: dict, curves: Curves) -> None:
     in_round = 'epoch' in record
-    if in_round or any(name.startswith('buffer/') for name in record):
+    if in_round or any(name.startswith(('buffer/', 'seconds/')) for name in record):
         target = curves.scalars
     else:
         target = curves.metrics

@@ -59,6 +59,8 @@ WORDS = {
     'class_ratio': 'Largest class / smallest class',
     'inversion_seconds': 'Time in inversion',
     'distillation_seconds': 'Time in distillation',
+    'peak_memory_mib': 'Peak memory of the process (MiB)',
+    'peak_device_memory_mib': 'Peak memory on the device (MiB)',
     'rounds': 'Rounds',
     'student_steps': 'Steps of the student',
     'seed': 'Random seed',

@@ -1,6 +1,8 @@
 """The last line of a run."""
 
 import json
+import resource
+import sys
 from pathlib import Path
 
 import torch
@@ -9,6 +11,29 @@ from mmengine.hooks import Hook
 
 from ssdkd.engine.hooks.buffer_statistics import buffer_statistics
 from ssdkd.registry import HOOKS
+
+
+def peak_memory() -> dict[str, float]:
+    """The most memory that this process has held so far, in MiB.
+
+    Returns:
+        dict: ``peak_memory_mib``, resident, libraries included; where there is an accelerator
+        also ``peak_device_memory_mib``, that of torch's allocator.
+    """
+    status = Path('/proc/self/status')
+    lines = status.read_text().splitlines() if status.is_file() else []
+    marks = [int(line.split()[1]) for line in lines if line.startswith('VmHWM')]
+    if marks:
+        # Not getrusage: on Linux a process inherits that peak from the one that started it.
+        peak = marks[0] / 2**10
+    else:
+        unit = 2**20 if sys.platform == 'darwin' else 2**10  # bytes, or KiB
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    values = {'peak_memory_mib': round(peak, 1)}
+    if torch.cuda.is_available():
+        device = torch.cuda.max_memory_allocated() / 2**20
+        values['peak_device_memory_mib'] = round(device, 1)
+    return values
 
 
 @HOOKS.register_module()
@@ -41,6 +66,7 @@ class SummaryHook(Hook):
         summary |= {
             'inversion_seconds': round(seconds['inversion'], 1),
             'distillation_seconds': round(seconds['distillation'], 1),
+            **peak_memory(),
             'rounds': runner.epoch,
             'student_steps': runner.iter,
             'seed': runner.seed,
