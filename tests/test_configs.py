@@ -147,6 +147,7 @@ def dead_terms(distiller) -> list[str]:
         gradient = synthesizer.generator.linear.weight.grad
         if losses[term].weight and (gradient is None or not gradient.abs().sum() > 1e-12):
             dead.append(term)
+    synthesizer.losses = losses
     return dead
 
 
@@ -156,6 +157,26 @@ def test_every_loss_term_reaches_the_generator(path, tmp_path):
     assert len(distiller.synthesizer.losses) >= 2
     assert distiller.student is not distiller.teacher
     assert not dead_terms(distiller)
+
+
+NEW_TERMS = dict(
+    activation=dict(type='ActivationLoss'),
+    pseudo_label=dict(type='PseudoLabelLoss'),
+    entropy=dict(type='InformationEntropyLoss'),
+    l1=dict(type='AdversarialL1Loss'),
+    competition=dict(type='JSCompetitionLoss'),
+)
+
+
+@pytest.mark.parametrize('path', CLS[:1] + SEG[:1], ids=name)
+def test_terms_of_other_methods_reach_the_generator(path, tmp_path):
+    cfg = small(path, tmp_path)
+    cfg.model.synthesizer.losses = NEW_TERMS
+    distiller = build_distiller(cfg)
+    assert not dead_terms(distiller)
+    # The check is not blind to them: with nothing to compete about, two terms are dead.
+    distiller.student = distiller.teacher
+    assert set(dead_terms(distiller)) == {'l1', 'competition'}
 
 
 def test_check_sees_the_student_standing_in_for_the_teacher(distiller):

@@ -89,7 +89,6 @@ MINIMAL = {
         'ActivationLoss': {},
         'AdversarialL1Loss': {},
         'AdversarialLoss': {},
-        'AttentionTransferLoss': {},
         'BNStatisticsLoss': {},
         'ClassPriorLoss': {},
         'InformationEntropyLoss': {},

@@ -6,7 +6,7 @@ import torch
 from scipy.special import rel_entr, softmax
 
 from ssdkd.errors import ConfigError
-from ssdkd.losses import KLDivergenceLoss
+from ssdkd.losses import KLDivergenceLoss, L1LogitLoss
 from ssdkd.tasks import Classification, Segmentation
 
 CASES = [(Classification(5), (8, 5)), (Segmentation(5), (8, 5, 4, 6))]
@@ -32,6 +32,14 @@ def test_kl_divergence(task, shape, temperature):
     value = KLDivergenceLoss(temperature=temperature)(student, teacher, task)
     assert value.shape == (8,)
     np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6 * temperature**2)
+
+
+@pytest.mark.parametrize('task, shape', CASES, ids=IDS)
+def test_l1_logit(task, shape):
+    teacher, student = logits(shape)
+    difference = abs(teacher.double().numpy() - student.double().numpy())
+    expected = pixel_mean(difference.mean(1))
+    np.testing.assert_allclose(L1LogitLoss()(student, teacher, task), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize('temperature', [0, -1.0])

@@ -3,16 +3,22 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import jensenshannon
 from scipy.special import log_softmax, rel_entr, softmax
 
+from ssdkd.errors import ConfigError
 from ssdkd.losses import (
+    AdversarialL1Loss,
     AdversarialLoss,
     ClassPriorLoss,
+    InformationEntropyLoss,
     InversionState,
+    JSCompetitionLoss,
     L2Loss,
+    PseudoLabelLoss,
     TotalVariationLoss,
 )
-from ssdkd.tasks import Classification
+from ssdkd.tasks import Classification, Segmentation
 
 
 @pytest.fixture
@@ -28,6 +34,25 @@ def state():
         student_logits=student,
         task=Classification(5),
     )
+
+
+@pytest.fixture(params=['classification', 'segmentation'])
+def either(request, state):
+    """The same for logits [8, 5] and [8, 5, 3, 4]."""
+    if request.param == 'segmentation':
+        rng = torch.Generator().manual_seed(1)
+        state.teacher_logits = 3 * torch.randn(8, 5, 3, 4, generator=rng)
+        state.student_logits = 3 * torch.randn(8, 5, 3, 4, generator=rng)
+        state.task = Segmentation(5)
+    return state
+
+
+def numpy_logits(state):
+    """Teacher's and student's as [N, pixels, K]; a classifier's have one pixel."""
+    return [
+        z.double().numpy().reshape(8, 5, -1).transpose(0, 2, 1)
+        for z in (state.teacher_logits, state.student_logits)
+    ]
 
 
 def test_class_prior(state):
@@ -85,8 +110,126 @@ def test_l2(state):
     np.testing.assert_allclose(L2Loss()(state), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    'loss', [AdversarialLoss(), ClassPriorLoss(), TotalVariationLoss(), L2Loss()]
-)
-def test_terms_are_per_sample(state, loss):
-    assert loss(state).shape == (8,)
+def test_pseudo_label(either):
+    teacher, _ = numpy_logits(either)
+    expected = -np.log(softmax(teacher, 2).max(2)).mean(1)
+    np.testing.assert_allclose(PseudoLabelLoss()(either), expected, rtol=1e-5)
+
+
+def test_pseudo_label_is_a_class_prior_of_the_own_prediction(state):
+    state.targets = state.teacher_logits.argmax(1)
+    np.testing.assert_allclose(PseudoLabelLoss()(state), ClassPriorLoss()(state), rtol=1e-6)
+
+
+def test_pseudo_label_gradient_against_autograd(either):
+    """That of -log p(c) for the class c held fixed: p - onehot(c), over the pixels."""
+    z = either.teacher_logits.requires_grad_()
+    PseudoLabelLoss()(either).sum().backward()
+    p = z.detach().softmax(1)
+    onehot = (p == p.amax(1, keepdim=True)).float()
+    pixels = p[0, 0].numel()
+    torch.testing.assert_close(z.grad, (p - onehot) / pixels, rtol=1e-4, atol=1e-6)
+
+
+def test_information_entropy(either):
+    teacher, _ = numpy_logits(either)
+    p = softmax(teacher, 2).mean((0, 1))
+    value = InformationEntropyLoss()(either)
+    assert value.shape == ()
+    np.testing.assert_allclose(value, (p * np.log(p)).sum(), rtol=1e-5)
+
+
+def test_information_entropy_by_hand(state):
+    """Two classes that share the batch in the ratio 1 to 3, each sample certain."""
+    state.teacher_logits = torch.tensor([[200.0, -200.0]] * 2 + [[-200.0, 200.0]] * 6)
+    expected = 0.25 * np.log(0.25) + 0.75 * np.log(0.75)
+    np.testing.assert_allclose(InformationEntropyLoss()(state), expected, rtol=1e-5)
+    state.teacher_logits = 1000 * torch.eye(8)  # balanced: the least there is
+    np.testing.assert_allclose(InformationEntropyLoss()(state), -np.log(8), rtol=1e-5)
+
+
+def test_information_entropy_of_a_class_that_nothing_has(state):
+    z = torch.tensor([[500.0, -500.0]] * 8, requires_grad=True)
+    state.teacher_logits = z
+    value = InformationEntropyLoss()(state)
+    value.backward()
+    assert value.item() == pytest.approx(0, abs=1e-6) and z.grad.isfinite().all()
+
+
+def test_information_entropy_gradient_against_float64(either):
+    z = either.teacher_logits.requires_grad_()
+    InformationEntropyLoss()(either).backward()
+    exact = z.detach().double().requires_grad_()
+    p = exact.softmax(1).transpose(0, 1).flatten(1).mean(1)
+    (p * p.log()).sum().backward()
+    torch.testing.assert_close(z.grad.double(), exact.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_adversarial_l1(either):
+    teacher, student = numpy_logits(either)
+    expected = -abs(teacher - student).mean((1, 2))
+    np.testing.assert_allclose(AdversarialL1Loss()(either), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('temperature', [1.0, 3.0])
+def test_js_competition(either, temperature):
+    p, q = (softmax(z / temperature, 2) for z in numpy_logits(either))
+    js = np.array([[jensenshannon(a, b) ** 2 for a, b in zip(*x)] for x in zip(p, q)])
+    loss = JSCompetitionLoss(temperature=temperature)
+    np.testing.assert_allclose(loss(either), 1 - js.mean(1), rtol=1e-5)
+
+
+def test_js_competition_at_its_ends(state):
+    state.student_logits = state.teacher_logits
+    np.testing.assert_allclose(JSCompetitionLoss()(state), np.ones(8), rtol=1e-6)
+    # Two networks that are sure of different classes; nothing may become inf * 0.
+    state.teacher_logits = torch.tensor([[900.0, -900.0]], requires_grad=True)
+    state.student_logits = torch.tensor([[-900.0, 900.0]])
+    value = JSCompetitionLoss()(state)
+    value.sum().backward()
+    assert value.item() == pytest.approx(1 - np.log(2))
+    assert state.teacher_logits.grad.isfinite().all()
+
+
+def test_js_competition_gradient_against_float64(either):
+    z, student = either.teacher_logits.requires_grad_(), either.student_logits
+    JSCompetitionLoss()(either).sum().backward()
+    exact = z.detach().double().requires_grad_()
+    p, q = ((x.double() / 3).softmax(1) for x in (exact, student))
+    m = (p + q) / 2
+    js = 0.5 * (p * (p / m).log() + q * (q / m).log()).sum(1)
+    (1 - js.reshape(8, -1).mean(1)).sum().backward()
+    torch.testing.assert_close(z.grad.double(), exact.grad, rtol=1e-3, atol=1e-7)
+
+
+def test_js_competition_without_temperature():
+    with pytest.raises(ConfigError, match='JSCompetitionLoss: temperature=0'):
+        JSCompetitionLoss(temperature=0)
+
+
+PER_SAMPLE = [
+    AdversarialL1Loss(),
+    AdversarialLoss(),
+    ClassPriorLoss(),
+    JSCompetitionLoss(),
+    L2Loss(),
+    PseudoLabelLoss(),
+    TotalVariationLoss(),
+]
+
+
+@pytest.mark.parametrize('loss', PER_SAMPLE, ids=lambda loss: type(loss).__name__)
+def test_terms_are_per_sample(either, loss):
+    assert loss(either).shape == (8,)
+
+
+@pytest.mark.parametrize('loss', PER_SAMPLE, ids=lambda loss: type(loss).__name__)
+def test_terms_say_that_they_need_the_student(either, loss):
+    """Such a term rests during warm-up; what phi weighs must be per sample."""
+    either.student_logits = None
+    if loss.needs_student:
+        with pytest.raises((AttributeError, TypeError)):
+            loss(either)
+    else:
+        loss(either)
+    assert not InformationEntropyLoss().modulated
