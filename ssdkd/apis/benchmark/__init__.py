@@ -1,0 +1,23 @@
+"""Benchmarks: methods x seeds under an equal budget, as tools/benchmark.py runs them."""
+
+from ssdkd.apis.benchmark.cells import Cell, Trainer
+from ssdkd.apis.benchmark.plan import Plan, PlanFile
+from ssdkd.apis.benchmark.report import write_report
+from ssdkd.apis.benchmark.run import Benchmark, ending_on_signals, locked, make_cells
+from ssdkd.apis.benchmark.spec import Method, Spec, method_config, read_spec
+
+__all__ = [
+    'Benchmark',
+    'Cell',
+    'Method',
+    'Plan',
+    'PlanFile',
+    'Spec',
+    'Trainer',
+    'ending_on_signals',
+    'locked',
+    'make_cells',
+    'method_config',
+    'read_spec',
+    'write_report',
+]

@@ -1,0 +1,206 @@
+"""The runs of a benchmark: what each has left, and the processes that make them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ssdkd.apis.benchmark.spec import Method
+from ssdkd.errors import ConfigError
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method with one seed, and the folder of its run."""
+
+    method: Method
+    seed: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return f'{self.method.label}, seed {self.seed}'
+
+    @property
+    def summary(self) -> dict | None:
+        """What the run says of itself, once it has ended well."""
+        return None if self.failure else read_summary(self.folder)
+
+    @property
+    def failure(self) -> str | None:
+        """Why it failed; None if it did not."""
+        for folder in (trial_folder(self.folder.parent), self.folder):
+            if (folder / 'failed.txt').is_file():
+                return (folder / 'failed.txt').read_text()
+        return None
+
+    @property
+    def state(self) -> str:
+        """``'failed'``, ``'finished'`` or ``'not run'``."""
+        if self.failure:
+            return 'failed'
+        return 'finished' if self.summary else 'not run'
+
+
+def trial_folder(folder: Path) -> Path:
+    """Where the trial of a method runs, given the method's folder."""
+    return folder / 'trial'
+
+
+def read_summary(folder: Path) -> dict | None:
+    """``summary.json`` of a run; None if it is missing or was just being written."""
+    try:
+        return json.loads((folder / 'summary.json').read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def mark_failed(folder: Path, message: str) -> None:
+    """Note why the run in this folder has failed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / 'failed.txt').write_text(message)
+
+
+def write_config(cfg: Config, path: Path) -> None:
+    """Write a config whole, so that a later change of its parents cannot reach the run.
+
+    Raises:
+        ConfigError: The file is there with other values.
+    """
+    if path.is_file() and Config.fromfile(path).to_dict() != cfg.to_dict():
+        raise ConfigError(
+            f"'{path}' was written for the runs beside it, and this call would write another "
+            "one: the method's config or options have changed; choose another --work-dir or "
+            f"remove '{path.parent}'"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(cfg.pretty_text)
+
+
+class Trainer:
+    """Starts tools/train.py, a process a run, and ends what it started when asked to.
+
+    Args:
+        script: tools/train.py.
+        threads: Threads a run.
+        lock: Descriptor that the processes keep open while they live.
+    """
+
+    def __init__(self, script: Path, threads: int, lock: int):
+        self.script = script
+        self.threads = threads
+        self.lock = lock
+        self.stopping = threading.Event()
+        self._running: set[subprocess.Popen] = set()
+
+    def command(self, config: Path, folder: Path, seed: int) -> list[str]:
+        """The command line of a run."""
+        parts = (self.script, config, '--work-dir', folder, '--seed', seed, '--resume')
+        return [sys.executable, *map(str, parts)]
+
+    def train(
+        self,
+        config: Path,
+        folder: Path,
+        seed: int,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> int | None:
+        """Run to the end, or until ``enough()``; the output goes to ``output.txt``.
+
+        Returns:
+            int | None: Exit status; None if the run was ended by ``enough`` or :meth:`stop`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / 'output.txt', 'a') as output:
+            process = subprocess.Popen(
+                self.command(config, folder, seed),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {'OMP_NUM_THREADS': str(self.threads)},
+                pass_fds=[self.lock],
+                start_new_session=True,  # Ctrl-C reaches us alone, and we end it in order
+            )
+        self._running.add(process)
+        try:
+            while not (self.stopping.is_set() or enough()):
+                try:
+                    status = process.wait(POLL_SECONDS)
+                    return None if self.stopping.is_set() else status
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            self._end(process)
+            self._running.discard(process)
+        return None
+
+    def stop(self) -> None:
+        """End every run that goes on."""
+        self.stopping.set()
+        for process in list(self._running):
+            process.terminate()
+
+    @staticmethod
+    def _end(process: subprocess.Popen) -> None:
+        """End a process and its data loaders; they get ten seconds to go by themselves."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is not None:
+                return
+            os.killpg(process.pid, number)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def last_lines(path: Path, number: int = 5) -> str:
+    """The end of a run's output, without empty lines."""
+    text = path.read_text(errors='replace') if path.is_file() else ''
+    lines = [line for line in text.splitlines() if line.strip()]
+    return '\n'.join(lines[-number:]) or 'no output'
+
+
+def why(status: int, output: Path) -> str:
+    """A failed run in words, its last lines included."""
+    ended = f'exit status {status}'
+    if status < 0:
+        ended = f'ended by {signal.Signals(-status).name}'
+        if -status == signal.SIGKILL:
+            ended += ' (out of memory?)'
+    return f'{ended}\n{last_lines(output)}\n'
+
+
+class Clock:
+    """Estimates the time that is left, from what the finished part has taken.
+
+    Args:
+        minutes: Expected minutes of each piece of work; None if unknown.
+        jobs: Pieces at a time.
+    """
+
+    def __init__(self, minutes: list[float | None], jobs: int):
+        known = [m for m in minutes if m is not None]
+        mean = sum(known) / len(known) if known else 1.0
+        self.expected = [mean if m is None else m for m in minutes]
+        self.known = bool(known)
+        self.jobs = jobs
+        self.start = time.monotonic()
+        self.done = 0.0
+
+    def left(self, index: int | None = None) -> float | None:
+        """Minutes left, after piece ``index`` has ended; None if nothing is known yet."""
+        if index is not None:
+            self.done += self.expected[index]
+        rest = sum(self.expected) - self.done
+        if self.done:
+            return rest * (time.monotonic() - self.start) / 60 / self.done
+        return rest / self.jobs if self.known else None

@@ -1,0 +1,213 @@
+"""What a benchmark compares, read from its specification and checked."""
+
+import copy
+import re
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ssdkd.apis.check import check_data
+from ssdkd.apis.command import load_config
+from ssdkd.errors import ConfigError
+from ssdkd.registry import nearest
+
+KEYS = ('methods', 'seeds', 'budget', 'metric', 'reference', 'ours', 'options', 'x')
+METHOD_KEYS = ('config', 'label', 'options', 'seeds', 'x', 'warmup_rounds', 'scale_rounds')
+BUDGETS = ('minutes', 'student_steps')
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table: a config with options.
+
+    Attributes:
+        name: Key in the specification, and folder in the work directory.
+        label: Name in tables and plots.
+        config: Config file of tools/train.py.
+        options: Config key -> value, those of the whole benchmark included.
+        seeds: Its runs.
+        x: Where it stands on the axis of the second plot; None if it has no place there.
+        warmup_rounds: Rounds of warm-up; None keeps the config's share of all rounds.
+        scale_rounds: Config keys with a number of rounds, which keeps its share of all rounds.
+    """
+
+    name: str
+    label: str
+    config: str
+    options: dict
+    seeds: tuple[int, ...]
+    x: float | None = None
+    warmup_rounds: int | None = None
+    scale_rounds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A whole benchmark; exactly one of the two budgets is given.
+
+    Attributes:
+        path: The file it was read from.
+        methods: Name -> method.
+        minutes: Wall-clock minutes of inversion and distillation for each run.
+        student_steps: Steps of the student for each run.
+        metric: What the val set measures, such as ``accuracy`` or ``mIoU``.
+        reference: Method whose last result is the upper bound; None if there is none.
+        ours: Method that the ratios of time are taken to; None for no ratios.
+        x: Label of the second plot's axis; None for no such plot.
+    """
+
+    path: Path
+    methods: dict[str, Method]
+    minutes: float | None = None
+    student_steps: int | None = None
+    metric: str = 'accuracy'
+    reference: str | None = None
+    ours: str | None = None
+    x: str | None = None
+
+    @property
+    def budget(self) -> dict[str, float]:
+        """The budget as it stands in the specification."""
+        if self.minutes is not None:
+            return {'minutes': self.minutes}
+        return {'student_steps': self.student_steps}
+
+
+def read_spec(path: str | Path, options: dict | None = None) -> Spec:
+    """Read a specification, a Python file such as those in configs/benchmarks/.
+
+    Args:
+        path: The file.
+        options: Dotted key -> value, replacing values of the file.
+
+    Raises:
+        ConfigError: The file is missing or wrong; the message names the key.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no benchmark '{path}'; configs/benchmarks/ holds the shipped ones"
+        )
+    try:
+        cfg = Config.fromfile(path)
+    except (KeyError, SyntaxError, TypeError, NameError, ImportError, OSError) as error:
+        raise ConfigError(f"benchmark '{path}': {error}") from error
+    if options:
+        cfg.merge_from_dict(options)
+    raw = cfg.to_dict()
+    _check_keys({k: v for k, v in raw.items() if not k.startswith('_')}, KEYS, '')
+    if not isinstance(raw.get('methods'), dict) or not raw['methods']:
+        raise ConfigError('methods: name at least one, as dict(ssdkd=dict(config=...))')
+    _check_seeds(raw.get('seeds', [0]), 'seeds')
+    methods = {name: _method(name, raw) for name in raw['methods']}
+    for key in ('reference', 'ours'):
+        if raw.get(key) is not None and raw[key] not in methods:
+            raise ConfigError(
+                f"{key}: there is no method '{raw[key]}'" + nearest(raw[key], list(methods))
+            )
+    if raw.get('x') is None and any(m.x is not None for m in methods.values()):
+        raise ConfigError("x: methods have one, but there is no x='label of the axis'")
+    return Spec(
+        path,
+        methods,
+        **_budget(raw.get('budget')),
+        metric=raw.get('metric', 'accuracy'),
+        reference=raw.get('reference'),
+        ours=raw.get('ours'),
+        x=raw.get('x'),
+    )
+
+
+def _method(name: str, raw: dict) -> Method:
+    given, key = raw['methods'][name], f'methods.{name}'
+    if not re.fullmatch(r'[\w+-][\w.+-]*', name):
+        raise ConfigError(f"{key}: '{name}' becomes a folder; use letters, digits, '_+-.'")
+    if not isinstance(given, dict) or not isinstance(given.get('config'), str):
+        raise ConfigError(f"{key}.config is missing; write {name}=dict(config='configs/...')")
+    _check_keys(given, METHOD_KEYS, f'{key}.')
+    seeds = given.get('seeds', raw.get('seeds', [0]))
+    _check_seeds(seeds, f'{key}.seeds')
+    warmup = given.get('warmup_rounds')
+    if warmup is not None and not (isinstance(warmup, int) and warmup >= 0):
+        raise ConfigError(f'{key}.warmup_rounds={warmup} must be an int of 0 or more, or None')
+    x = given.get('x')
+    if x is not None and not isinstance(x, int | float):
+        raise ConfigError(f"{key}.x='{x}' must be a number, its place on the axis")
+    return Method(
+        name,
+        given.get('label', name),
+        given['config'],
+        {**raw.get('options', {}), **given.get('options', {})},
+        tuple(seeds),
+        x,
+        warmup,
+        tuple(given.get('scale_rounds', ())),
+    )
+
+
+def _budget(budget: dict | None) -> dict[str, float]:
+    remedy = 'give either dict(minutes=30) or dict(student_steps=2000)'
+    given = {k: v for k, v in (budget or {}).items() if v is not None}
+    _check_keys(given, BUDGETS, 'budget.')
+    if len(given) != 1:
+        raise ConfigError(f'budget={given} must hold one limit; {remedy}')
+    ((key, value),) = given.items()
+    kinds = int | float if key == 'minutes' else int
+    if not isinstance(value, kinds) or value <= 0:
+        raise ConfigError(f"budget.{key}='{value}' must be a number above 0; {remedy}")
+    return given
+
+
+def _check_keys(given: dict, known: tuple[str, ...], path: str) -> None:
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"{path}{key}: unknown key '{key}'{nearest(key, list(known))}")
+
+
+def _check_seeds(seeds: list[int], key: str) -> None:
+    fine = isinstance(seeds, list | tuple) and all(isinstance(s, int) for s in seeds)
+    if not fine or not seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError(f'{key}={seeds} must be a list of different ints, such as [0, 1, 2]')
+
+
+def method_config(method: Method) -> Config:
+    """The method's config with its options, checked as tools/train.py does it.
+
+    Raises:
+        ConfigError: It cannot work; the message names the method and the key.
+    """
+    key = f'methods.{method.name}'
+    options = copy.deepcopy(method.options)  # merging takes _delete_ out of it
+    try:
+        cfg = load_config(
+            Namespace(config=method.config, cfg_options=options, work_dir='unused')
+        )
+        check_data(cfg, 'val_dataloader')
+    except ConfigError as error:
+        raise ConfigError(f'{key}: {error}') from error
+    cfg.pop('work_dir')
+    checkpoint = cfg.model.get('teacher', {}).get('checkpoint')
+    if checkpoint is not None and not Path(checkpoint).expanduser().is_file():
+        raise ConfigError(
+            f"{key}: model.teacher.checkpoint: there is no file '{checkpoint}'; train it with "
+            'tools/train_teacher.py, or name yours in options'
+        )
+    if cfg.get('val_dataloader') is None:
+        raise ConfigError(
+            f'{key}: val_dataloader is None; a benchmark needs a val set to measure with'
+        )
+    for name in method.scale_rounds:
+        if not isinstance(_value(cfg, name), int):
+            raise ConfigError(
+                f"{key}.scale_rounds: '{name}' is {_value(cfg, name)} in the config, not a "
+                'number of rounds'
+            )
+    return cfg
+
+
+def _value(cfg: Config, dotted: str):
+    for part in dotted.split('.'):
+        cfg = cfg.get(part) if isinstance(cfg, dict | Config) else None
+    return cfg

@@ -1,0 +1,289 @@
+"""The specification and the arithmetic of its budget."""
+
+import json
+import os
+import re
+
+import pytest
+from helpers import DIGITS, ROOT
+from mmengine.config import Config
+
+from ssdkd.apis.benchmark import PlanFile, locked, make_cells, method_config, read_spec
+from ssdkd.apis.benchmark.cells import Clock, mark_failed, why, write_config
+from ssdkd.apis.benchmark.plan import (
+    plan_minutes,
+    plan_steps,
+    planned_config,
+    split_rounds,
+    trial_config,
+    trial_is_enough,
+    typical,
+)
+from ssdkd.apis.benchmark.spec import Method
+from ssdkd.errors import ConfigError
+
+SHIPPED = sorted((ROOT / 'configs/benchmarks').glob('*.py'))
+
+
+def config(**train_cfg) -> Config:
+    """220 rounds, 20 of them warm-up, 400 student steps in each of the others."""
+    train_cfg = dict(max_rounds=220, warmup_rounds=20, steps_per_round=400) | train_cfg
+    return Config(
+        dict(
+            train_cfg=train_cfg,
+            model=dict(synthesizer=dict(reset_round=120)),
+            param_scheduler=dict(
+                student=[
+                    dict(type='LinearLR', by_epoch=False, begin=0, end=800),
+                    dict(type='MultiStepLR', by_epoch=False, milestones=[40_000, 60_000]),
+                ],
+                generator=dict(type='MultiStepLR', milestones=[110, 165]),
+            ),
+        )
+    )
+
+
+def method(**values) -> Method:
+    return Method('m', 'M', 'm.py', {}, (0,), **values)
+
+
+@pytest.mark.parametrize(
+    'minutes, warmup_seconds, round_seconds, expected',
+    [
+        (220, 60.0, 60.0, (220, 20)),  # a minute a round: the config itself
+        (22, 60.0, 60.0, (22, 2)),
+        (210, 30.0, 60.0, (220, 20)),  # 20 x 0.5 + 200 x 1
+        (3, 1.0, 100.0, (2, 0)),  # the share of a warm-up round rounds to none
+        (1, 0.5, 0.5, (120, 11)),
+    ],
+)
+def test_rounds_fill_the_minutes(minutes, warmup_seconds, round_seconds, expected):
+    plan = plan_minutes(config(), method(), minutes, warmup_seconds, round_seconds)
+    assert (plan.max_rounds, plan.warmup_rounds) == expected
+    taken = plan.warmup_rounds * warmup_seconds
+    taken += (plan.max_rounds - plan.warmup_rounds) * round_seconds
+    assert plan.minutes == pytest.approx(taken / 60)
+    assert abs(taken - 60 * minutes) <= round_seconds / 2
+    assert plan.student_steps == 400 * (plan.max_rounds - plan.warmup_rounds)
+
+
+def test_own_warmup_rounds_are_kept():
+    plan = plan_minutes(config(), method(warmup_rounds=4), 10, 30.0, 60.0)
+    assert (plan.max_rounds, plan.warmup_rounds) == (4 + 8, 4)
+    plan = plan_minutes(config(warmup_rounds=0), method(), 10, 0.0, 60.0)
+    assert (plan.max_rounds, plan.warmup_rounds) == (10, 0)
+
+
+def test_a_round_longer_than_the_budget():
+    with pytest.raises(ConfigError, match='one round takes 5.00 min .* budget of 3 min'):
+        plan_minutes(config(), method(), 3, 1.0, 300.0)
+    with pytest.raises(ConfigError, match='after 9 warm-up rounds of 0.50 min'):
+        plan_minutes(config(), method(warmup_rounds=9), 3, 30.0, 1.0)
+
+
+def test_rounds_for_steps():
+    plan = plan_steps(config(), method(), 4_000)
+    assert (plan.max_rounds, plan.warmup_rounds, plan.student_steps) == (11, 1, 4_000)
+    plan = plan_steps(config(), method(), 4_001)  # none gets less than the budget
+    assert plan.student_steps == 4_400 and plan.minutes is None
+    assert plan_steps(config(), method(warmup_rounds=7), 4_000).max_rounds == 17
+
+
+def test_about_twenty_validations_right_after_warmup():
+    for rounds in (10, 20, 35, 200, 2_000):
+        plan = plan_steps(config(), method(), 400 * rounds)
+        cfg = planned_config(config(), method(), plan).train_cfg
+        assert cfg.val_begin == plan.warmup_rounds + 1
+        points = (plan.max_rounds - plan.warmup_rounds) / cfg.val_interval
+        assert points == rounds if rounds <= 20 else 13 <= points <= 27
+
+
+def test_a_tenth_of_the_run_has_a_tenth_of_everything_that_counts_rounds():
+    cfg = config()
+    scaled = method(scale_rounds=('model.synthesizer.reset_round',))
+    new = planned_config(cfg, scaled, plan_steps(cfg, scaled, 8_000))
+    assert (new.train_cfg.max_rounds, new.train_cfg.warmup_rounds) == (22, 2)
+    warm, steps = new.param_scheduler.student
+    assert (warm.begin, warm.end) == (0, 80)
+    assert steps.milestones == [4_000, 6_000]  # in student steps
+    assert new.param_scheduler.generator.milestones == [11, 16]  # in rounds
+    assert new.model.synthesizer.reset_round == 12
+    assert cfg.train_cfg.max_rounds == 220 and cfg.model.synthesizer.reset_round == 120
+
+
+def test_trial():
+    cfg = Config.fromfile(DIGITS)
+    trial = trial_config(cfg, method())
+    assert (trial.train_cfg.warmup_rounds, trial.train_cfg.max_rounds) == (3, 11)
+    assert trial.val_dataloader is trial.val_cfg is trial.val_evaluator is None
+    assert trial_config(cfg, method(warmup_rounds=0)).train_cfg.warmup_rounds == 0
+    # 2 s a warm-up round, then 10 s for the first round and 5 s for the others
+    warmup, rounds = split_rounds({1: 2.0, 2: 4.0, 3: 14.0, 4: 19.0, 5: 24.0}, 2)
+    assert warmup == [2.0, 2.0] and rounds == [10.0, 5.0, 5.0]
+    assert typical(rounds) == 5.0 and typical([7.0]) == 7.0 and typical([]) == 0.0
+    assert not trial_is_enough([1.0] * 3, [], minutes=0.001)  # nothing of the student yet
+    assert not trial_is_enough([9.0] * 3, [], minutes=0.1)
+    assert not trial_is_enough([1.0] * 3, [5.0], minutes=0.1)  # too short to be typical
+    assert not trial_is_enough([1.0] * 3, [40.0], minutes=3)
+    assert trial_is_enough([1.0] * 3, [60.0], minutes=3)
+    assert trial_is_enough([1.0] * 3, [9.0] * 3, minutes=3)
+
+
+SPEC = """
+methods = dict(a=dict(config={config!r}), b=dict(config={config!r}, label='B', seeds=[5]))
+seeds = [0, 1]
+budget = dict(minutes=3)
+options = {{'model.batch_size': 32}}
+"""
+
+
+def spec(folder, **changes):
+    """A specification with some of its values replaced."""
+    path = folder / 'spec.py'
+    path.write_text(SPEC.format(config=str(DIGITS)))
+    return read_spec(path, {k.replace('__', '.'): v for k, v in changes.items()})
+
+
+def test_reads_a_specification(tmp_path):
+    read = spec(tmp_path, methods__b__options={'model.batch_size': 16}, ours='a')
+    assert (read.minutes, read.student_steps, read.ours) == (3, None, 'a')
+    a, b = read.methods.values()
+    assert (a.label, a.seeds, a.options) == ('a', (0, 1), {'model.batch_size': 32})
+    assert (b.label, b.seeds, b.options) == ('B', (5,), {'model.batch_size': 16})
+    cells = make_cells(read, tmp_path)
+    assert [c.name for c in cells] == ['a, seed 0', 'B, seed 5', 'a, seed 1']
+    assert cells[1].folder == tmp_path / 'b/seed_5' and cells[1].state == 'not run'
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(ouers='a'), "ouers: unknown key 'ouers'; did you mean ours?"),
+        (dict(ours='c'), "ours: there is no method 'c'"),
+        (dict(reference='oracle'), "reference: there is no method 'oracle'; known are a, b"),
+        (dict(budget=None), 'budget={} must hold one limit; give either'),
+        (dict(budget__student_steps=5), 'must hold one limit; give either dict(minutes=30)'),
+        (dict(budget__hours=1), "budget.hours: unknown key 'hours'"),
+        (dict(budget__minutes=0), "budget.minutes='0' must be a number above 0"),
+        (dict(seeds=[1, 1]), 'seeds=[1, 1] must be a list of different ints'),
+        (dict(methods__a__seeds=[]), 'methods.a.seeds=[] must be'),
+        (dict(methods__a__sedes=[1]), "methods.a.sedes: unknown key 'sedes'"),
+        (dict(methods__a=dict(label='A', _delete_=True)), 'methods.a.config is missing'),
+        (dict(methods__a__x=0.1), "there is no x='label of the axis'"),
+        (dict(methods__a__warmup_rounds=-1), 'methods.a.warmup_rounds=-1 must be'),
+        ({'methods__a b': dict(config='c.py')}, "methods.a b: 'a b' becomes a folder"),
+    ],
+)
+def test_wrong_specification(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        spec(tmp_path, **changes)
+
+
+def test_missing_specification(tmp_path):
+    with pytest.raises(ConfigError, match='configs/benchmarks/ holds the shipped ones'):
+        read_spec(tmp_path / 'none.py')
+
+
+@pytest.mark.parametrize(
+    'changes, message',
+    [
+        (dict(config='no.py'), "methods.a: there is no config 'no.py'"),
+        (dict(options={'model.writer.type': 'Crowd'}), 'methods.a: model.writer.type: unknown'),
+        (dict(), "methods.a: model.teacher.checkpoint: there is no file 'work_dirs/no.pth'"),
+        (dict(scale_rounds=['model.x']), "methods.a.scale_rounds: 'model.x' is None"),
+        (dict(options=dict(val_dataloader=None)), 'methods.a: val_dataloader is None'),
+    ],
+)
+def test_wrong_method(tmp_path, changes, message):
+    checkpoint = {'model.teacher.checkpoint': 'work_dirs/no.pth'}
+    if changes:
+        (tmp_path / 'teacher.pth').touch()
+        checkpoint = {'model.teacher.checkpoint': str(tmp_path / 'teacher.pth')}
+    given = dict(config=str(DIGITS)) | changes
+    given['options'] = checkpoint | given.get('options', {})
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        method_config(spec(tmp_path, methods__a=given).methods['a'])
+
+
+def test_options_replace_a_component_and_leave_the_specification_alone(tmp_path):
+    (tmp_path / 'teacher.pth').touch()
+    options = {
+        'model.teacher.checkpoint': str(tmp_path / 'teacher.pth'),
+        'model.sampler': dict(type='UniformSampler', _delete_=True),
+    }
+    chosen = spec(tmp_path, methods__a__options=options).methods['a']
+    for _ in range(2):
+        cfg = method_config(chosen)
+        assert cfg.model.sampler == dict(type='UniformSampler') and cfg.model.batch_size == 32
+        write_config(cfg, tmp_path / 'a/config.py')
+    assert Config.fromfile(tmp_path / 'a/config.py').to_dict() == cfg.to_dict()
+    cfg.model.batch_size = 33
+    with pytest.raises(ConfigError, match="the method's config or options have changed"):
+        write_config(cfg, tmp_path / 'a/config.py')
+
+
+def test_a_plan_is_kept_and_binds_later_calls(tmp_path):
+    plans = PlanFile({'minutes': 3}, 1, 2, 'python x', {'CPU': 'c'})
+    plans.methods['a'] = plan_minutes(config(), method(), 3, 1.0, 1.0)
+    plans.write(tmp_path)
+    assert PlanFile.read(tmp_path) == plans
+    assert json.loads((tmp_path / 'plan.json').read_text())['methods']['a']['max_rounds'] == 180
+    plans.check(spec(tmp_path), 1, 2, tmp_path)
+    for jobs, threads, key in ((2, 2, '--jobs'), (1, 1, '--threads')):
+        with pytest.raises(ConfigError, match=f'{key}: .* choose another --work-dir'):
+            plans.check(spec(tmp_path), jobs, threads, tmp_path)
+    with pytest.raises(ConfigError, match="budget: .* with {'minutes': 3}"):
+        plans.check(spec(tmp_path, budget__minutes=4), 1, 2, tmp_path)
+
+
+def test_states_of_a_cell(tmp_path):
+    cell = make_cells(spec(tmp_path), tmp_path)[0]
+    cell.folder.mkdir(parents=True)
+    (cell.folder / 'summary.json').write_text('{"student_acc')  # killed while it was written
+    assert cell.state == 'not run'
+    (cell.folder / 'summary.json').write_text('{"student_accuracy": 1.0}')
+    assert cell.state == 'finished'
+    (cell.folder / 'output.txt').write_text('Traceback\n\nerror: no luck\n')
+    mark_failed(cell.folder, why(2, cell.folder / 'output.txt'))
+    assert cell.state == 'failed' and cell.summary is None
+    assert cell.failure == 'exit status 2\nTraceback\nerror: no luck\n'
+    assert why(-9, cell.folder / 'output.txt').startswith('ended by SIGKILL (out of memory?)')
+
+
+def test_a_work_directory_has_one_user(tmp_path):
+    with locked(tmp_path) as descriptor:
+        with pytest.raises(ConfigError, match='is in use by another benchmark'):
+            with locked(tmp_path):
+                pass
+        left = os.dup(descriptor)  # what a run inherits
+    with pytest.raises(ConfigError, match='or by a run that a killed one has left'):
+        with locked(tmp_path):
+            pass
+    os.close(left)
+    with locked(tmp_path):
+        pass
+
+
+def test_time_left(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr('time.monotonic', lambda: now)
+    clock = Clock([2.0, 2.0, 4.0], jobs=1)
+    assert clock.left() == 8.0
+    now += 180  # what should have taken 2 minutes took 3
+    assert clock.left(0) == pytest.approx(9.0)
+    assert Clock([None, None], jobs=2).left() is None
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=lambda path: path.stem)
+def test_shipped_benchmarks(path, monkeypatch):
+    """Their methods exist, under the names that the files promise."""
+    monkeypatch.chdir(ROOT)
+    read = read_spec(path)
+    missing = [m.config for m in read.methods.values() if not (ROOT / m.config).is_file()]
+    assert all(name.startswith('configs/baselines/') for name in missing)
+    for chosen in read.methods.values():
+        if chosen.config in missing:
+            continue
+        cfg = Config.fromfile(chosen.config)
+        cfg.merge_from_dict(chosen.options)
+        assert cfg.model.buffer.capacity >= cfg.model.batch_size
