@@ -89,6 +89,7 @@ MINIMAL = {
         'ActivationLoss': {},
         'AdversarialL1Loss': {},
         'AdversarialLoss': {},
+        'AttentionTransferLoss': {},
         'BNStatisticsLoss': {},
         'ClassPriorLoss': {},
         'InformationEntropyLoss': {},

@@ -1,6 +1,6 @@
 """SSD-KD: distil through a small, balanced, prioritised replay buffer."""
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from mmengine.dist import get_world_size
@@ -131,29 +131,38 @@ class SSDKD(BaseModel):
     def _check_outputs(self) -> None:
         """Run both networks once on a blank image, so that misfits show before training."""
         blank = torch.zeros(1, 3, *self.synthesizer.image_size)
-        was_training, shapes = self.student.training, {}
+        was_training = self.student.training
         self.student.eval()
-        for role, network in (('teacher', self.teacher), ('student', self.student)):
-            try:
-                with torch.no_grad():
-                    shapes[role] = tuple(network(blank).shape)
-            except (RuntimeError, ValueError) as error:
-                raise ConfigError(
-                    f'model.{role} cannot take images of '
-                    f'{self.synthesizer.image_size} pixels: {error}'
-                ) from error
-            if len(shapes[role]) != self.task.logits_form.count(',') + 1:
-                raise ConfigError(
-                    f'model.{role} gives logits of shape {list(shapes[role])}, but '
-                    f'{type(self.task).__name__} needs {self.task.logits_form}; choose '
-                    'another network or another model.task'
-                )
-            if shapes[role][1] != self.task.num_classes:
-                raise ConfigError(
-                    f'model.{role} has {shapes[role][1]} outputs, but '
-                    f'model.task.num_classes={self.task.num_classes}; make them equal'
-                )
+        with torch.no_grad(), self._observing():
+            logits = {
+                role: self._checked_logits(role, network, blank)
+                for role, network in (('teacher', self.teacher), ('student', self.student))
+            }
+            self.divergence(logits['student'], logits['teacher'])
         self.student.train(was_training)
+
+    def _checked_logits(self, role: str, network: nn.Module, blank: Tensor) -> Tensor:
+        try:
+            logits = network(blank)
+        except ConfigError:
+            raise
+        except (RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f'model.{role} cannot take images of '
+                f'{self.synthesizer.image_size} pixels: {error}'
+            ) from error
+        if logits.ndim != self.task.logits_form.count(',') + 1:
+            raise ConfigError(
+                f'model.{role} gives logits of shape {list(logits.shape)}, but '
+                f'{type(self.task).__name__} needs {self.task.logits_form}; choose '
+                'another network or another model.task'
+            )
+        if logits.shape[1] != self.task.num_classes:
+            raise ConfigError(
+                f'model.{role} has {logits.shape[1]} outputs, but '
+                f'model.task.num_classes={self.task.num_classes}; make them equal'
+            )
+        return logits
 
     def init_weights(self) -> None:
         """Nothing: the teacher is loaded and the student initialised when they are built.
@@ -191,6 +200,13 @@ class SSDKD(BaseModel):
         if not self.balances:
             return torch.ones(len(teacher_logits), device=teacher_logits.device)
         return self.balancing(self.task.classify(teacher_logits), self.buffer)
+
+    def divergence(self, student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
+        """Weighted sum of the distillation terms, per sample [N]."""
+        return sum(
+            term.weight * term(student_logits, teacher_logits, self.task)
+            for term in self.distillation.values()
+        )
 
     def synthesize(self, optim_wrapper, warmup: bool = False) -> dict[str, Tensor]:
         """Run one generator phase and write its batch to the buffer.
@@ -253,14 +269,12 @@ class SSDKD(BaseModel):
         images = self.buffer[indices]['image']
         images = random_crop_flip(images, self.crop_padding, self.flip, self.rng)
         images = self._format(random_light(images, self.light, self.rng))
-        with self._autocast():
-            with torch.no_grad():
-                teacher_logits = self.teacher(images)
-            student_logits = self.student(images)
-        divergence = sum(
-            term.weight * term(student_logits, teacher_logits, self.task)
-            for term in self.distillation.values()
-        )
+        with self._observing():
+            with self._autocast():
+                with torch.no_grad():
+                    teacher_logits = self.teacher(images)
+                student_logits = self.student(images)
+            divergence = self.divergence(student_logits, teacher_logits)
         if self.modulate and self.balances:
             weights = weights * self.phi(teacher_logits)
         loss = (weights * divergence).mean()
@@ -285,6 +299,14 @@ class SSDKD(BaseModel):
         with self._autocast():
             logits = self.student(self._format(to_unit_range(inputs)))
         return self.task.predict(logits, data_samples) if mode == 'predict' else logits
+
+    @contextmanager
+    def _observing(self):
+        """Let the distillation terms watch the networks inside."""
+        with ExitStack() as stack:
+            for term in self.distillation.values():
+                stack.enter_context(term.observing())
+            yield
 
     def _format(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=self.memory_format)

@@ -2,6 +2,7 @@
 
 from ssdkd.losses.activation import ActivationLoss
 from ssdkd.losses.adversarial import AdversarialLoss
+from ssdkd.losses.attention_transfer import AttentionTransferLoss
 from ssdkd.losses.base import BaseDistillationLoss, BaseInversionLoss, InversionState
 from ssdkd.losses.bn_statistics import BNStatisticsLoss
 from ssdkd.losses.class_prior import ClassPriorLoss
@@ -17,6 +18,7 @@ __all__ = [
     'ActivationLoss',
     'AdversarialL1Loss',
     'AdversarialLoss',
+    'AttentionTransferLoss',
     'BNStatisticsLoss',
     'BalancingFunction',
     'BaseDistillationLoss',

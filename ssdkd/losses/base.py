@@ -1,6 +1,7 @@
 """The contracts of an inversion loss and of a distillation term."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -87,3 +88,11 @@ class BaseDistillationLoss(nn.Module, ABC):
         Raises:
             ConfigError: A network lacks what the term needs.
         """
+
+    def observing(self) -> AbstractContextManager:
+        """Entered around one pass of both networks and the call (nothing, by default).
+
+        The place for a term that reads more than logits to watch the networks, and to forget
+        what it saw.
+        """
+        return nullcontext()
