@@ -1,5 +1,7 @@
 """Augmentation of whole batches, on the device that holds them."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -66,3 +68,59 @@ def random_light(images: Tensor, strength: float, rng: torch.Generator | None = 
     contrast, brightness = 1 + strength * (2 * draws - 1)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     return ((mean + contrast * (images - mean)) * brightness).clamp(0, 1)
+
+
+def random_roll(images: Tensor, jitter: int, rng: torch.Generator | None = None) -> Tensor:
+    """Roll the whole batch by one random offset; what leaves on one side enters on the other.
+
+    Args:
+        images (Tensor): [N, C, H, W].
+        jitter (int): Offsets are -jitter ... jitter pixels, down and across.
+        rng (torch.Generator, optional): Source of randomness, on the images' device.
+            Defaults to torch's own.
+
+    Returns:
+        Tensor: Images of the same shape.
+    """
+    if jitter == 0:
+        return images
+    height, width = images.shape[-2:]
+    device = images.device
+    # As indices on the device: torch.roll wants its offsets on the host.
+    down, across = torch.randint(-jitter, jitter + 1, (2, 1), generator=rng, device=device)
+    rows = (torch.arange(height, device=device) - down) % height
+    columns = (torch.arange(width, device=device) - across) % width
+    return images[:, :, rows[:, None], columns]
+
+
+def random_resized_crop_flip(
+    images: Tensor, scale: tuple[float, float], rng: torch.Generator | None = None
+) -> Tensor:
+    """Cut a random box out of each image, resize it to the whole, and mirror half of them.
+
+    The box has a share of the area uniform in ``scale`` and an aspect ratio whose logarithm is
+    uniform in that of [3/4, 4/3], as usual; sides that would not fit end at the image's. It is
+    resized bilinearly. Every image draws its own box, without a loop over the batch.
+
+    Args:
+        images (Tensor): [N, C, H, W], float.
+        scale (tuple[float, float]): Least and largest share of the area, in (0, 1].
+        rng (torch.Generator, optional): Source of randomness, on the images' device.
+            Defaults to torch's own.
+
+    Returns:
+        Tensor: Images of the same shape.
+    """
+    draws = torch.rand(5, len(images), generator=rng, device=images.device)
+    area = scale[0] + (scale[1] - scale[0]) * draws[0]
+    ratio = torch.exp(math.log(4 / 3) * (2 * draws[1] - 1))
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    # In affine_grid's coordinates, in which the image reaches from -1 to 1.
+    x, y = (1 - width) * (2 * draws[2] - 1), (1 - height) * (2 * draws[3] - 1)
+    mirror = 1 - 2 * (draws[4] < 0.5).to(draws)
+    zero = torch.zeros_like(x)
+    theta = torch.stack([mirror * width, zero, x, zero, height, y], dim=1).view(-1, 2, 3)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(
+        images, grid.to(images), mode='bilinear', padding_mode='border', align_corners=False
+    )

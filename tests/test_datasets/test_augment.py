@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 import ssdkd  # noqa: F401
 from ssdkd.datasets import random_crop_flip, to_unit_range
-from ssdkd.datasets.augment import random_light
+from ssdkd.datasets.augment import random_light, random_resized_crop_flip, random_roll
 
 
 def by_loop(images, padding, flip, rng):
@@ -84,3 +84,54 @@ def test_light_is_contrast_and_then_brightness():
 def test_no_light():
     images = torch.rand(2, 3, 4, 4)
     assert random_light(images, 0.0) is images
+
+
+def test_roll_is_that_of_torch_with_uniform_offsets():
+    images, seen = torch.rand(2, 3, 5, 7), []
+    for seed in range(500):
+        rolled = random_roll(images, 1, torch.Generator().manual_seed(seed))
+        seen += [
+            (down, across)
+            for down in (-1, 0, 1)
+            for across in (-1, 0, 1)
+            if torch.equal(rolled, torch.roll(images, (down, across), (2, 3)))
+        ]
+    assert len(seen) == 500
+    counts = [seen.count((down, across)) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+    assert min(counts) > 30 and max(counts) < 85  # 56 expected
+    assert random_roll(images, 0) is images
+
+
+def test_boxes_of_the_resized_crop():
+    """Of two ramps: their slopes give a box's sides, their values its place."""
+    n, size = 4000, 32
+    ramp = (torch.arange(size) + 0.5) / size
+    images = torch.stack([ramp.expand(size, size), ramp[:, None].expand(size, size)])
+    images = images.expand(n, -1, -1, -1)
+    seen = random_resized_crop_flip(images, (0.25, 1.0), torch.Generator().manual_seed(0))
+    assert seen.shape == images.shape
+    middle = seen[:, :, size // 2 - 1 : size // 2 + 1, size // 2 - 1 : size // 2 + 1]
+    across = (middle[:, 0, 0, 1] - middle[:, 0, 0, 0]) * size
+    height = (middle[:, 1, 1, 0] - middle[:, 1, 0, 0]) * size
+    x, y = middle[:, 0].mean((1, 2)), middle[:, 1].mean((1, 2))  # the boxes' centres
+    mirrored, width = across < 0, across.abs()
+    assert 0.45 < mirrored.float().mean() < 0.55
+    for centre, side in ((x, width), (y, height)):
+        assert (centre - side / 2).min() > -1e-4 and (centre + side / 2).max() < 1 + 1e-4
+        free = side < 0.95
+        place = (centre - side / 2)[free] / (1 - side[free])
+        assert abs(place.mean() - 0.5) < 0.02 and abs(place.std() - 12**-0.5) < 0.02
+    # Where both sides fit whatever the ratio, area and ratio are what was drawn.
+    area, ratio = width * height, width / height
+    assert area.min() > 0.25 - 1e-3 and area.max() <= 1 + 1e-3
+    fits = area < 0.74
+    assert abs(area[fits].mean() - (0.25 + 0.74) / 2) < 0.01
+    logarithm = ratio[fits].log() / np.log(4 / 3)
+    assert logarithm.abs().max() < 1.01
+    assert abs(logarithm.mean()) < 0.05 and abs(logarithm.std() - 3**-0.5) < 0.02
+
+
+def test_resized_crop_lets_gradients_pass():
+    images = torch.rand(4, 3, 8, 8, requires_grad=True)
+    random_resized_crop_flip(images, (1.0, 1.0)).sum().backward()
+    assert images.grad.abs().sum() > 100
