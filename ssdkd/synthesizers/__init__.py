@@ -3,12 +3,14 @@
 from ssdkd.synthesizers.base import BaseSynthesizer
 from ssdkd.synthesizers.generator_synthesizer import GeneratorSynthesizer
 from ssdkd.synthesizers.inversion import InversionSynthesizer, Phase
+from ssdkd.synthesizers.meta import MetaSynthesizer
 from ssdkd.synthesizers.noise import NoiseSynthesizer
 
 __all__ = [
     'BaseSynthesizer',
     'GeneratorSynthesizer',
     'InversionSynthesizer',
+    'MetaSynthesizer',
     'NoiseSynthesizer',
     'Phase',
 ]
