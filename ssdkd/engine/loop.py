@@ -80,10 +80,10 @@ class DistillLoop(BaseLoop):
 
     def _check_capacity(self) -> None:
         buffer, synthesizer = self.distiller.buffer, self.distiller.synthesizer
-        key = 'batch_size' if synthesizer.samples is None else 'samples'
+        given_as = 'batch_size' if synthesizer.samples is None else 'samples'
         for key, size in (
             ('model.batch_size', self.distiller.batch_size),
-            (f'model.synthesizer.{key}', synthesizer.batch_size),
+            (f'model.synthesizer.{given_as}', synthesizer.batch_size),
         ):
             if buffer.capacity < size:
                 raise ConfigError(
