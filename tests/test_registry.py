@@ -85,6 +85,7 @@ MINIMAL = {
         'GeneratorSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1),
         'MetaSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1),
         'NoiseSynthesizer': dict(image_size=8, batch_size=4),
+        'PixelSynthesizer': dict(image_size=8, losses={}, batch_size=4),
     },
     'loss': {
         'ActivationLoss': {},

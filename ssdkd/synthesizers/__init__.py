@@ -5,6 +5,7 @@ from ssdkd.synthesizers.generator_synthesizer import GeneratorSynthesizer
 from ssdkd.synthesizers.inversion import InversionSynthesizer, Phase
 from ssdkd.synthesizers.meta import MetaSynthesizer
 from ssdkd.synthesizers.noise import NoiseSynthesizer
+from ssdkd.synthesizers.pixel import PixelSynthesizer
 
 __all__ = [
     'BaseSynthesizer',
@@ -13,4 +14,5 @@ __all__ = [
     'MetaSynthesizer',
     'NoiseSynthesizer',
     'Phase',
+    'PixelSynthesizer',
 ]
