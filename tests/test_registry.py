@@ -82,6 +82,7 @@ MINIMAL = {
     },
     'generator': {'DCGANGenerator': dict(width=4), 'DeepGenerator': dict(width=4)},
     'synthesizer': {
+        'ContrastiveSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4),
         'GeneratorSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1),
         'MetaSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1),
         'NoiseSynthesizer': dict(image_size=8, batch_size=4),

@@ -23,7 +23,7 @@ def join_processes(launcher: str) -> None:
 
 @MODEL_WRAPPERS.register_module()
 class DistributedDistiller(nn.Module):
-    """Wraps the student and the generator of a distiller, each in its own DDP.
+    """Wraps the student and what the synthesizer trains, each in its own DDP.
 
     One DDP around the whole distiller would wait, in a generator step, for gradients that
     the frozen student never gets, and the reverse. Chosen by ``tools/train.py --launcher``.
@@ -36,8 +36,9 @@ class DistributedDistiller(nn.Module):
         super().__init__()
         self.module = module.to(get_device())
         module.student = self._wrap(module.student)
-        if hasattr(module.synthesizer, 'generator'):
-            module.synthesizer.generator = self._wrap(module.synthesizer.generator)
+        for name, part in list(module.synthesizer.named_children()):
+            if any(p.requires_grad for p in part.parameters()):
+                setattr(module.synthesizer, name, self._wrap(part))
 
     @staticmethod
     def _wrap(network: nn.Module) -> nn.Module:

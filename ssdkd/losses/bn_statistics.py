@@ -89,6 +89,8 @@ class BNStatisticsLoss(BaseInversionLoss):
     def _record(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         # Distillation runs the teacher without gradients; there is nothing to match then.
         if torch.is_grad_enabled():
+            if len(self._inputs) == len(self._layers):
+                self._inputs.clear()  # of an earlier pass, whose loss nobody asked for
             self._inputs.append(inputs[0])
 
     def forward(self, state: InversionState) -> Tensor:

@@ -1,6 +1,7 @@
 """How a batch of samples is made."""
 
 from ssdkd.synthesizers.base import BaseSynthesizer
+from ssdkd.synthesizers.contrastive import ContrastiveSynthesizer
 from ssdkd.synthesizers.generator_synthesizer import GeneratorSynthesizer
 from ssdkd.synthesizers.inversion import InversionSynthesizer, Phase
 from ssdkd.synthesizers.meta import MetaSynthesizer
@@ -9,6 +10,7 @@ from ssdkd.synthesizers.pixel import PixelSynthesizer
 
 __all__ = [
     'BaseSynthesizer',
+    'ContrastiveSynthesizer',
     'GeneratorSynthesizer',
     'InversionSynthesizer',
     'MetaSynthesizer',

@@ -1,0 +1,270 @@
+"""Samples from a fresh generator a batch that are told apart from all samples before."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_gather, get_world_size
+from mmengine.logging import print_log
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from ssdkd.datasets.augment import random_resized_crop_flip
+from ssdkd.errors import ConfigError
+from ssdkd.generators import BaseGenerator
+from ssdkd.registry import GENERATORS, SYNTHESIZERS, nearest
+from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.tasks.base import BaseTask
+
+
+@SYNTHESIZERS.register_module()
+class ContrastiveSynthesizer(InversionSynthesizer):
+    """Trains a fresh generator for each batch, with a contrastive term (CMI, Fang et al. 2021).
+
+    The term asks that two views of a sample, a global one (shifted, flipped) and a local one (a
+    resized crop), agree in the teacher's features, and that samples differ from each other and
+    from those in a memory bank of all earlier batches
+    (`arXiv 2105.08584 <https://arxiv.org/abs/2105.08584>`_). Features are the spatial means of
+    the inputs of the teacher's batch norms, projected by a head of two layers; see
+    :func:`info_nce`. Inversion losses see the global view.
+
+    Three things are trained: the generator and the latents of a batch, from scratch, by an Adam
+    with betas (0.5, 0.999); and the head, throughout, by ``optim_wrapper['generator']`` (the
+    authors': Adam with lr 1e-3). Head and bank are in the checkpoint; generators are not kept.
+    The defaults follow the authors' ``contrastive.py`` (github.com/zju-vipa/CMI).
+
+    Deviation: the bank is on the device of the networks, where drawing from it costs nothing,
+    and not on the host. It takes ``bank_size * 2 * features * 4`` bytes, which the log states:
+    40,960 rows are 0.16 GiB for a ResNet-34's stages and 0.83 GiB for all batch norms of a
+    WRN-40-2, in memory and in every checkpoint.
+
+    Args:
+        generator (dict): Config of a generator, made new for each batch: convolutions and
+            linear layers from N(0, 0.02), scales of batch norms from N(1, 0.02), biases 0.
+        losses (dict): Name to config of an inversion loss; a name set to None is dropped.
+        batch_size (int): Samples a round.
+        steps (int): Steps a round. Defaults to 200.
+        generator_lr (float): Learning rate of the generator. Defaults to 1e-3.
+        latent_lr (float): The same for the latents; 0 leaves them as drawn. Defaults to 1e-3.
+        contrast_weight (float): Factor of the contrastive term. Defaults to 0.8.
+        temperature (float): Of the contrastive term. Defaults to 0.1.
+        bank_size (int): Samples whose features are remembered, the latest ones. Defaults to
+            40960.
+        negatives (int): How many of these each step draws. Defaults to 4096.
+        head_dim (int): Width of the projected features. Defaults to 256.
+        feature_layers (list[str], optional): Names of modules of the teacher's network whose
+            inputs are the features, such as ``['layer1', 'layer2', 'layer3', 'layer4']``, the
+            authors' choice for ResNet-34. Defaults to None: all batch norms.
+        local_scale (tuple[float, float]): Least and largest share of the area in the local
+            view. Defaults to (0.25, 1).
+        crop_padding (int): Random shift of the global view, in pixels. Defaults to 4.
+        flip (bool): Random horizontal flip of the global view. Defaults to True.
+        modulate (bool): Weigh the inversion losses by phi. Defaults to True; the authors have
+            none.
+
+    Raises:
+        ConfigError: A number is out of its range, or the teacher lacks the layers.
+    """
+
+    def __init__(
+        self,
+        generator: dict,
+        losses: dict[str, dict | None],
+        batch_size: int,
+        steps: int = 200,
+        generator_lr: float = 1e-3,
+        latent_lr: float = 1e-3,
+        contrast_weight: float = 0.8,
+        temperature: float = 0.1,
+        bank_size: int = 40_960,
+        negatives: int = 4096,
+        head_dim: int = 256,
+        feature_layers: list[str] | None = None,
+        local_scale: tuple[float, float] = (0.25, 1.0),
+        crop_padding: int = 4,
+        flip: bool = True,
+        modulate: bool = True,
+    ):
+        if temperature <= 0:
+            raise ConfigError(f'temperature={temperature} must be greater than 0')
+        if not 0 < local_scale[0] <= local_scale[1] <= 1:
+            raise ConfigError(
+                f'local_scale={tuple(local_scale)} must be two shares of the area, '
+                '0 < least <= largest <= 1'
+            )
+        if bank_size < batch_size * get_world_size():
+            raise ConfigError(
+                f'bank_size={bank_size} must be at least batch_size={batch_size}, times the '
+                'number of processes'
+            )
+        if negatives < 1:
+            raise ConfigError(f'negatives={negatives} must be at least 1')
+        built: BaseGenerator = GENERATORS.build(generator)
+        super().__init__(
+            losses, built.image_size, batch_size, steps, crop_padding, flip, modulate
+        )
+        # The pattern of the generators to come. The optimizer of the head leaves it alone.
+        self.generator = built.requires_grad_(False)
+        self.generator_lr = generator_lr
+        self.latent_lr = latent_lr
+        self.contrast_weight = contrast_weight
+        self.temperature = temperature
+        self.bank_size = bank_size
+        self.negatives = negatives
+        self.head_dim = head_dim
+        self.feature_layers = feature_layers
+        self.local_scale = local_scale
+        self._features: list[Tensor] = []
+
+    def attach(self, teacher: nn.Module, num_classes: int) -> None:
+        super().attach(teacher, num_classes)
+        layers, widths = self._layers_of(teacher), []
+        handles = [
+            layer.register_forward_pre_hook(lambda m, x: widths.append(x[0].shape[1]))
+            for layer in layers
+        ]
+        with torch.no_grad():
+            teacher(torch.zeros(1, 3, *self.image_size, device=teacher.mean.device))
+        for layer, handle in zip(layers, handles):
+            handle.remove()
+            layer.register_forward_pre_hook(self._record)
+        width = sum(widths)
+        self.head = nn.Sequential(
+            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.head_dim)
+        )
+        # Rows are the features of a local view, then those of the global view.
+        self.register_buffer('bank', torch.zeros(self.bank_size, 2 * width))
+        self.register_buffer('banked', torch.zeros((), dtype=torch.int64))
+        gib = self.bank.nbytes / 2**30
+        print_log(
+            f'Memory bank: {self.bank_size} x {2 * width} features, {gib:.2f} GiB', 'current'
+        )
+
+    def _layers_of(self, teacher: nn.Module) -> list[nn.Module]:
+        network = teacher.model
+        if self.feature_layers is None:
+            layers = [m for m in network.modules() if isinstance(m, _BatchNorm)]
+            if not layers:
+                raise ConfigError(
+                    'feature_layers=None needs a teacher with batch norms; name some of its '
+                    'modules instead'
+                )
+            return layers
+        modules = dict(network.named_modules())
+        for name in self.feature_layers:
+            if name not in modules:
+                raise ConfigError(
+                    f"feature_layers: the teacher has no module '{name}'"
+                    + nearest(name, [key for key in modules if key])
+                )
+        return [modules[name] for name in self.feature_layers]
+
+    def _record(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if torch.is_grad_enabled():  # not when the teacher only looks at finished samples
+            self._features.append(inputs[0].flatten(2).mean(2).float())
+
+    def _take_features(self) -> Tensor:
+        """The features [N, F] of the teacher's latest pass."""
+        features = torch.cat(self._features, dim=1)
+        self._features.clear()
+        return features
+
+    def synthesize(
+        self,
+        *,
+        teacher: nn.Module,
+        student: nn.Module,
+        task: BaseTask,
+        phi: Callable[[Tensor], Tensor],
+        optim_wrapper,
+        rng: torch.Generator,
+        warmup: bool,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        phase = self.begin(teacher, student, task, phi, warmup)
+        n = self.batch_size
+        targets = self.draw_targets(n, rng)
+        generator = fresh_copy(self.generator, rng)
+        latents = torch.randn(n, generator.latent_dim, generator=rng, device=rng.device)
+        latents.requires_grad_(self.latent_lr > 0)
+        optimizer = torch.optim.Adam(
+            [dict(params=generator.parameters()), dict(params=[latents], lr=self.latent_lr)],
+            lr=self.generator_lr,
+            betas=(0.5, 0.999),
+        )
+        filled = min(int(self.banked), self.bank_size)
+        self._features.clear()
+        for _ in range(self.steps):
+            images = generator(latents, targets)
+            # The local view goes first: losses that watch the teacher see its latest pass.
+            teacher(random_resized_crop_flip(images, self.local_scale, rng))
+            local = self._take_features()
+            total, terms = phase.evaluate(self.augment(images, rng), targets)
+            whole = self._take_features()
+            terms['contrastive'] = self.contrast(local, whole, filled, rng)
+            total = total + self.contrast_weight * terms['contrastive']
+            phase.keep(total, terms, images=images, features=torch.cat([local, whole], dim=1))
+            optimizer.zero_grad()
+            optim_wrapper['generator'].update_params(total)  # the head's step
+            optimizer.step()
+        best, log = phase.finish()
+        self._remember(best['features'])
+        return best['images'].float(), log
+
+    def contrast(
+        self, local: Tensor, whole: Tensor, filled: int, rng: torch.Generator
+    ) -> Tensor:
+        """The contrastive term of features [N, F] of both views, with the bank's filled rows.
+
+        The batch and what is drawn from the bank are averaged apart, so that the size of the
+        bank does not dilute the batch's gradient (as the authors do).
+        """
+        n = len(local)
+        rows = torch.randperm(filled, generator=rng, device=local.device)[: self.negatives]
+        old_local, old_whole = self.bank[rows].chunk(2, dim=1)
+        projected = F.normalize(self.head(torch.cat([local, old_local, whole, old_whole])))
+        losses = info_nce(*projected.chunk(2), self.temperature)
+        return losses[:n].mean() + (losses[n:].mean() if filled else 0)
+
+    def _remember(self, features: Tensor) -> None:
+        features = torch.cat(all_gather(features))  # all processes keep the same bank
+        places = torch.arange(len(features), device=features.device) + self.banked
+        self.bank[places % self.bank_size] = features
+        self.banked += len(features)
+
+
+def info_nce(local: Tensor, whole: Tensor, temperature: float) -> Tensor:
+    r"""How badly each local view points at its own global view, among all of them.
+
+    .. math:: -\log \frac{\exp(l_i \cdot g_i / \tau)}{\sum_j \exp(l_i \cdot g_j / \tau)}
+
+    CMI (Fang et al. 2021, arXiv 2105.08584). The global views get no gradient.
+
+    Args:
+        local: Projected features [N, D] of unit length.
+        whole: The same of the global views.
+        temperature: tau.
+
+    Returns:
+        Tensor: [N].
+    """
+    logits = local @ whole.detach().T / temperature
+    own = torch.arange(len(logits), device=logits.device)
+    return F.cross_entropy(logits.float(), own, reduction='none')
+
+
+@torch.no_grad()
+def fresh_copy(generator: BaseGenerator, rng: torch.Generator) -> BaseGenerator:
+    """A trainable copy with new weights (CMI's ``reset_model``)."""
+    generator = copy.deepcopy(generator)
+    for layer in generator.modules():
+        if isinstance(layer, nn.Embedding):
+            layer.weight.normal_(0, 1, generator=rng)
+        elif isinstance(layer, (nn.Linear, _ConvNd)):
+            layer.weight.normal_(0, 0.02, generator=rng)
+        elif isinstance(layer, _BatchNorm):
+            layer.weight.normal_(1, 0.02, generator=rng)
+        if getattr(layer, 'bias', None) is not None:
+            layer.bias.zero_()
+    return generator.requires_grad_()
