@@ -87,6 +87,7 @@ MINIMAL = {
         'MetaSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1),
         'NoiseSynthesizer': dict(image_size=8, batch_size=4),
         'PixelSynthesizer': dict(image_size=8, losses={}, batch_size=4),
+        'RealImageSynthesizer': dict(dataset=dict(type='Digits'), batch_size=4),
     },
     'loss': {
         'ActivationLoss': {},

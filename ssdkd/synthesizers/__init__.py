@@ -7,6 +7,7 @@ from ssdkd.synthesizers.inversion import InversionSynthesizer, Phase
 from ssdkd.synthesizers.meta import MetaSynthesizer
 from ssdkd.synthesizers.noise import NoiseSynthesizer
 from ssdkd.synthesizers.pixel import PixelSynthesizer
+from ssdkd.synthesizers.real_image import RealImageSynthesizer
 
 __all__ = [
     'BaseSynthesizer',
@@ -17,4 +18,5 @@ __all__ = [
     'NoiseSynthesizer',
     'Phase',
     'PixelSynthesizer',
+    'RealImageSynthesizer',
 ]
