@@ -1,0 +1,199 @@
+"""Run methods x seeds under an equal budget and write a table and plots.
+
+Each run is a process of tools/train.py. Call it again after an interruption: finished runs
+are kept, a broken one goes on from its checkpoint. A failed run is named in the report, and
+the others go on.
+"""
+
+import argparse
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import ssdkd  # first: it prepares the imports that follow
+import mmengine
+import torch
+from mmengine.config import DictAction
+from ssdkd.apis import command
+from ssdkd.apis.benchmark import (
+    Benchmark,
+    PlanFile,
+    Spec,
+    Trainer,
+    ending_on_signals,
+    locked,
+    make_cells,
+    method_config,
+    read_spec,
+    write_report,
+)
+from ssdkd.apis.benchmark.plan import plan_steps
+from ssdkd.errors import ConfigError
+from ssdkd.registry import nearest
+
+TRAIN = Path(__file__).resolve().with_name('train.py')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('spec', help='what to compare, such as configs/benchmarks/digits.py')
+    parser.add_argument(
+        '--work-dir', help='where all goes (default: work_dirs/benchmark_<spec name>)'
+    )
+    parser.add_argument(
+        '--methods', metavar='A,B', help='run only these (the report has all that are there)'
+    )
+    parser.add_argument(
+        '--jobs', type=int, default=1, help='runs at a time (default: 1, the fairest)'
+    )
+    parser.add_argument(
+        '--threads', type=int, help='threads a run, as OMP_NUM_THREADS (default: cores // jobs)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='change values of the spec, e.g. budget.minutes=1',
+    )
+    parser.add_argument('--retry-failed', action='store_true', help='run failed ones again')
+    parser.add_argument(
+        '--replan',
+        action='store_true',
+        help='remove and run again, with rounds by the times they took, those that missed '
+        'the budget by more than 10 %%',
+    )
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
+        '--report-only', action='store_true', help='write the report, run nothing'
+    )
+    only.add_argument('--dry-run', action='store_true', help='print plan and commands alone')
+    return parser.parse_args()
+
+
+def chosen_methods(spec: Spec, names: str | None) -> list[str]:
+    """The methods that ``--methods`` names, or all."""
+    if names is None:
+        return list(spec.methods)
+    chosen = [name.strip() for name in names.split(',') if name.strip()]
+    for name in chosen:
+        if name not in spec.methods:
+            raise ConfigError(
+                f"--methods: there is no method '{name}'{nearest(name, list(spec.methods))}"
+            )
+    return chosen
+
+
+def environment() -> dict[str, str]:
+    """Versions and hardware, as far as they bear on times and results."""
+    cpu = platform.processor() or platform.machine()
+    info = Path('/proc/cpuinfo')
+    if info.is_file():
+        names = [line for line in info.read_text().splitlines() if 'model name' in line]
+        cpu = names[0].split(':', 1)[1].strip() if names else cpu
+    commit = subprocess.run(
+        ['git', 'describe', '--always', '--dirty'],
+        cwd=TRAIN.parent,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    values = {
+        'ssdkd': ssdkd.__version__ + (f' ({commit})' if commit else ''),
+        'Python, torch, mmengine': ', '.join(
+            (platform.python_version(), torch.__version__, mmengine.__version__)
+        ),
+        'CPU': f'{cpu}, {len(os.sched_getaffinity(0))} cores usable',
+    }
+    if torch.cuda.is_available():
+        values['device'] = torch.cuda.get_device_name()
+    return values
+
+
+def dry_run(spec: Spec, configs: dict, plans: PlanFile, trainer: Trainer, out: Path) -> None:
+    """Print what would be run."""
+    for name in configs:
+        method = spec.methods[name]
+        plan = plans.methods.get(name)
+        if plan is None and spec.student_steps is not None:
+            plan = plan_steps(configs[name], method, spec.student_steps)
+        if plan is None:
+            print(f'# {method.label}: rounds for {spec.minutes:g} min, by a trial')
+        else:
+            about = f', about {plan.minutes:.1f} min' if plan.minutes else ''
+            print(
+                f'# {method.label}: {plan.max_rounds} rounds ({plan.warmup_rounds} of '
+                f'warm-up), {plan.student_steps} student steps{about} a run'
+            )
+    for cell in make_cells(spec, out):
+        if cell.method.name in configs:
+            line = trainer.command(out / cell.method.name / 'config.py', cell.folder, cell.seed)
+            ended = '' if cell.state == 'not run' else f'  # {cell.state}'
+            print(f'OMP_NUM_THREADS={plans.threads} {shlex.join(line)}{ended}')
+
+
+def report(spec: Spec, plans: PlanFile, out: Path) -> None:
+    """Write the report, print it, and end with status 1 if a run has failed."""
+    cells = make_cells(spec, out)
+    print('\n' + write_report(spec, cells, plans, out))
+    print(f'report: {out / "report.md"}')
+    failed = [cell.name for cell in cells if cell.state == 'failed']
+    if failed:
+        text = f'{len(failed)} of {len(cells)} runs failed: {"; ".join(failed)}'
+        print(f'{text} (--retry-failed runs them again)', file=sys.stderr)
+        sys.exit(1)
+
+
+@command
+def main() -> None:
+    args = parse_args()
+    spec = read_spec(args.spec, args.cfg_options)
+    out = Path(args.work_dir or f'work_dirs/benchmark_{spec.path.stem}')
+    chosen = chosen_methods(spec, args.methods)
+    plans = PlanFile.read(out)
+    if args.report_only:
+        if plans is None:
+            raise ConfigError(f"--report-only: '{out}' holds no benchmark")
+        plans.check(spec, plans.jobs, plans.threads, out)
+        report(spec, plans, out)
+        return
+
+    threads = args.threads or max(1, len(os.sched_getaffinity(0)) // max(1, args.jobs))
+    for name, value in (('--jobs', args.jobs), ('--threads', threads)):
+        if value < 1:
+            raise ConfigError(f'{name}={value} must be at least 1')
+    if args.replan and spec.minutes is None:
+        raise ConfigError('--replan is for a budget in minutes')
+    if plans is None:
+        line = shlex.join(['python', 'tools/benchmark.py', *sys.argv[1:]])
+        plans = PlanFile(spec.budget, args.jobs, threads, line, environment())
+    plans.check(spec, args.jobs, threads, out)
+    configs = {name: method_config(spec.methods[name]) for name in chosen}
+    if args.dry_run:
+        dry_run(spec, configs, plans, Trainer(TRAIN, threads, -1), out)
+        return
+
+    with locked(out) as lock, ending_on_signals():
+        trainer = Trainer(TRAIN, threads, lock)
+        benchmark = Benchmark(
+            spec, configs, out, plans, trainer, lambda line: print(line, flush=True)
+        )
+        if args.retry_failed:
+            benchmark.forget_failures()
+        if args.replan:
+            benchmark.replan()
+        try:
+            benchmark.run()
+        except KeyboardInterrupt:
+            write_report(spec, make_cells(spec, out), plans, out)
+            print('stopped; the same command goes on', file=sys.stderr)
+            sys.exit(130)
+    report(spec, plans, out)
+
+
+if __name__ == '__main__':
+    main()
