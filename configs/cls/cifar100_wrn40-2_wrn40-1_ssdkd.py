@@ -1,23 +1,14 @@
 """CIFAR-100, WRN-40-2 -> WRN-40-1, 5,000 samples (SSD-KD, Liu et al. 2024, Table 1)."""
 
 _base_ = [
+    '../_base_/pairs/cifar100_wrn40-2_wrn40-1.py',
     '../_base_/methods/ssdkd.py',
-    '../_base_/datasets/cifar100.py',
     '../_base_/schedules/published.py',
     '../_base_/default_runtime.py',
 ]
 
-num_classes = 100
 model = dict(
-    teacher=dict(
-        model=dict(type='WideResNet', depth=40, widen_factor=2, num_classes=num_classes),
-        # From Fast-Datafree / CMI, or train it: configs/teachers/cifar100_wrn40-2.py
-        checkpoint='checkpoints/cifar100_wrn40_2.pth',
-        mean=[0.5071, 0.4867, 0.4408],
-        std=[0.2675, 0.2565, 0.2761],
-    ),
-    student=dict(
-        model=dict(type='WideResNet', depth=40, widen_factor=1, num_classes=num_classes)
-    ),
-    task=dict(num_classes=num_classes),
+    teacher=_base_.teacher,
+    student=_base_.student,
+    task=dict(num_classes=_base_.num_classes),
 )

@@ -4,21 +4,15 @@ The environment variable SSDKD_SHARED names the folder that holds data/ and teac
 """
 
 _base_ = [
+    '../_base_/pairs/cifar10jpeg_resnet56_resnet20.py',
     '../_base_/methods/ssdkd_cpu.py',
-    '../_base_/datasets/cifar10jpeg.py',
     '../_base_/schedules/cpu.py',
     '../_base_/default_runtime.py',
 ]
 
-num_classes = 10
 model = dict(
-    teacher=dict(
-        model=dict(type='CifarResNet', depth=56, num_classes=num_classes),
-        checkpoint='{{$SSDKD_SHARED:../shared}}/teachers/cifar10_jpeg_resnet56.pth',
-        mean=[0.485, 0.456, 0.406],
-        std=[0.229, 0.224, 0.225],
-    ),
-    student=dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes)),
-    task=dict(num_classes=num_classes),
+    teacher=_base_.teacher,
+    student=_base_.student,
+    task=dict(num_classes=_base_.num_classes),
     autocast='bfloat16',
 )

@@ -4,22 +4,16 @@ The teacher comes from configs/teachers/digits_resnet20.py.
 """
 
 _base_ = [
+    '../_base_/pairs/digits_resnet20_resnet8.py',
     '../_base_/methods/ssdkd_cpu.py',
-    '../_base_/datasets/digits.py',
     '../_base_/schedules/cpu.py',
     '../_base_/default_runtime.py',
 ]
 
-num_classes = 10
 model = dict(
-    teacher=dict(
-        model=dict(type='CifarResNet', depth=20, num_classes=num_classes),
-        checkpoint='work_dirs/digits_resnet20/teacher.pth',
-        mean=[0.5, 0.5, 0.5],
-        std=[0.5, 0.5, 0.5],
-    ),
-    student=dict(model=dict(type='CifarResNet', depth=8, num_classes=num_classes)),
-    task=dict(num_classes=num_classes),
+    teacher=_base_.teacher,
+    student=_base_.student,
+    task=dict(num_classes=_base_.num_classes),
     synthesizer=dict(
         generator=dict(width=32, latent_dim=64), batch_size=64, crop_padding=2, flip=False
     ),

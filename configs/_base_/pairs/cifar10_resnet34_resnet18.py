@@ -1,0 +1,13 @@
+"""CIFAR-10, ResNet-34 -> ResNet-18."""
+
+_base_ = ['../datasets/cifar10.py']
+
+num_classes = 10
+teacher = dict(
+    model=dict(type='ResNet', depth=34, num_classes=num_classes),
+    # From Fast-Datafree / CMI, or train it: configs/teachers/cifar10_resnet34.py
+    checkpoint='checkpoints/cifar10_resnet34.pth',
+    mean=[0.4914, 0.4822, 0.4465],
+    std=[0.2023, 0.1994, 0.2010],
+)
+student = dict(model=dict(type='ResNet', depth=18, num_classes=num_classes))
