@@ -21,7 +21,7 @@ def hands(synthesizer, rounds, rng):
 
 
 def identities(images):
-    """Which of the data set's images each one is; a few are the same."""
+    """Which images of the data set these are, and how often."""
     return Counter((image * 255).round().byte().numpy().tobytes() for image in images)
 
 
