@@ -1,0 +1,15 @@
+"""What methods share that keep all samples and draw them evenly, with 50,000 at most."""
+
+model = dict(
+    type='SSDKD',
+    task=dict(type='Classification'),
+    buffer=dict(type='GrowingBuffer', capacity=50_000),
+    writer=dict(type='OldestWriter'),
+    sampler=dict(type='UniformSampler'),
+    balancing=dict(type='ModulatingFunction', diversity=False, difficulty=False),
+    modulate=False,
+    batch_size=256,
+    distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),
+    crop_padding=4,
+    flip=True,
+)

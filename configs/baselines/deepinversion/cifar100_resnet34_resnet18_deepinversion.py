@@ -1,0 +1,14 @@
+"""CIFAR-100, ResNet-34 -> ResNet-18: Adaptive DeepInversion; see README.md."""
+
+_base_ = [
+    '../../_base_/pairs/cifar100_resnet34_resnet18.py',
+    '../../_base_/methods/deepinversion.py',
+    '../../_base_/schedules/deepinversion.py',
+    '../../_base_/default_runtime.py',
+]
+
+model = dict(
+    teacher=_base_.teacher,
+    student=_base_.student,
+    task=dict(num_classes=_base_.num_classes),
+)

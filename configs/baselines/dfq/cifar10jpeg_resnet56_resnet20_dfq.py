@@ -1,0 +1,22 @@
+"""CIFAR-10-JPEG, ResNet-56 -> ResNet-20: DFQ, on a CPU (README.md)."""
+
+_base_ = [
+    '../../_base_/pairs/cifar10jpeg_resnet56_resnet20.py',
+    '../../_base_/methods/dfq.py',
+    '../../_base_/schedules/cpu.py',
+    '../../_base_/short_rounds_runtime.py',
+]
+
+model = dict(
+    teacher=_base_.teacher,
+    student=_base_.student,
+    task=dict(num_classes=_base_.num_classes),
+    synthesizer=dict(batch_size=128, samples=10 * 128),
+    buffer=dict(capacity=10 * 128),
+    batch_size=128,
+    distillation=dict(kl=dict(temperature=4.0)),
+    channels_last=True,
+    autocast='bfloat16',
+)
+train_cfg = dict(max_rounds=800, warmup_rounds=0, steps_per_round=10, val_interval=50)
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-3)))

@@ -1,0 +1,17 @@
+"""CIFAR-10, WRN-40-2 -> WRN-40-1: real images, NOT data-free; see README.md."""
+
+_base_ = [
+    '../../_base_/pairs/cifar10_wrn40-2_wrn40-1.py',
+    '../../_base_/methods/oracle_real.py',
+    '../../_base_/schedules/bounds.py',
+    '../../_base_/short_rounds_runtime.py',
+]
+
+model = dict(
+    teacher=_base_.teacher,
+    student=_base_.student,
+    task=dict(num_classes=_base_.num_classes),
+    synthesizer=dict(
+        dataset=dict(type='Cifar', root='data/cifar', name='cifar10', split='train')
+    ),
+)

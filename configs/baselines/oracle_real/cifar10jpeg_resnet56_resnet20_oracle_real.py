@@ -1,0 +1,28 @@
+"""CIFAR-10-JPEG, ResNet-56 -> ResNet-20: real images, NOT data-free, on a CPU (README.md)."""
+
+_base_ = [
+    '../../_base_/pairs/cifar10jpeg_resnet56_resnet20.py',
+    '../../_base_/methods/oracle_real.py',
+    '../../_base_/schedules/cpu.py',
+    '../../_base_/short_rounds_runtime.py',
+]
+
+model = dict(
+    teacher=_base_.teacher,
+    student=_base_.student,
+    task=dict(num_classes=_base_.num_classes),
+    synthesizer=dict(
+        dataset=dict(
+            type='ImageFolder',
+            root='{{$SSDKD_SHARED:../shared}}/data/cifar10_jpeg/train',
+            image_size=32,
+        ),
+        batch_size=10 * 128,
+    ),
+    buffer=dict(capacity=10 * 128),
+    batch_size=128,
+    distillation=dict(kl=dict(temperature=4.0)),
+    channels_last=True,
+    autocast='bfloat16',
+)
+train_cfg = dict(max_rounds=800, warmup_rounds=0, steps_per_round=10, val_interval=50)
