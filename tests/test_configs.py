@@ -16,6 +16,7 @@ CONFIGS = ROOT / 'configs'
 CLS = sorted((CONFIGS / 'cls').glob('*.py'))
 SEG = sorted((CONFIGS / 'seg').glob('*.py')) if find_spec('mmseg') else []
 BASELINES = sorted((CONFIGS / 'baselines').glob('*.py')) if find_spec('mmseg') else []
+PEERS = sorted((CONFIGS / 'baselines').glob('*/*.py'))
 # Those that train a segmentor run in test_tools/test_segmentation_commands.py.
 TEACHERS = [
     path
@@ -80,8 +81,55 @@ def test_baseline_trains(path, tmp_path):
     assert summary['student_steps'] == 2 and 'student_mIoU' in summary
 
 
+def small_peer(path: Path, folder: Path) -> Config:
+    """The config with its own networks, parts and losses, but two rounds of small batches."""
+    cfg = Config.fromfile(path)
+    batch, synthesizer = 4, cfg.model.synthesizer
+    synthesizer.batch_size = batch
+    for key, value in dict(steps=2, samples=2 * batch, image_size=16, reset_round=2).items():
+        if key in synthesizer:
+            synthesizer[key] = value
+    if 'generator' in synthesizer:
+        synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
+    if 'dataset' in synthesizer:
+        synthesizer.dataset = dict(type='Digits', split='train', image_size=16)
+    cfg.model.batch_size = batch
+    cfg.model.buffer.capacity = 3 * batch
+    cfg.train_cfg.update(max_rounds=2, warmup_rounds=0, steps_per_round=2)
+    cfg.default_hooks.checkpoint.interval = 2
+    cfg.merge_from_dict(NO_VAL)
+    cfg.model.teacher.checkpoint = save_teacher(
+        cfg.model.teacher.model, folder / 'teacher.pth', image_size=16
+    )
+    cfg.work_dir = str(folder / 'run')
+    return cfg
+
+
+@pytest.mark.parametrize('path', PEERS, ids=name)
+def test_peer_trains(path, tmp_path):
+    build_runner(small_peer(path, tmp_path)).train()
+    summary = json.loads((tmp_path / 'run/summary.json').read_text())
+    assert summary['rounds'] == 2 and summary['student_steps'] == 4
+    assert (tmp_path / 'run/student.pth').is_file()
+
+
+@pytest.mark.parametrize('path', PEERS, ids=name)
+def test_peer_has_the_networks_of_its_pair(path):
+    """configs/baselines/{method}/{data}_{teacher}_{student}_{method}.py, with a README."""
+    assert path.stem.endswith(f'_{path.parent.name}')
+    assert (path.parent / 'README.md').is_file()
+    pair = path.stem.removesuffix(f'_{path.parent.name}')
+    cfg, ours = Config.fromfile(path), Config.fromfile(CONFIGS / 'cls' / f'{pair}_ssdkd.py')
+    for role in ('teacher', 'student'):
+        assert cfg.model[role] == ours.model[role]
+    assert cfg.val_dataloader == ours.val_dataloader
+    assert not cfg.model.modulate  # phi is of SSD-KD alone
+    for part in (cfg.model.balancing.diversity, cfg.model.balancing.difficulty):
+        assert part is False
+
+
 def test_there_are_configs():
-    assert len(CLS) >= 12 and len(TEACHERS) >= 7
+    assert len(CLS) >= 12 and len(TEACHERS) >= 7 and len(PEERS) == 11 * 12
     assert len(SEG) >= 3 or not find_spec('mmseg')
 
 

@@ -11,13 +11,13 @@ model = dict(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
-    synthesizer=dict(batch_size=128, steps=200),
+    synthesizer=dict(batch_size=128, steps=100),
     batch_size=128,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
     autocast='bfloat16',
 )
-train_cfg = dict(max_rounds=20, warmup_rounds=0, steps_per_round=100, val_interval=1)
+train_cfg = dict(max_rounds=15, warmup_rounds=0, steps_per_round=100, val_interval=1)
 optim_wrapper = dict(
     generator=dict(optimizer=dict(_delete_=True, type='Adam', lr=1e-3)),  # of the head
 )

@@ -14,7 +14,7 @@ model = dict(
     synthesizer=dict(
         generator=dict(width=32, latent_dim=64),
         batch_size=64,
-        steps=200,
+        steps=50,
         flip=False,
         crop_padding=2,
     ),
@@ -24,7 +24,7 @@ model = dict(
     flip=False,
     channels_last=True,
 )
-train_cfg = dict(max_rounds=12, warmup_rounds=0, steps_per_round=200, val_interval=1)
+train_cfg = dict(max_rounds=12, warmup_rounds=0, steps_per_round=50, val_interval=1)
 optim_wrapper = dict(
     generator=dict(optimizer=dict(_delete_=True, type='Adam', lr=1e-3)),  # of the head
 )

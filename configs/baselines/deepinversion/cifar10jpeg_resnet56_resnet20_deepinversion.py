@@ -11,9 +11,10 @@ model = dict(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
+    synthesizer=dict(batch_size=128, steps=200),
     batch_size=128,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
     autocast='bfloat16',
 )
-train_cfg = dict(max_rounds=4, warmup_rounds=0, steps_per_round=400, val_interval=1)
+train_cfg = dict(max_rounds=15, warmup_rounds=0, steps_per_round=200, val_interval=1)

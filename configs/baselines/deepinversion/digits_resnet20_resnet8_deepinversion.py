@@ -11,11 +11,11 @@ model = dict(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
-    synthesizer=dict(jitter=2, flip=False),
+    synthesizer=dict(batch_size=64, steps=100, jitter=2, flip=False),
     batch_size=64,
     distillation=dict(kl=dict(temperature=4.0)),
     crop_padding=2,
     flip=False,
     channels_last=True,
 )
-train_cfg = dict(max_rounds=3, warmup_rounds=0, steps_per_round=200, val_interval=1)
+train_cfg = dict(max_rounds=10, warmup_rounds=0, steps_per_round=50, val_interval=1)
