@@ -203,3 +203,45 @@ def test_many_methods_look_different(drawn):
 def test_times_over_decades_have_a_logarithmic_axis(drawn):
     ax, _ = drawn([*lines(2), *lines(2, end=1000.0)])
     assert ax.get_xscale() == 'log'
+
+
+class MadeUpTrainer(Trainer):
+    """Leaves, instead of training, 3 warm-up rounds of 1 s and ``rounds`` others of 2 s."""
+
+    rounds, status = 8, 0
+
+    def train(self, config, folder, seed, enough=lambda: False):
+        assert not enough()  # nothing has begun yet
+        data = folder / '20260101_120000/vis_data'
+        data.mkdir(parents=True)
+        seconds = [1.0, 2.0, 3.0] + [3.0 + 2.0 * (i + 1) for i in range(self.rounds)]
+        lines = [{'seconds/inversion': 0.0, 'seconds/distillation': value, 'step': n}
+                 for n, value in enumerate(seconds, 1)]  # fmt: skip
+        lines += [dict(loss=1.0, epoch=n, iter=n, step=n) for n in (1,)]
+        (data / 'scalars.json').write_text('\n'.join(map(json.dumps, lines)))
+        (folder / 'output.txt').write_text('error: no luck\n')
+        assert not enough()
+        return self.status
+
+
+@pytest.mark.parametrize(
+    'rounds, status, said',
+    [
+        (8, 0, '31 rounds (3 of warm-up), 280 student steps'),  # 3 x 1 + 28 x 2 s = 59 s
+        (8, 2, 'FAILED: its trial: exit status 2: error: no luck'),
+        (0, None, 'FAILED: one round, and the warm-up rounds before it'),
+    ],
+)
+def test_trial(made_up, monkeypatch, rounds, status, said):
+    spec, plans, out = made_up
+    plans.methods.clear()
+    monkeypatch.setattr(MadeUpTrainer, 'rounds', rounds)
+    monkeypatch.setattr(MadeUpTrainer, 'status', status)
+    cfg = dict(train_cfg=dict(max_rounds=100, warmup_rounds=10, steps_per_round=10))
+    cfg = Config(cfg | dict(default_hooks=dict(checkpoint=dict(interval=5))))
+    lines = []
+    trainer = MadeUpTrainer(out / 'train.py', 1, -1)
+    Benchmark(spec, {'ours': cfg}, out, plans, trainer, lines.append).plan()
+    assert lines[0].startswith('1 trials') and lines[1].startswith(f'[1/1] Ours: {said}')
+    failed = (out / 'ours/trial/failed.txt').is_file()
+    assert failed == ('FAILED' in said) == ('ours' not in PlanFile.read(out).methods)

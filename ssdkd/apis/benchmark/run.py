@@ -37,6 +37,8 @@ from ssdkd.apis.benchmark.spec import Method, Spec
 from ssdkd.errors import ConfigError
 from ssdkd.visualization.curves import read_curves
 
+START_SECONDS = 120  # for a run to build its networks and load the teacher
+
 
 def make_cells(spec: Spec, out: Path) -> list[Cell]:
     """Every method with each of its seeds; all first seeds stand before all second ones."""
@@ -189,14 +191,18 @@ class Benchmark:
         cfg = self.configs[method.name]
         trial = trial_config(cfg, method)
         write_config(trial, folder / 'config.py')
-        warmup, start = trial.train_cfg.warmup_rounds, time.monotonic()
+        warmup, started = trial.train_cfg.warmup_rounds, None
 
         def rounds() -> tuple[list[float], list[float]]:
             return split_rounds(cumulated_seconds(folder), warmup)
 
         def enough() -> bool:
-            # Beside the rounds stand imports and the teacher's loading; 2 minutes will do.
-            too_long = time.monotonic() - start > 60 * self.spec.minutes + 120
+            nonlocal started
+            # Imports do not count; mmengine makes this folder after them.
+            if started is None and any(folder.glob('*/vis_data')):
+                started = time.monotonic()
+            waited = 0 if started is None else time.monotonic() - started
+            too_long = waited > 60 * self.spec.minutes + START_SECONDS
             return too_long or trial_is_enough(*rounds(), self.spec.minutes)
 
         seed = method.seeds[0]
