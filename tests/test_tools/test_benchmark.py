@@ -1,0 +1,192 @@
+"""The command as its user calls it: stopped, continued, with a method that fails."""
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from helpers import DIGITS, ROOT, TINY, call_tool, environment, run_tool, save_teacher
+
+OPTIONS = TINY | {'default_hooks.checkpoint.interval': 3}
+UNIFORM = {
+    'model.sampler': dict(type='UniformSampler', _delete_=True),
+    'model.writer': dict(type='RandomWriter', _delete_=True),
+}
+SPEC = """\
+methods = dict(
+    ours=dict(config='{config}', label='SSD-KD', x=0.5),
+    uniform=dict(config='{config}', label='Uniform', options={uniform}),
+    broken=dict(config='{config}', label='Broken', seeds=[7],
+                options={{'model.buffer.capacity': 8}}),
+)
+seeds = [0, 1]
+budget = dict({budget})
+reference = 'uniform'
+ours = 'ours'
+options = {options}
+x = 'share of the data'
+"""
+
+
+def write_spec(folder, budget: str, text: str = SPEC):
+    options = OPTIONS | {'model.teacher.checkpoint': str(folder / 'teacher.pth')}
+    path = folder / 'tiny.py'
+    path.write_text(text.format(config=DIGITS, uniform=UNIFORM, options=options, budget=budget))
+    if not (folder / 'teacher.pth').exists():
+        save_teacher(dict(type='CifarResNet', depth=8), folder / 'teacher.pth', image_size=16)
+    return path
+
+
+def start(*args) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, 'tools/benchmark.py', *map(str, args)],
+        cwd=ROOT, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def benchmark(tmp_path_factory):
+    """A benchmark that was stopped in its first run and then called again.
+
+    Returns the spec, the work directory, and what the second call said.
+    """
+    folder = tmp_path_factory.mktemp('benchmark')
+    spec, out = write_spec(folder, 'student_steps=19'), folder / 'out'
+    first = start(spec, '--work-dir', out, '--threads', 1)
+    deadline = time.monotonic() + 600
+    while not (out / 'ours/seed_0/round_3.pth').exists():
+        assert first.poll() is None and time.monotonic() < deadline, first.communicate()
+        time.sleep(0.01)
+    first.send_signal(signal.SIGTERM)
+    said = first.communicate(timeout=120)
+    assert first.returncode == 130, said
+    assert 'the same command goes on' in said[1]
+    assert not (out / 'ours/seed_0/summary.json').exists(), 'stopped too late'
+    assert 'SSD-KD, seed 0' in (out / 'report.md').read_text()  # as not finished
+    assert not list(out.rglob('failed.txt')), 'a stop is no failure'
+    second = run_tool('benchmark.py', spec, '--work-dir', out, '--threads', 1, timeout=600)
+    return spec, out, second
+
+
+def test_goes_on_past_a_failure_and_says_so(benchmark):
+    _, out, done = benchmark
+    assert done.returncode == 1, done.stderr
+    assert '[5/5]' in done.stdout and 'min left' in done.stdout
+    assert '1 of 5 runs failed: Broken, seed 7' in done.stderr
+    report = (out / 'report.md').read_text()
+    assert 'capacity=8 is smaller than' in report.split('## Failed')[1]
+    assert '## Not finished' not in report
+    assert report in done.stdout
+    for name in ('accuracy_vs_time.png', 'accuracy_vs_x.png'):
+        assert (out / name).stat().st_size > 5000
+
+
+def test_table_and_csv_say_what_the_runs_say(benchmark):
+    _, out, _ = benchmark
+    lines = list(csv.DictReader(open(out / 'results.csv')))
+    assert [(line['method'], line['seed'], line['state']) for line in lines] == [
+        ('ours', '0', 'finished'), ('ours', '1', 'finished'), ('uniform', '0', 'finished'),
+        ('uniform', '1', 'finished'), ('broken', '7', 'failed')]  # fmt: skip
+    for line in lines[:4]:
+        folder = out / line['method'] / f'seed_{line["seed"]}'
+        summary = json.loads((folder / 'summary.json').read_text())
+        assert float(line['last']) == summary['student_accuracy']
+        assert int(line['student_steps']) == summary['student_steps'] == 20
+        assert 100 < 1024 * float(line['peak_memory_gib']) == pytest.approx(
+            summary['peak_memory_mib'], abs=1)  # fmt: skip
+        assert float(line['best']) >= float(line['last'])
+        assert float(line['inversion_minutes']) > 0
+    methods = list(csv.reader(open(out / 'methods.csv')))
+    row = next(line for line in methods if line[0] == 'SSD-KD')
+    mean = sum(float(line['last']) for line in lines[:2]) / 2
+    assert row[1].startswith(f'{mean:.2f} ± ')
+
+
+def test_the_resumed_run_equals_one_that_was_never_stopped(benchmark, tmp_path):
+    _, out, _ = benchmark
+    assert len(list((out / 'ours/seed_0').glob('*/vis_data'))) == 2  # two starts
+    assert 'resumed' in (out / 'ours/seed_0/output.txt').read_text()
+    call_tool('train.py', out / 'ours/config.py', '--work-dir', tmp_path / 'run', '--seed', 0,
+              '--cfg-options', 'log_level=INFO')  # fmt: skip
+    mine, theirs = (
+        torch.load(folder / 'student.pth') for folder in (tmp_path / 'run', out / 'ours/seed_0')
+    )
+    assert all(torch.equal(v, theirs[k]) for k, v in mine.items())
+
+
+def test_another_call_runs_nothing(benchmark, capsys):
+    spec, out, _ = benchmark
+    before = {p: p.stat().st_mtime_ns for p in out.glob('*/*/summary.json')}
+    (out / 'report.md').unlink()
+    for option in ('--jobs=1', '--report-only'):
+        with pytest.raises(SystemExit) as stop:  # a run has failed
+            call_tool('benchmark.py', spec, '--work-dir', out, '--threads', 1, option)
+        assert stop.value.code == 1
+        assert (out / 'report.md').is_file()
+    assert '5 of 5 runs have ended before' in capsys.readouterr().out
+    assert before == {p: p.stat().st_mtime_ns for p in out.glob('*/*/summary.json')}
+
+
+def test_retry_failed_runs_the_failed_one_alone(benchmark, capsys):
+    spec, out, _ = benchmark
+    with pytest.raises(SystemExit):
+        call_tool('benchmark.py', spec, '--work-dir', out, '--threads', 1, '--retry-failed')
+    said = capsys.readouterr().out
+    assert '1 runs' in said and '[1/1] Broken, seed 7: FAILED' in said
+
+
+def test_dry_run_writes_nothing(tmp_path, capsys):
+    spec = write_spec(tmp_path, 'student_steps=19')
+    call_tool('benchmark.py', spec, '--work-dir', tmp_path / 'out', '--methods', 'ours',
+              '--dry-run')  # fmt: skip
+    said = capsys.readouterr().out
+    assert '# SSD-KD: 13 rounds (3 of warm-up), 20 student steps a run' in said
+    assert (
+        len(re.findall(r'tools/train\.py .*/ours/config\.py .*--seed [01] --resume', said)) == 2
+    )
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
+    """Trials fix the rounds; a method without a result leaves the ratios open."""
+    spec, out = write_spec(tmp_path, 'minutes=0.05'), tmp_path / 'out'
+    command = (spec, '--work-dir', out, '--methods', 'ours,broken', '--jobs', 2, '--threads', 1)
+    options = ('seeds=[0]', 'options.default_hooks.checkpoint.interval=1000')
+    done = run_tool('benchmark.py', *command, '--cfg-options', *options, timeout=600)
+    assert done.returncode == 1, done.stderr
+    assert '2 trials, 2 at a time' in done.stdout
+    assert 'Broken: FAILED: its trial: exit status 2: error: model.buffer' in done.stdout
+    plan = json.loads((out / 'plan.json').read_text())['methods']
+    assert list(plan) == ['ours'], done.stdout
+    summary = json.loads((out / 'ours/seed_0/summary.json').read_text())
+    assert plan['ours']['max_rounds'] == summary['rounds']
+    assert plan['ours']['round_seconds'] > 0 and plan['ours']['warmup_seconds'] > 0
+    report = (out / 'report.md').read_text()
+    assert 'Uniform has no result yet' in report and 'Uniform, seed 0' in report
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (
+            ['--methods', 'ours,unifrom'],
+            "--methods: there is no method 'unifrom'; did you mean",
+        ),
+        (['--report-only'], '--report-only: '),
+        (['--jobs', '0'], '--jobs=0 must be at least 1'),
+        (['--replan'], '--replan is for a budget in minutes'),
+    ],
+)
+def test_wrong_arguments_end_in_one_line(tmp_path, capsys, arguments, message):
+    spec = write_spec(tmp_path, 'student_steps=19')
+    with pytest.raises(SystemExit) as stop:
+        call_tool('benchmark.py', spec, '--work-dir', tmp_path / 'out', *arguments)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ') and message in error and error.count('\n') == 1
+    assert not (tmp_path / 'out').exists()
