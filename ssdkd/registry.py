@@ -6,7 +6,8 @@ A component is one class and one decorator::
     class MySampler(BaseSampler): ...
 
 and is named in a config by ``dict(type='MySampler', ...)``. Where mmengine has a root
-registry, ours is its child; the families of the method stand alone.
+registry, ours is its child; the families of the method stand alone. The first look into a
+registry imports our own components and installed plugins (:mod:`ssdkd.plugins`).
 ``python tools/list_components.py`` prints all that is registered.
 """
 
@@ -18,6 +19,7 @@ from mmengine import registry as root
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError
+from ssdkd.plugins import load_plugins
 
 
 class ComponentRegistry(Registry):
@@ -43,6 +45,11 @@ class ComponentRegistry(Registry):
             if inspect.isclass(component):
                 self._check_arguments(component, cfg)
         return super().build(cfg, *args, **kwargs)
+
+    def import_from_location(self) -> None:
+        """Import our own components of this registry, and what installed plugins add."""
+        super().import_from_location()
+        load_plugins(ALL_REGISTRIES)
 
     def names(self) -> list[str]:
         """Names of all components registered here, built-in ones included."""

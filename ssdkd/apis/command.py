@@ -10,6 +10,8 @@ from mmengine.config import Config
 
 from ssdkd.apis.check import check_config
 from ssdkd.errors import ConfigError
+from ssdkd.plugins import import_modules
+from ssdkd.registry import ALL_REGISTRIES
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
@@ -44,13 +46,33 @@ def load_config(args: Namespace) -> Config:
             f"there is no config '{args.config}'; configs/ holds the shipped ones"
         )
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(path, import_custom_modules=False)
     except (KeyError, SyntaxError, TypeError, ImportError, FileNotFoundError) as error:
         raise ConfigError(f"config '{args.config}': {error}") from error
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     if 'model' not in cfg:
         raise ConfigError(f"config '{args.config}' has no model; see configs/cls")
+    import_custom(cfg)
     check_config(cfg)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{path.stem}'
     return cfg
+
+
+def import_custom(cfg: Config) -> None:
+    """Import what ``custom_imports`` names; mmengine's own way finds less and says less.
+
+    Raises:
+        ConfigError: It names nothing, or something that cannot be imported.
+    """
+    custom = cfg.get('custom_imports')
+    if not custom:
+        return
+    if not custom.get('imports') or set(custom) - {'imports', 'allow_failed_imports'}:
+        raise ConfigError(
+            f"custom_imports={dict(custom)} must be dict(imports='my_module'), or name a "
+            'list of modules'
+        )
+    for registry in ALL_REGISTRIES:  # ours first, so that a name taken twice is the module's
+        registry.import_from_location()
+    import_modules(custom.imports, custom.get('allow_failed_imports', False))
