@@ -88,11 +88,19 @@ class BaseBuffer(ABC):
 
         Returns:
             Tensor: [N] int64, the slots written, in the order of the batch.
+
+        Raises:
+            ConfigError: N is larger than the capacity.
+            ValueError: The batch lacks a key that it must have.
         """
 
     @abstractmethod
     def __getitem__(self, indices: Tensor) -> SampleBatch:
-        """All columns at ``indices`` [N]; ``image`` as float in [0, 1]."""
+        """Copies of all columns at ``indices`` [N]; ``image`` as float in [0, 1].
+
+        Raises:
+            RuntimeError: The buffer is empty.
+        """
 
     @abstractmethod
     def add_column(
@@ -102,11 +110,15 @@ class BaseBuffer(ABC):
         dtype: torch.dtype = torch.float32,
         fill: float = 0,
     ) -> None:
-        """Add a column [M, *shape] that is ``fill`` wherever a batch does not bring it."""
+        """Add a column [M, *shape] that is ``fill`` wherever a batch does not bring it.
+
+        Raises:
+            ConfigError: It exists in another form; in the same form it is kept.
+        """
 
     @abstractmethod
     def state_dict(self) -> dict:
-        """The filled slots and all counters, as plain tensors and numbers."""
+        """Copies of the filled slots and all counters, as plain tensors and numbers."""
 
     @abstractmethod
     def load_state_dict(self, state: dict) -> None:

@@ -11,7 +11,8 @@ class BaseGenerator(nn.Module):
 
     Images are in [0, 1]; the teacher's normalisation is applied after the generator, never
     inside it. Labels are int64; a conditional generator (``num_classes`` set) needs them, an
-    unconditional one ignores them. Subclasses implement ``forward``.
+    unconditional one ignores them. Nothing in it is random, and in evaluation mode an image
+    depends on its own latent alone. Subclasses implement ``forward``.
 
     Args:
         latent_dim (int): Z.

@@ -31,7 +31,10 @@ class InversionState:
 class BaseInversionLoss(nn.Module, ABC):
     """One term of the loss that a synthesizer minimises.
 
-    ``forward(state)`` returns [N] (a per-sample term) or [] (a batch statistic), unweighted.
+    ``forward(state)`` returns [N] (a per-sample term, each value from its own sample) or [] (a
+    batch statistic), unweighted. A term that watches the teacher by hooks, which
+    :meth:`attach` sets, reads its latest pass with gradients. What it remembers beyond a step
+    is in buffers.
 
     Attributes:
         modulated: Per-sample terms only: whether phi multiplies the term (METHOD section 3).

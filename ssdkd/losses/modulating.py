@@ -10,7 +10,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.registry import BALANCING
 from ssdkd.tasks.base import TaskOutput
 
-# phi(task_output, buffer) -> [N], without gradient. Two attributes are optional: `active`,
+# phi(task_output, buffer) -> [N] >= 0, without gradient. Two attributes are optional: `active`,
 # False if phi is 1 whatever the sample, and `needs_counts`, True if it reads class counts.
 BalancingFunction = Callable[[TaskOutput, BaseBuffer], Tensor]
 

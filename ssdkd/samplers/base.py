@@ -8,7 +8,10 @@ from ssdkd.buffers.base import BaseBuffer
 
 
 class BaseSampler(ABC):
-    """Chooses which slots the student sees, and with what weight."""
+    """Chooses which slots the student sees, and with what weight.
+
+    Of a buffer it changes the columns ``priority``, ``weight`` and ``uses``, nothing else.
+    """
 
     @abstractmethod
     def sample(self, buffer: BaseBuffer, n: int) -> tuple[Tensor, Tensor]:
@@ -28,7 +31,8 @@ class BaseSampler(ABC):
 
         Args:
             indices: [n] int64, as :meth:`sample` returned them.
-            divergence: [n], per-sample divergence of teacher and student, no gradient.
+            divergence: [n], per-sample divergence of teacher and student, no gradient. Half
+                precision may make one infinite or NaN; ``buffer.set_priority`` passes over it.
         """
 
     def state_dict(self) -> dict:

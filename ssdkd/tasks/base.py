@@ -46,7 +46,10 @@ class BaseTask(ABC):
 
     @abstractmethod
     def divergence(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Divergence of the student's logits from the teacher's -> [N], differentiable."""
+        """Divergence of the student's logits from the teacher's -> [N], differentiable.
+
+        At least 0, and 0 where both are the same.
+        """
 
     @abstractmethod
     def class_prior(self, logits: Tensor, targets: Tensor) -> Tensor:

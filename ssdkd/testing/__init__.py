@@ -1,0 +1,27 @@
+"""Contract checks: whether a component keeps the promises of its base class.
+
+One line in the test of a plugin, ``check_sampler(MySampler)``; the components of ssdkd are
+tested by the same functions.
+"""
+
+from ssdkd.testing.balancing import check_balancing
+from ssdkd.testing.buffers import check_buffer
+from ssdkd.testing.common import ContractError
+from ssdkd.testing.generators import check_generator
+from ssdkd.testing.losses import check_loss
+from ssdkd.testing.samplers import check_sampler
+from ssdkd.testing.synthesizers import check_synthesizer
+from ssdkd.testing.tasks import check_task
+from ssdkd.testing.writers import check_writer
+
+__all__ = [
+    'ContractError',
+    'check_balancing',
+    'check_buffer',
+    'check_generator',
+    'check_loss',
+    'check_sampler',
+    'check_synthesizer',
+    'check_task',
+    'check_writer',
+]
