@@ -23,7 +23,12 @@ setup(
     extras_require={
         'seg': requirements('seg'),
         'analysis': requirements('analysis'),
+        'export': requirements('export'),
         'test': requirements('test'),
-        'all': requirements('seg') + requirements('analysis') + requirements('test'),
+        'all': [
+            requirement
+            for name in ('seg', 'analysis', 'export', 'test')
+            for requirement in requirements(name)
+        ],
     },
 )

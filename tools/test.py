@@ -3,11 +3,10 @@
 import argparse
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 from mmengine.runner import Runner
-from ssdkd.apis import check_data, command, load_config
+from ssdkd.apis import check_data, command, load_config, network_config
 from ssdkd.errors import ConfigError
-from ssdkd.models import student_config
 
 # Predictions of a teacher's own config; the number of classes plays no part in them.
 TEACHER_TASKS = {
@@ -42,23 +41,6 @@ def parse_args() -> argparse.Namespace:
         help='change config values',
     )
     return parser.parse_args()
-
-
-def network_config(cfg: Config, teacher: bool, checkpoint: str | None) -> dict:
-    """The network to evaluate, as the config of a ``Network`` with its weights."""
-    if cfg.model.type == 'Classifier':  # the configs of a teacher's own training
-        network = dict(cfg.model.network)
-    elif cfg.model.type == 'mmseg':
-        network = dict(model=cfg.model)
-    elif teacher:
-        network = dict(cfg.model.teacher)
-    else:
-        network = student_config(cfg.model.student, cfg.model.teacher)
-    network['checkpoint'] = checkpoint or (network.get('checkpoint') if teacher else None)
-    if network['checkpoint'] is None and not teacher:
-        raise ConfigError('give the checkpoint to evaluate, or --teacher')
-    network['type'] = 'Network'
-    return network
 
 
 @command

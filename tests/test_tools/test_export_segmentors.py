@@ -1,36 +1,18 @@
 """A student from tools/train.py is one of mmseg or torchvision, for who has nothing else."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import as_options, call_tool, environment
+from helpers import as_options, call_tool
 from mmengine.config import Config
+from plain_process import OBSTACLES, in_another_process
 from segmentation_runs import CAMVID, HEIGHT, NUM_CLASSES, WIDTH, camvid_options
 
 from ssdkd.models import Network, student_config
 from ssdkd.registry import MODELS
 
-# What a machine without the real binaries needs, in place of ssdkd.compat.
-OBSTACLES = """
-import importlib.machinery, sys, types
-from pathlib import Path
-import torch
-
-torch.set_num_threads(1)
-try:
-    import torchvision
-except RuntimeError:
-    for name in [n for n in sys.modules if n.split('.')[0] == 'torchvision']:
-        del sys.modules[name]
-    schemas = torch.library.Library('torchvision', 'DEF')
-    for name in ('nms', 'qnms'):
-        schemas.define(name + '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-    import torchvision
-"""
 PLAIN_MMSEG = (
     OBSTACLES
     + """
@@ -84,20 +66,6 @@ torch.save(dict(logits=logits), folder + '/plain.pth')
 assert 'ssdkd' not in sys.modules
 """
 )
-
-
-def in_another_process(script: str, folder: Path, *args) -> dict:
-    """Outputs of a script that has never heard of ssdkd, outside the repository."""
-    done = subprocess.run(
-        [sys.executable, '-c', script, *map(str, args)],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return torch.load(folder / 'plain.pth')
 
 
 def trained_student(config: Path, folder: Path, options: dict) -> tuple[Config, Path]:

@@ -1,0 +1,233 @@
+"""Write a network as a file that runs elsewhere, and check that it says the same there."""
+
+import copy
+import importlib.util
+import logging
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.utils import digit_version
+from torch import Tensor, nn
+
+from ssdkd.engine.plain_weights import save_plain
+from ssdkd.errors import ConfigError
+from ssdkd.models import Network
+from ssdkd.registry import DATASETS
+
+SUFFIXES = {
+    'state_dict': '.state_dict.pth',
+    'torchscript': '.torchscript.pt',
+    'onnx': '.onnx',
+    'exported_program': '.pt2',
+}
+CHECKED_BATCHES = (1, 3)  # neither is the one that the network is traced with
+TRACED_BATCH = 2
+NEEDED_TORCH = {'onnx': '2.6', 'exported_program': '2.5'}
+ONNX_PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the artefact is from the network.
+
+    Attributes:
+        largest: Largest absolute difference of a logit.
+        scale: Largest absolute logit of the network.
+    """
+
+    largest: float
+    scale: float
+
+    def within(self, tolerance: float) -> bool:
+        """Whether it is at most the tolerance, relative to the logits where they exceed 1."""
+        return self.largest <= tolerance * max(1.0, self.scale)
+
+
+def export(
+    network: Network,
+    form: str,
+    path: Path,
+    size: tuple[int, int],
+    model: dict,
+    meta: dict | None = None,
+    pipeline: list | None = None,
+) -> Difference:
+    """Write a network in a format and compare it with the module on random images.
+
+    All formats but ``state_dict`` hold the normalisation, take RGB images
+    [N, 3, H, W] in [0, 1] for any N, and return the logits, of a segmentor for every pixel.
+
+    Args:
+        network (Network): The network, in evaluation mode, on the CPU.
+        form (str): A key of ``SUFFIXES``.
+        path (Path): File to write.
+        size (tuple[int, int]): (H, W) of the images.
+        model (dict): Config of the plain network, to build it anew for its state dict.
+        meta (dict, optional): See :func:`ssdkd.engine.plain_weights.save_plain`.
+        pipeline (list, optional): See there.
+
+    Returns:
+        Difference: Over batches of 1 and of 3 images.
+
+    Raises:
+        ConfigError: A package is missing, or the format cannot express the network.
+    """
+    require_packages(form)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    example = torch.rand(TRACED_BATCH, 3, *size, generator=torch.Generator().manual_seed(0))
+    if form == 'state_dict':
+        save_plain(network, path, meta, pipeline)
+        run = _load_plain(path, network, model)
+    else:
+        try:
+            with warnings.catch_warnings(), torch.no_grad():
+                # Of shapes that are fixed, which is what is asked for, and of torch's own code.
+                warnings.simplefilter('ignore')
+                run = WRITERS[form](network, path, example)
+        except ConfigError:
+            raise
+        except Exception as error:  # each exporter has its own exceptions, and many of them
+            raise ConfigError(
+                f'--format {form} cannot express this network ({type(error).__name__}: '
+                f'{str(error).splitlines()[0][:300]}); choose another format'
+            ) from error
+    return compare(network, run, size)
+
+
+@torch.no_grad()
+def compare(
+    network: nn.Module, run: Callable[[Tensor], Tensor], size: tuple[int, int]
+) -> Difference:
+    """Ask both for the logits of random images of uniform pixels.
+
+    Args:
+        network: The module.
+        run: Calls the artefact.
+        size: (H, W) of the images.
+    """
+    rng = torch.Generator().manual_seed(1)
+    largest, scale = 0.0, 0.0
+    for n in CHECKED_BATCHES:
+        images = torch.rand(n, 3, *size, generator=rng)
+        expected, found = network(images), run(images)
+        if found.shape != expected.shape:
+            raise RuntimeError(f'the artefact returns {found.shape}, not {expected.shape}')
+        difference = (found - expected).abs().max()
+        # Not max(): a NaN must win.
+        largest = float(torch.maximum(difference, torch.tensor(largest)))
+        scale = max(scale, float(expected.abs().max()))
+    return Difference(largest, scale)
+
+
+def require_packages(form: str) -> None:
+    """Raise a ``ConfigError`` if torch is too old for a format, or a package is missing."""
+    needed = NEEDED_TORCH.get(form)
+    if needed and digit_version(torch.__version__) < digit_version(needed):
+        raise ConfigError(
+            f'--format {form} needs torch {needed} or newer, this is {torch.__version__}; '
+            'install that, or choose another format'
+        )
+    if form != 'onnx':
+        return
+    missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f'--format onnx needs {", ".join(missing)}; run pip install ssdkd[export], or in '
+            'the repository pip install -r requirements/export.txt'
+        )
+
+
+def dataset_facts(cfg: Config) -> tuple[dict | None, list | None]:
+    """Class names and palette, and the pipeline, of a config's val set, without its files."""
+    loader = cfg.get('val_dataloader') or cfg.get('test_dataloader') or {}
+    dataset = loader.get('dataset')
+    if not dataset or dataset.get('_scope_') != 'mmseg':
+        return None, None
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        import mmseg.datasets  # noqa: F401  (registers them)
+    known = DATASETS.get(f'mmseg.{dataset["type"]}')
+    meta = {**getattr(known, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
+    return (meta or None), dataset.get('pipeline')
+
+
+def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor], Tensor]:
+    """What a user does with the file: a new network, ``load_state_dict``, normalised images."""
+    model = copy.deepcopy(model)
+    if model.get('type') == 'mmseg':
+        model['pretrained'] = False
+    if model.get('type') in ('timm', 'torchvision'):
+        for key in ('pretrained', 'weights'):
+            model.pop(key, None)
+    mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
+    fresh = Network(model, mean, std, checkpoint=str(path))
+    state = torch.load(path, map_location='cpu', weights_only=True)
+    mmseg = isinstance(fresh.model, BaseModel)
+    # Once more, without the lenience of our own loading.
+    fresh.model.load_state_dict(state['state_dict'] if mmseg else state)
+    return fresh.eval()
+
+
+def _torchscript(network: Network, path: Path, example: Tensor) -> Callable[[Tensor], Tensor]:
+    torch.jit.trace(network, example, check_trace=False).save(str(path))
+    return torch.jit.load(str(path))
+
+
+def _exported_program(
+    network: Network, path: Path, example: Tensor
+) -> Callable[[Tensor], Tensor]:
+    batch = torch.export.Dim('batch')
+    program = torch.export.export(network, (example,), dynamic_shapes=({0: batch},))
+    torch.export.save(program, str(path))
+    return torch.export.load(str(path)).module()
+
+
+def _onnx(network: Network, path: Path, example: Tensor) -> Callable[[Tensor], Tensor]:
+    with _quiet():
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim('batch')},),
+            input_names=['images'],
+            output_names=['logits'],
+            external_data=False,
+            verbose=False,
+        )
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, ['CPUExecutionProvider'])
+    return partial(_run_session, session)
+
+
+def _run_session(session, images: Tensor) -> Tensor:
+    return torch.from_numpy(session.run(None, {'images': images.numpy()})[0])
+
+
+@contextmanager
+def _quiet():
+    """torch's exporter logs its optional packages as warnings."""
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+WRITERS = {
+    'torchscript': _torchscript,
+    'exported_program': _exported_program,
+    'onnx': _onnx,
+}

@@ -1,0 +1,79 @@
+"""The networks that a config names, outside of training."""
+
+import copy
+
+from mmengine.config import Config
+
+from ssdkd.errors import ConfigError
+from ssdkd.models import Network, student_config
+from ssdkd.registry import MODELS
+
+
+def network_config(cfg: Config, teacher: bool = False, checkpoint: str | None = None) -> dict:
+    """Config of the ``Network`` that is meant, with its weights.
+
+    Args:
+        cfg: Config of a distillation, or of a teacher's own training, whose one network is
+            meant either way.
+        teacher: The teacher instead of the student.
+        checkpoint: File of its weights; by default, for the teacher, what the config names.
+
+    Raises:
+        ConfigError: A student without a checkpoint.
+    """
+    if cfg.model.type == 'Classifier':  # the configs of a teacher's own training
+        network = dict(cfg.model.network)
+    elif cfg.model.type == 'mmseg':
+        network = dict(model=cfg.model)
+    elif teacher:
+        network = dict(cfg.model.teacher)
+    else:
+        network = student_config(cfg.model.student, cfg.model.teacher)
+    network['checkpoint'] = checkpoint or (network.get('checkpoint') if teacher else None)
+    if network['checkpoint'] is None and not teacher:
+        raise ConfigError('give the checkpoint to evaluate, or --teacher')
+    network['type'] = 'Network'
+    return network
+
+
+def build_network(cfg: Config, teacher: bool = False, checkpoint: str | None = None) -> Network:
+    """The trained network of :func:`network_config`, in evaluation mode.
+
+    Raises:
+        ConfigError: It cannot be built, or its weights do not load.
+    """
+    return MODELS.build(copy.deepcopy(network_config(cfg, teacher, checkpoint))).eval()
+
+
+def check_distils(cfg: Config) -> None:
+    """Raise a ``ConfigError`` unless the config is one of a distillation."""
+    missing = [key for key in ('teacher', 'student', 'task') if key not in cfg.model]
+    if missing:
+        raise ConfigError(
+            f'model.{missing[0]} is not in the config, so it is none of a distillation; '
+            'configs/cls and configs/seg hold some'
+        )
+
+
+def sample_size(cfg: Config, given: list[int] | None = None) -> tuple[int, int]:
+    """(H, W) of the images that the student was trained on.
+
+    Args:
+        cfg: Config of a distillation.
+        given: ``--image-size`` of the command line, one number or two, which goes first.
+
+    Raises:
+        ConfigError: Nothing says it.
+    """
+    if given:
+        if len(given) > 2 or min(given) < 1:
+            raise ConfigError(f'--image-size {given} must be one size, or height and width')
+        return given[0], given[-1]
+    synthesizer = cfg.model.get('synthesizer') or {}
+    parts = (synthesizer, synthesizer.get('generator') or {}, synthesizer.get('dataset') or {})
+    size = next((part['image_size'] for part in parts if part.get('image_size')), None)
+    if size is None:
+        raise ConfigError(
+            'the config has no model.synthesizer...image_size; say --image-size HEIGHT WIDTH'
+        )
+    return (size, size) if isinstance(size, int) else tuple(size)
