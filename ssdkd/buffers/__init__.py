@@ -4,5 +4,14 @@ from ssdkd.buffers.base import BaseBuffer, SampleBatch
 from ssdkd.buffers.fresh import FreshBuffer
 from ssdkd.buffers.growing import GrowingBuffer
 from ssdkd.buffers.replay import ReplayBuffer
+from ssdkd.buffers.stored import StoredSamples, read_samples
 
-__all__ = ['BaseBuffer', 'FreshBuffer', 'GrowingBuffer', 'ReplayBuffer', 'SampleBatch']
+__all__ = [
+    'BaseBuffer',
+    'FreshBuffer',
+    'GrowingBuffer',
+    'ReplayBuffer',
+    'SampleBatch',
+    'StoredSamples',
+    'read_samples',
+]

@@ -50,6 +50,13 @@ class ImageFiles:
                 f'({", ".join(SUFFIXES)}); choose the folder above them'
             )
 
+    @property
+    def empty_folders(self) -> list[str]:
+        """Names of the empty folders in ``root``; those of an archive are not known."""
+        if self._members is not None:
+            return []
+        return [d.name for d in self.root.iterdir() if d.is_dir() and not any(d.iterdir())]
+
     def open(self, name: str) -> Image.Image:
         """Decode one of ``names`` to RGB."""
         if self._members is None:

@@ -15,8 +15,9 @@ from ssdkd.registry import DATASETS
 class ImageFolder(Dataset):
     """Images in ``root/class/file``, or in the archive ``root.tar`` read in place.
 
-    Classes are the folders in alphabetical order. Images of at most 64 pixels are decoded
-    once, at first use, and kept in memory; larger ones are decoded on every access.
+    Classes are the folders in alphabetical order; outside of archives an empty one counts.
+    Images of at most 64 pixels are decoded once, at first use, and kept in memory; larger ones
+    are decoded on every access.
 
     Args:
         root (str): Folder with one folder a class; where there is none, ``root + '.tar'``.
@@ -39,7 +40,7 @@ class ImageFolder(Dataset):
             )
         self.names = names
         folders = [name.split('/')[0] for name in names]
-        classes = sorted(set(folders))
+        classes = sorted(set(folders) | set(self.files.empty_folders))
         index = {name: i for i, name in enumerate(classes)}
         self.labels = [index[folder] for folder in folders]
         self.metainfo = dict(classes=tuple(classes))

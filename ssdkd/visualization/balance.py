@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ssdkd.buffers.stored import StoredSamples, read_samples
 from ssdkd.errors import ConfigError
-from ssdkd.rounds import latest_round
 
 CONFIDENCE_BINS = 20
 
@@ -42,25 +41,8 @@ class Balance:
         )
 
 
-def newest_checkpoint(run: str | Path) -> Path:
-    """The checkpoint of the latest round in a work directory; a file stands for itself.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    run = Path(run)
-    if run.is_file():
-        return run
-    latest = latest_round(run)
-    if latest is None:
-        raise ConfigError(
-            f"'{run}' is neither a checkpoint nor a work directory with a round_*.pth in it"
-        )
-    return latest
-
-
 def read_balance(run: str | Path, label: str | None = None) -> Balance:
-    """Read the buffer inside a checkpoint.
+    """Read the balance of the buffer inside a checkpoint.
 
     Args:
         run: A work directory (its newest round is read) or a ``round_*.pth``.
@@ -69,29 +51,19 @@ def read_balance(run: str | Path, label: str | None = None) -> Balance:
     Raises:
         ConfigError: There is no checkpoint, or it holds no filled buffer with class counts.
     """
-    path = newest_checkpoint(run)
-    try:
-        states = torch.load(path, map_location='cpu', weights_only=True)['distillation']
-        buffers = [state['distiller']['buffer'] for state in states]
-    except Exception as error:  # torn files and foreign ones fail in every possible way
+    return balance_of(read_samples(run), label)
+
+
+def balance_of(samples: StoredSamples, label: str | None = None) -> Balance:
+    """The balance of samples that are read already; see :func:`read_balance`."""
+    if not len(samples.class_counts):
         raise ConfigError(
-            f"'{path}' is no checkpoint of a distillation ({type(error).__name__}: {error})"
-        ) from error
-    if not all(buffer['size'] for buffer in buffers):
-        raise ConfigError(
-            f"the buffer in '{path}' is empty: warm-up rounds store nothing; "
-            'choose a later round'
+            f"the buffer in '{samples.path}' knows no classes: it stores samples without what "
+            'the teacher says of them'
         )
-    if not len(buffers[0]['class_counts']):
-        raise ConfigError(
-            f"the buffer in '{path}' knows no classes: it stores samples without what the "
-            'teacher says of them'
-        )
-    # Each process has its own samples, and all of them the counts of all samples.
-    confidence = torch.cat([buffer['columns']['confidence'] for buffer in buffers])
-    confidence = confidence.float().numpy()
-    counts = buffers[0]['class_counts'].double().numpy()
-    return Balance(label or path.resolve().parent.name, counts, confidence)
+    confidence = samples.columns['confidence'].float().numpy()
+    counts = samples.class_counts.double().numpy()
+    return Balance(label or samples.path.resolve().parent.name, counts, confidence)
 
 
 def draw_class_counts(ax: Axes, balance: Balance, color: str = 'tab:blue') -> None:

@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 
 from ssdkd.errors import ConfigError
+from ssdkd.rounds import newest_checkpoint
 from ssdkd.visualization import plot_balance, read_balance
-from ssdkd.visualization.balance import newest_checkpoint
 
 
 def test_reads_the_newest_round_by_number(work_dir):

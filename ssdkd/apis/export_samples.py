@@ -1,0 +1,133 @@
+"""Write the samples of a buffer as image files that any trainer reads."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ssdkd.buffers import StoredSamples
+from ssdkd.errors import ConfigError
+from ssdkd.models import Network
+
+MANIFEST = 'manifest.json'
+# What the manifest says of each sample, where the buffer has it.
+COLUMNS = ('confidence', 'priority', 'weight', 'birth', 'uses')
+
+Progress = Callable[[list], Iterable]
+
+
+def write_image_folder(
+    samples: StoredSamples,
+    labels: Tensor,
+    num_classes: int,
+    out: Path,
+    facts: dict,
+    track: Progress,
+) -> list[int]:
+    """Write ``<class>/<index>.png``, the layout of torchvision's ``ImageFolder``.
+
+    The folders are the class numbers with leading zeros, so that their alphabetical order is
+    the order of the teacher's outputs. A class without samples has an empty folder, for the
+    others to keep their numbers.
+
+    Args:
+        samples: The samples; pixels are written without loss.
+        labels: [n] int64, their classes.
+        num_classes: K.
+        out: Folder, absent or empty.
+        facts: What else the manifest is to say.
+        track: Shows progress while it iterates over the list that it is given.
+
+    Returns:
+        list[int]: The classes without samples.
+    """
+    _check_empty(out)
+    width, places = len(str(len(samples) - 1)), len(str(num_classes - 1))
+    for k in range(num_classes):
+        (out / f'{k:0{places}d}').mkdir(parents=True)
+    files = [f'{k:0{places}d}/{i:0{width}d}.png' for i, k in enumerate(labels.tolist())]
+    for i in track(list(range(len(samples)))):
+        _save(samples, i, out / files[i])
+    rows = [dict(file=file, label=int(k)) for file, k in zip(files, labels)]
+    _write_manifest(out, samples, rows, facts)
+    counts = torch.bincount(labels, minlength=num_classes)
+    return [k for k, n in enumerate(counts.tolist()) if not n]
+
+
+def write_segmentation_folder(
+    samples: StoredSamples,
+    label_maps: Iterable[Tensor],
+    palette: list,
+    out: Path,
+    facts: dict,
+    track: Progress,
+) -> None:
+    """Write ``img_dir/train/<index>.png`` and ``ann_dir/train/<index>.png``, as mmseg wants it.
+
+    Args:
+        samples: The samples; pixels are written without loss.
+        label_maps: [H, W] for each of them, class numbers, at most 256 classes.
+        palette: Colours of the classes, for viewers; the pixels are the class numbers.
+        out: Folder, absent or empty.
+        facts: What else the manifest is to say.
+        track: See :func:`write_image_folder`.
+    """
+    _check_empty(out)
+    for part in ('img_dir', 'ann_dir'):
+        (out / part / 'train').mkdir(parents=True)
+    width = len(str(len(samples) - 1))
+    flat = np.asarray(palette, np.uint8).flatten().tolist()
+    rows, maps = [], iter(label_maps)
+    for i in track(list(range(len(samples)))):
+        name = f'train/{i:0{width}d}.png'
+        _save(samples, i, out / 'img_dir' / name)
+        annotation = Image.fromarray(next(maps).numpy().astype(np.uint8))
+        annotation.putpalette(flat)
+        annotation.save(out / 'ann_dir' / name)
+        rows.append(dict(file=f'img_dir/{name}', annotation=f'ann_dir/{name}'))
+    _write_manifest(out, samples, rows, facts)
+
+
+@torch.no_grad()
+def teacher_labels(teacher: Network, images: Tensor, batch_size: int = 32) -> Iterable[Tensor]:
+    """The teacher's classes of uint8 images [n, 3, H, W], one after another: [] or [H, W]."""
+    device = next(teacher.parameters()).device
+    for batch in images.split(batch_size):
+        yield from teacher(batch.to(device).float() / 255).argmax(dim=1).cpu()
+
+
+def distinct_colours(n: int) -> list[list[int]]:
+    """A palette for classes that have none: the bits of the class number over the channels."""
+    colours = np.zeros((n, 3), int)
+    for k in range(n):
+        for bit in range(8):
+            colours[k, bit % 3] |= ((k >> bit) & 1) << (7 - bit // 3)
+    return colours.tolist()
+
+
+def _check_empty(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out: '{out}' is there already; choose another folder")
+
+
+def _save(samples: StoredSamples, index: int, path: Path) -> None:
+    image = samples.columns['image'][index].permute(1, 2, 0).contiguous().numpy()
+    # Little compression: synthetic images hardly shrink, and it takes most of the time.
+    Image.fromarray(image).save(path, compress_level=1)
+
+
+def _write_manifest(out: Path, samples: StoredSamples, rows: list, facts: dict) -> None:
+    columns = {n: samples.columns[n].tolist() for n in COLUMNS if n in samples.columns}
+    lines = []
+    for i, row in enumerate(rows):
+        values = {
+            n: round(v[i], 6) if isinstance(v[i], float) else v[i] for n, v in columns.items()
+        }
+        lines.append(json.dumps(row | values))
+    head = json.dumps(facts, indent=1)[:-2]
+    text = f'{head},\n "samples": [\n  ' + ',\n  '.join(lines) + '\n ]\n}\n'
+    (out / MANIFEST).write_text(text)
