@@ -152,6 +152,7 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / 'out').exists()
 
 
+@pytest.mark.slow
 def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
     """Trials fix the rounds; a method without a result leaves the ratios open."""
     spec, out = write_spec(tmp_path, 'minutes=0.05'), tmp_path / 'out'
