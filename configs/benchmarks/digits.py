@@ -3,6 +3,7 @@
 The teacher comes from configs/teachers/digits_resnet20.py. In all about two hours.
 """
 
+_reset = ['model.synthesizer.reset_round']  # a round of the config's own number of rounds
 _pair = 'digits_resnet20_resnet8'
 methods = dict(
     ssdkd=dict(config=f'configs/cls/{_pair}_ssdkd.py', label='SSD-KD'),
@@ -15,9 +16,17 @@ methods = dict(
         label='DeepInversion',
     ),
     cmi=dict(config=f'configs/baselines/cmi/{_pair}_cmi.py', label='CMI'),
-    fast2=dict(config=f'configs/baselines/fast2/{_pair}_fast2.py', label='Fast-2'),
-    fast5=dict(config=f'configs/baselines/fast5/{_pair}_fast5.py', label='Fast-5'),
-    fast10=dict(config=f'configs/baselines/fast10/{_pair}_fast10.py', label='Fast-10'),
+    fast2=dict(
+        config=f'configs/baselines/fast2/{_pair}_fast2.py', label='Fast-2', scale_rounds=_reset
+    ),
+    fast5=dict(
+        config=f'configs/baselines/fast5/{_pair}_fast5.py', label='Fast-5', scale_rounds=_reset
+    ),
+    fast10=dict(
+        config=f'configs/baselines/fast10/{_pair}_fast10.py',
+        label='Fast-10',
+        scale_rounds=_reset,
+    ),
     oracle_real=dict(
         config=f'configs/baselines/oracle_real/{_pair}_oracle_real.py',
         label='oracle (real images, not data-free)',

@@ -51,6 +51,9 @@ class SSDKD(BaseModel):
             dropped. The student minimises their weighted sum.
         batch_size (int): Samples a student step.
         modulate (bool): Let phi weigh the student's loss (*choice*). Defaults to True.
+        normalize (bool): Scale the weights of the student's loss, importance weight times phi,
+            to mean 1 over the batch (*choice*). Samples that are drawn often have small
+            weights, which else also shrink the student's step. Defaults to False.
         crop_padding (int): Random shift of the samples that the student sees, in pixels.
             Defaults to 0.
         flip (bool): Random horizontal flip of the same. Defaults to False.
@@ -78,6 +81,7 @@ class SSDKD(BaseModel):
         distillation: dict[str, dict | None],
         batch_size: int,
         modulate: bool = True,
+        normalize: bool = False,
         crop_padding: int = 0,
         flip: bool = False,
         light: float = 0.0,
@@ -115,6 +119,7 @@ class SSDKD(BaseModel):
         self.distillation: dict[str, BaseDistillationLoss] = build_terms(distillation)
         self.batch_size = batch_size
         self.modulate = modulate
+        self.normalize = normalize
         self.crop_padding = crop_padding
         self.flip = flip
         self.light = light
@@ -277,6 +282,8 @@ class SSDKD(BaseModel):
             divergence = self.divergence(student_logits, teacher_logits)
         if self.modulate and self.balances:
             weights = weights * self.phi(teacher_logits)
+        if self.normalize:
+            weights = weights / weights.mean()
         loss = (weights * divergence).mean()
         optim_wrapper['student'].update_params(loss)
         divergence = divergence.detach()

@@ -107,8 +107,10 @@ def test_checks_see_a_student_step_through_the_generator(distiller, monkeypatch)
         check_student_step(distiller)
 
 
-def test_student_loss_is_weighted_by_importance_and_phi(distiller):
-    """mean(w * phi * KL_T), with each factor computed apart."""
+@pytest.mark.parametrize('normalize', [False, True])
+def test_student_loss_is_weighted_by_importance_and_phi(distiller, normalize):
+    """mean(w * phi * KL_T), or that over mean(w * phi), with each factor computed apart."""
+    distiller.normalize = normalize
     optim_wrapper = optimizers(distiller)
     distiller.train()
     distiller.crop_padding = 0
@@ -119,7 +121,8 @@ def test_student_loss_is_weighted_by_importance_and_phi(distiller):
     student = copy.deepcopy(distiller.student)
     teacher_logits, student_logits = distiller.teacher(images), student(images)
     divergence = distiller.task.divergence(student_logits, teacher_logits, 4.0)
-    expected = (weights * distiller.phi(teacher_logits) * divergence).mean()
+    weights = weights * distiller.phi(teacher_logits)
+    expected = (weights * divergence).sum() / (weights.sum() if normalize else 16)
     log = distiller.train_step(None, optim_wrapper)
     torch.testing.assert_close(log['loss'], expected.detach())
     torch.testing.assert_close(log['divergence'], divergence.mean().detach())
@@ -150,7 +153,7 @@ def test_distillation_terms_are_added_with_their_weights(tiny):
     tolerance = dict(rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(given[0], divergence.detach(), **tolerance)
     torch.testing.assert_close(log['divergence'], divergence.mean().detach(), **tolerance)
-    expected = (weights * phi * divergence).mean()
+    expected = (weights * phi * divergence).sum() / (weights * phi).sum()  # normalize=True
     torch.testing.assert_close(log['loss'], expected.detach(), **tolerance)
 
 

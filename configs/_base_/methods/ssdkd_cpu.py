@@ -1,7 +1,8 @@
 """SSD-KD for 32x32 images within a CPU's budget: thousands of steps, not tens of thousands.
 
 Fewer and smaller steps want a sharper divergence (T 4) and the batch's own statistics: an
-average over rounds lets a tenth of the gradient through and follows too slowly.
+average over rounds lets a tenth of the gradient through and follows too slowly. And the weights
+of the student's loss must not shrink its step, which few steps cannot make up for.
 """
 
 _base_ = ['./ssdkd.py']
@@ -17,6 +18,7 @@ model = dict(
         steps=3,
     ),
     batch_size=128,
+    normalize=True,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
 )
