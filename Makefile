@@ -11,7 +11,7 @@ DEMO := work_dirs/demo
 TEACHER := work_dirs/digits_resnet20/teacher.pth
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow lint format clean
+.PHONY: help venv demo test test-slow docs lint format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -49,6 +49,9 @@ test: $(STAMP)  ## run the tests, slow ones left out
 test-slow: $(STAMP)  ## run the tests that take more than half a minute
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
 
+docs: $(STAMP)  ## build the documentation in docs/_build/html; fails on a broken link
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
 lint: $(STAMP)  ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,5 +61,5 @@ format: $(STAMP)  ## format the code
 	$(BIN)/ruff format .
 
 clean:  ## remove caches and the demo; keeps .venv and other work_dirs
-	rm -rf $(DEMO) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find ssdkd tools tests configs -name __pycache__ -type d -prune -exec rm -rf {} +

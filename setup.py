@@ -24,10 +24,11 @@ setup(
         'seg': requirements('seg'),
         'analysis': requirements('analysis'),
         'export': requirements('export'),
+        'docs': requirements('docs'),
         'test': requirements('test'),
         'all': [
             requirement
-            for name in ('seg', 'analysis', 'export', 'test')
+            for name in ('seg', 'analysis', 'export', 'docs', 'test')
             for requirement in requirements(name)
         ],
     },

@@ -110,7 +110,7 @@ class BaseBuffer(ABC):
         dtype: torch.dtype = torch.float32,
         fill: float = 0,
     ) -> None:
-        """Add a column [M, *shape] that is ``fill`` wherever a batch does not bring it.
+        """Add a column ``[M, *shape]`` that is ``fill`` wherever a batch does not bring it.
 
         Raises:
             ConfigError: It exists in another form; in the same form it is kept.

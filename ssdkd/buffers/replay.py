@@ -97,7 +97,7 @@ class ReplayBuffer(BaseBuffer):
         dtype: torch.dtype = torch.float32,
         fill: float = 0,
     ) -> None:
-        """Add a column [M, *shape]; one that exists already, with this form, is kept.
+        """Add a column ``[M, *shape]``; one that exists already, with this form, is kept.
 
         Args:
             name: Key of the column, here and in batches.
