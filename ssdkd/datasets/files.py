@@ -81,6 +81,18 @@ def resize_and_crop(image: Image.Image, resize: int | None, image_size: int | No
     return TF.pil_to_tensor(image).to(torch.uint8)
 
 
+def cover_and_crop(image: Image.Image, size: tuple[int, int]) -> Tensor:
+    """Resize (bicubic) until the image just covers (H, W), and crop the centre.
+
+    Returns:
+        Tensor: uint8 [3, H, W].
+    """
+    scale = max(size[0] / image.height, size[1] / image.width)
+    shape = [max(s, round(scale * side)) for s, side in zip(size, (image.height, image.width))]
+    image = TF.resize(image, shape, interpolation=InterpolationMode.BICUBIC)
+    return TF.pil_to_tensor(TF.center_crop(image, list(size))).to(torch.uint8)
+
+
 def _index(archive: Path, folder: str) -> dict[str, tuple[int, int]]:
     """Where each file of a tar archive lies: name -> (offset, size)."""
     try:

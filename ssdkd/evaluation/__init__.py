@@ -1,5 +1,6 @@
-"""Metrics for mmengine's val and test loops."""
+"""Metrics for mmengine's val and test loops, and what needs no labels."""
 
 from ssdkd.evaluation.accuracy import Accuracy
+from ssdkd.evaluation.agreement import AgreementMeter
 
-__all__ = ['Accuracy']
+__all__ = ['Accuracy', 'AgreementMeter']

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ssdkd.visualization.benchmark import COLORS, STYLES
+
 STAMP = '%Y%m%d_%H%M%S'  # name of the folder of one start
 ROUND_LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) .* Round +\[(\d+)[]/]')
 # Scalars of a round that are no result.
@@ -20,6 +22,14 @@ TITLES = {
     'agreement': 'Distillation: teacher and student agree (share)',
     'buffer/class_ratio': 'Buffer: largest class / smallest class',
     'buffer/confidence': "Buffer: teacher's mean confidence",
+}
+PERCENT = ('accuracy', 'mIoU', 'aAcc', 'mAcc')
+UNITS = {
+    'loss': 'weighted mean over samples',
+    'divergence': 'sum of the terms; KL: nats',
+    'agreement': 'share of samples, 0 to 1',
+    'buffer/class_ratio': 'count / count',
+    'buffer/confidence': 'probability',
 }
 
 
@@ -108,41 +118,71 @@ def _minutes(folder: Path) -> dict[int, float]:
 
 def draw_metric(ax: Axes, curves: Curves, name: str, teacher: float | None = None) -> None:
     """A metric of the val set against minutes, or against rounds if no log has times."""
-    series = curves.metrics[name]
-    timed = [n for n in series if n in curves.minutes]
-    x = [curves.minutes[n] for n in timed] or list(series)
-    y = [series[n] for n in timed] or list(series.values())
-    ax.plot(x, y, marker='o', markersize=3, label='student')
+    timed = by_minutes(curves.metrics[name], curves)
+    draw_line(ax, timed or curves.metrics[name], label='student')
     if teacher is not None:
-        ax.axhline(teacher, color='tab:gray', linestyle='--', label=f'teacher ({teacher:.2f})')
+        ax.axhline(teacher, color='0.4', linestyle='--', label=f'teacher ({teacher:.2f})')
         ax.legend(loc='lower right')
     ax.set_title(f'Student: {name} on the val set', fontsize='medium')
-    ax.set_xlabel('minutes' if timed else 'round')
-    ax.set_ylabel(f'{name} (%)' if name.startswith('accuracy') else name)
+    ax.set_xlabel('time (minutes)' if timed else 'round')
+    ax.set_ylabel(axis_label(name))
     ax.set_xlim(left=0)
     ax.grid(alpha=0.3)
 
 
 def draw_scalar(ax: Axes, curves: Curves, name: str) -> None:
     """A scalar of the log against rounds, with its running mean if it is long."""
-    series = {n: v for n, v in sorted(curves.scalars[name].items()) if np.isfinite(v)}
-    x, y = np.array(list(series)), np.array(list(series.values()))
-    window = len(y) // 20
-    ax.plot(
-        x,
-        y,
-        color='tab:blue',
-        alpha=0.35 if window > 2 else 1.0,
-        marker='.' if len(y) < 30 else None,
-    )
-    if window > 2:
-        mean = np.convolve(y, np.ones(window) / window, 'valid')
-        ax.plot(x[window // 2 :][: len(mean)], mean, color='tab:blue')
+    draw_line(ax, curves.scalars[name])
     ax.set_title(title(name), fontsize='medium')
     ax.set_xlabel('round')
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_ylabel(name.split('/')[-1].removeprefix('inversion_').replace('_', ' '))
+    ax.set_ylabel(axis_label(name))
     ax.grid(alpha=0.3)
+
+
+def draw_line(
+    ax: Axes,
+    series: dict[float, float],
+    color: str = COLORS[0],
+    style: str = '-',
+    label: str | None = None,
+) -> None:
+    """One series; a long one is drawn pale, with its running mean over it."""
+    series = {x: y for x, y in sorted(series.items()) if np.isfinite(y)}
+    x, y = np.array(list(series)), np.array(list(series.values()))
+    window = len(y) // 20
+    pale = window > 2
+    marker = '.' if len(y) < 30 else None
+    ax.plot(
+        x,
+        y,
+        color=color,
+        linestyle=style,
+        alpha=0.35 if pale else 1.0,
+        marker=marker,
+        label=None if pale else label,
+    )
+    if pale:
+        mean = np.convolve(y, np.ones(window) / window, 'valid')
+        middle = x[window // 2 :][: len(mean)]
+        ax.plot(middle, mean, color=color, linestyle=style, label=label)
+
+
+def by_minutes(series: dict[int, float], curves: Curves) -> dict[float, float]:
+    """The same series by minutes; rounds whose time no log has are left out."""
+    return {curves.minutes[n]: v for n, v in series.items() if n in curves.minutes}
+
+
+def axis_label(name: str) -> str:
+    """Name of a scalar and its unit."""
+    short = name.split('/')[-1].removeprefix('inversion_').replace('_', ' ')
+    if name in PERCENT or name.startswith('top'):
+        return f'{name} (%)'
+    if name.startswith('inversion_'):
+        return f'{short} (loss, unweighted)'
+    if name.startswith('seconds/'):
+        return f'{short} (s a round)'
+    return f'{short} ({UNITS[name]})' if name in UNITS else short
 
 
 def title(name: str) -> str:
@@ -157,6 +197,59 @@ def shown_scalars(curves: Curves) -> list[str]:
     inversion = sorted(n for n in curves.scalars if n.startswith('inversion_'))
     names = ['divergence', 'agreement', *inversion, 'buffer/class_ratio', 'buffer/confidence']
     return [n for n in names if n in curves.scalars]
+
+
+def plot_runs(
+    runs: dict[str, Curves], names: list[str], path: str | Path, against: str = 'round'
+) -> list[str]:
+    """Write curves of several runs into one image, a panel for each scalar.
+
+    Args:
+        runs: Label -> what :func:`read_curves` returned.
+        names: Scalars and metrics, one panel each.
+        path: Image to write.
+        against: ``'round'`` or ``'minutes'``.
+
+    Returns:
+        list[str]: The names that are drawn: those that at least one run has.
+    """
+    panels = []
+    for name in names:
+        lines = {}
+        for index, (label, curves) in enumerate(runs.items()):
+            series = curves.metrics.get(name) or curves.scalars.get(name) or {}
+            if against == 'minutes':
+                series = by_minutes(series, curves)
+            if series:
+                style = STYLES[index // len(COLORS) % len(STYLES)]
+                lines[label] = (series, COLORS[index % len(COLORS)], style)
+        if lines:
+            panels.append((name, lines))
+    if not panels:
+        return []
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(max(5.2, 4.6 * columns), 3.2 * rows + 0.5), layout='constrained')
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    shown = {}
+    for ax, (name, lines) in zip(axes, panels):
+        for label, (series, color, style) in lines.items():
+            draw_line(ax, series, color, style, label)
+        ax.set_title(title(name), fontsize='medium')
+        ax.set_xlabel('time (minutes)' if against == 'minutes' else 'round')
+        ax.set_ylabel(axis_label(name))
+        ax.grid(alpha=0.3)
+        handles, labels = ax.get_legend_handles_labels()
+        shown |= dict(zip(labels, handles))
+    for ax in axes[len(panels) :]:
+        ax.remove()
+    if len(runs) > 1:
+        figure.legend(
+            shown.values(), shown.keys(), loc='outside upper center', ncols=3, frameon=False
+        )
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    return [name for name, _ in panels]
 
 
 def plot_curves(
@@ -178,5 +271,5 @@ def plot_curves(
     for ax, (draw, arguments) in zip(axes, drawings):
         draw(ax, curves, *arguments)
     for ax in axes[len(drawings) :]:
-        ax.set_visible(False)
+        ax.remove()
     figure.savefig(path, dpi=150)

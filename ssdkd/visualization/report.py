@@ -5,20 +5,27 @@ import io
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ssdkd.buffers.stored import StoredSamples, read_samples
 from ssdkd.errors import ConfigError
 from ssdkd.visualization.balance import (
     Balance,
+    balance_of,
     draw_class_counts,
     draw_confidence,
     plot_balance,
-    read_balance,
 )
+from ssdkd.visualization.benchmark import COLORS
+from ssdkd.visualization.buffer_grids import Row, draw_rows, rows_by_class, rows_by_priority
 from ssdkd.visualization.curves import (
+    PERCENT,
     Curves,
     draw_metric,
     draw_scalar,
@@ -40,8 +47,9 @@ h2 { font-size: 1.15rem; margin: 36px 0 12px; }
 figure { background: #fff; border: 1px solid #dde3e8; border-radius: 6px; margin: 0;
          padding: 8px; }
 figure img { width: 100%; height: auto; display: block; }
-figure.samples { max-width: 660px; }
-figure.samples img { image-rendering: pixelated; }
+.wide { align-items: start;
+        grid-template-columns: repeat(auto-fill, minmax(min(520px, 100%), 1fr)); }
+figure.samples { max-width: 720px; }
 figcaption { font-size: .85rem; color: #5a6b7b; padding: 6px 4px 0; }
 table { border-collapse: collapse; background: #fff; border: 1px solid #dde3e8; }
 td, th { text-align: left; padding: 6px 12px; border-bottom: 1px solid #e8ecf0;
@@ -56,6 +64,7 @@ pre { overflow-x: auto; font-size: .8rem; }
 # Keys of summary.json in words; a key that is absent here is shown as it is.
 WORDS = {
     'buffer_samples': 'Synthetic samples in the buffer',
+    'mean_confidence': "Teacher's mean confidence",
     'class_ratio': 'Largest class / smallest class',
     'inversion_seconds': 'Time in inversion',
     'distillation_seconds': 'Time in distillation',
@@ -65,6 +74,14 @@ WORDS = {
     'student_steps': 'Steps of the student',
     'seed': 'Random seed',
 }
+# Columns of the buffer: name, axis, heading.
+HISTOGRAMS = (
+    ('priority', 'priority (weighted divergence; KL: nats)', 'What the student misses'),
+    ('birth', 'round in which the sample was made', 'Age of the samples'),
+    ('uses', 'times that the student saw the sample', 'Use of the samples'),
+)
+# Grids of samples: so that their labels can be read on a telephone.
+GRID_COLUMNS, GRID_ROWS, GRID_CELL = 6, 20, 96
 NOT_METRICS = ('parameters', 'steps')
 
 
@@ -91,10 +108,7 @@ def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[P
     path = work_dir / 'summary.json'
     summary = json.loads(path.read_text()) if path.is_file() else {}
     curves = read_curves(work_dir)
-    try:
-        balance = read_balance(work_dir, 'buffer')
-    except ConfigError:
-        balance = None
+    samples, balance = _buffer_of(work_dir)
     text = headline(summary)
     body = [
         f'<h1>ssdkd report: {escape(work_dir.resolve().name)}</h1>',
@@ -102,8 +116,8 @@ def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[P
         *_missing(summary, curves, balance),
         _summary_table(summary),
         _curve_section(curves, summary, out.with_name('curves.png')),
-        _sample_section(work_dir),
-        _balance_section(balance, out.with_name('balance.png')),
+        _sample_section(work_dir, samples),
+        _balance_section(balance, samples, out.with_name('balance.png')),
         _setting_section(work_dir),
     ]
     out.write_text(
@@ -138,8 +152,8 @@ def headline(summary: dict) -> str:
         return (
             f'A teacher of {sizes[0]} was distilled into a student of {sizes[1]}, without data.'
         )
-    name = names[0]
-    unit = '\N{NO-BREAK SPACE}%' if name == 'accuracy' else ''
+    name = 'mIoU' if 'mIoU' in names else names[0]  # what segmentation is judged by
+    unit = '\N{NO-BREAK SPACE}%' if name in PERCENT else ''
     return (
         f'A teacher with {summary[f"teacher_{name}"]:.2f}{unit} {name} and {sizes[0]} '
         f'was distilled into a student with {summary[f"student_{name}"]:.2f}{unit} and '
@@ -187,7 +201,11 @@ def _summary_table(summary: dict) -> str:
     compared = [*metrics(summary), 'parameters']
     networks = _table(
         [
-            (name, _number(summary[f'teacher_{name}']), _number(summary[f'student_{name}']))
+            (
+                f'{name} (%)' if name in PERCENT else name,
+                _number(summary[f'teacher_{name}']),
+                _number(summary[f'student_{name}']),
+            )
             for name in compared
         ],
         ('', 'teacher', 'student'),
@@ -226,33 +244,81 @@ def _curve_section(curves: Curves, summary: dict, png: Path) -> str:
     return f'<h2>How the run went</h2><div class="grid">{"".join(pictures)}</div>'
 
 
-def _sample_section(work_dir: Path) -> str:
-    grids = [p for p in work_dir.glob('samples/round_*.png') if p.stem[6:].isdigit()]
-    if not grids:
-        return ''
-    newest = max(grids, key=lambda p: int(p.stem[6:]))
-    return '<h2>What the student learned from</h2>' + _figure(
-        newest.read_bytes(),
-        'Synthetic samples',
-        f'The newest synthetic samples after round {newest.stem[6:]}; where the buffer knows '
-        'their classes, a row for each class that the teacher sees in them, in the order of '
-        "the teacher's outputs.",
-        'samples',
-    )
+def _buffer_of(work_dir: Path) -> tuple[StoredSamples | None, Balance | None]:
+    """What the newest checkpoint holds; None where there is none, or no classes."""
+    try:
+        samples = read_samples(work_dir)
+    except ConfigError:
+        return None, None
+    try:
+        return samples, balance_of(samples, 'buffer')
+    except ConfigError:
+        return samples, None
 
 
-def _balance_section(balance: Balance | None, png: Path) -> str:
-    if balance is None:
+def _sample_section(work_dir: Path, samples: StoredSamples | None) -> str:
+    parts = []
+    if samples is not None and 'image' in samples.columns:
+        after = f'Synthetic samples in {samples.path.name}'
+        if samples.labels is not None:
+            rows = rows_by_class(samples, GRID_COLUMNS)[:GRID_ROWS]
+            caption = f'{after}: the newest of each class that the teacher sees most in them.'
+            parts.append(_grid(samples, rows, 'Samples by class', caption))
+        rows = rows_by_priority(samples, GRID_COLUMNS)
+        caption = f'{after}, in eighths by priority: what the student misses most at the top.'
+        parts.append(_grid(samples, rows, 'Samples by priority', caption))
+    else:
+        grids = [p for p in work_dir.glob('samples/round_*.png') if p.stem[6:].isdigit()]
+        for newest in sorted(grids, key=lambda p: int(p.stem[6:]))[-1:]:
+            caption = (
+                f'The newest synthetic samples after round {newest.stem[6:]}, a row for each '
+                "class that the teacher sees in them, in the order of the teacher's outputs."
+            )
+            parts.append(_figure(newest.read_bytes(), 'Synthetic samples', caption, 'samples'))
+    if not parts:
         return ''
-    plot_balance([balance], png)
-    pictures = [
-        _drawn(lambda ax: draw_class_counts(ax, balance), 'Samples of each class'),
-        _drawn(lambda ax: draw_confidence(ax, balance), "Teacher's confidence"),
-    ]
     return (
-        '<h2>Balance and difficulty of the buffer</h2>'
-        f'<p>{escape(balance.describe())}.</p><div class="grid">{"".join(pictures)}</div>'
+        f'<h2>What the student learned from</h2><div class="grid wide">{"".join(parts)}</div>'
     )
+
+
+def _grid(samples: StoredSamples, rows: list[Row], alt: str, caption: str) -> str:
+    file = io.BytesIO()
+    draw_rows(samples, rows, GRID_COLUMNS, largest=GRID_CELL).save(file, 'png')
+    return _figure(file.getvalue(), alt, caption, 'samples')
+
+
+def _balance_section(balance: Balance | None, samples: StoredSamples | None, png: Path) -> str:
+    if samples is None:
+        return ''
+    pictures, text = [], ''
+    if balance is not None:
+        plot_balance([balance], png)
+        text = f'<p>{escape(balance.describe())}.</p>'
+        pictures = [
+            _drawn(lambda ax: draw_class_counts(ax, balance), 'Samples of each class'),
+            _drawn(lambda ax: draw_confidence(ax, balance), "Teacher's confidence"),
+        ]
+    for name, label, heading in HISTOGRAMS:
+        values = samples.columns.get(name)
+        if values is not None and values.min() < values.max():
+            pictures.append(
+                _drawn(partial(_histogram, values.numpy(), label, heading), heading)
+            )
+    if not pictures:
+        return ''
+    return (
+        f'<h2>Balance and difficulty of the buffer</h2>{text}'
+        f'<div class="grid">{"".join(pictures)}</div>'
+    )
+
+
+def _histogram(values: np.ndarray, label: str, heading: str, ax: Axes) -> None:
+    weights = np.full(len(values), 100 / len(values))
+    ax.hist(values, bins=30, color=COLORS[0], weights=weights)
+    ax.set_title(heading, fontsize='medium')
+    ax.set_xlabel(label)
+    ax.set_ylabel('share of samples (%)')
 
 
 def _setting_section(work_dir: Path) -> str:

@@ -38,8 +38,9 @@ def test_holds_everything_itself(work_dir):
     assert text in content and 'some_run' in content
     assert not page.seen & {'script', 'link', 'iframe', 'object'}
     assert 'http' not in content
-    # accuracy, divergence, agreement, one inversion loss, class ratio; grid; two histograms
-    assert len(page.images) == 8
+    # accuracy, divergence, agreement, one inversion loss, class ratio; grids by class and by
+    # priority; classes and confidence (priority, birth and uses are all alike)
+    assert len(page.images) == 9
     assert all(i['src'].startswith('data:image/png;base64,') and i['alt'] for i in page.images)
     assert 'b &lt; c' in content, 'the config is escaped'
     assert '2.13.0+cpu' in content and 'compiling' not in content

@@ -1,0 +1,122 @@
+"""What networks cost: parameters, multiply-adds, activations."""
+
+import copy
+import logging
+import warnings
+from dataclasses import dataclass
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from ssdkd.errors import ConfigError
+from ssdkd.registry import GENERATORS, MODELS
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one image.
+
+    Attributes:
+        parameters: Number of trained values.
+        flops: Multiply-adds, as fvcore counts them: one for each multiplication and the
+            addition after it; elementwise operations are left out.
+        activations: Values that convolutions and matrix products return.
+        uncounted: Operations that fvcore has no count for.
+    """
+
+    parameters: int
+    flops: int
+    activations: int
+    uncounted: tuple[str, ...] = ()
+
+
+class Logits(nn.Module):
+    """A plain network that returns a tensor, also if it is a segmentor of torchvision."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.network(images)
+        return logits['out'] if isinstance(logits, dict) else logits
+
+
+def count(network: nn.Module, inputs: tuple[Tensor, ...]) -> Cost:
+    """Count what one call costs, in evaluation mode.
+
+    Raises:
+        ConfigError: fvcore is missing.
+    """
+    try:
+        from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
+    except ImportError as error:
+        raise ConfigError(
+            'get_flops.py needs fvcore; run pip install -r requirements/analysis.txt'
+        ) from error
+    network.eval()
+    logging.getLogger('fvcore.nn.jit_analysis').setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter('ignore')  # of torch.jit, about shapes that become fixed
+        flops = FlopCountAnalysis(network, inputs).unsupported_ops_warnings(False)
+        activations = ActivationCountAnalysis(network, inputs).unsupported_ops_warnings(False)
+        return Cost(
+            parameters=sum(p.numel() for p in network.parameters()),
+            flops=int(flops.total()),
+            activations=int(activations.total()),
+            uncounted=tuple(sorted(flops.unsupported_ops())),
+        )
+
+
+def costs(cfg: Config, size: tuple[int, int]) -> dict[str, Cost]:
+    """Costs of teacher, student and, if the method has one, generator; weights are random.
+
+    Args:
+        cfg: Config of a distillation.
+        size: (H, W) of the images; the generator's is its own.
+    """
+    image = torch.zeros(1, 3, *size)
+    found = {role: count(_network(cfg, role), (image,)) for role in ('teacher', 'student')}
+    generator = (cfg.model.get('synthesizer') or {}).get('generator')
+    if generator:
+        built = GENERATORS.build(copy.deepcopy(generator))
+        labels = torch.zeros(1, dtype=torch.long)
+        found['generator'] = count(built, (torch.zeros(1, built.latent_dim), labels))
+    return found
+
+
+def table(found: dict[str, Cost]) -> str:
+    """Lines of columns, and the student as a share of the teacher."""
+    names = ('parameters', 'flops', 'activations')
+    lines = [['', 'parameters', 'FLOPs an image', 'activations an image']]
+    for role, cost in found.items():
+        lines.append([role, *(_short(getattr(cost, name)) for name in names)])
+    teacher, student = found['teacher'], found['student']
+    shares = [100 * getattr(student, n) / getattr(teacher, n) for n in names]
+    lines.append(['student / teacher', *(f'{share:.1f} %' for share in shares)])
+    widths = [max(len(line[i]) for line in lines) for i in range(4)]
+    return '\n'.join(
+        '  '.join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _network(cfg: Config, role: str) -> nn.Module:
+    model = copy.deepcopy(cfg.model[role].model)
+    if model.get('type') in ('timm', 'mmseg'):
+        model['pretrained'] = False
+    if model.get('type') == 'torchvision':
+        model.pop('weights', None)
+        model.pop('weights_backbone', None)
+    return Logits(MODELS.build(model))
+
+
+def _short(number: int) -> str:
+    for unit, factor in (('G', 1e9), ('M', 1e6), ('k', 1e3)):
+        if number >= factor:
+            return f'{number / factor:.4g} {unit}'
+    return str(number)

@@ -1,0 +1,85 @@
+"""How far a student follows its teacher, on images without labels."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ssdkd.tasks import kl_divergence
+
+
+class AgreementMeter:
+    """Agreement and calibration of a student against its teacher's answers.
+
+    A *case* is an image, or in segmentation a pixel. The student's *confidence* is its largest
+    class probability. Results:
+
+    - ``agreement``: share of cases in which both say the same class, in percent, with its
+      standard error over images, ``agreement_error`` (pixels of an image are not independent);
+    - ``kl``: mean ``KL(teacher || student)`` at temperature 1, in nats;
+    - ``ece``: expected calibration error (Naeini et al. 2015; Guo et al. 2017, arXiv
+      1706.04599) with the teacher's class in the place of the label: over bins of equal width
+      of the student's confidence, the mean distance of the bin's agreement and its mean
+      confidence, weighted by its cases, in percentage points;
+    - ``student_confidence`` and ``teacher_confidence``: means, in percent.
+
+    Args:
+        bins (int): Number of bins. Defaults to 15.
+    """
+
+    def __init__(self, bins: int = 15):
+        # Of each bin: cases, cases that agree, sum of the confidence.
+        self.bins = torch.zeros(bins, 3, dtype=torch.float64)
+        self.per_image: list[float] = []
+        self.kl = self.teacher_confidence = 0.0
+
+    @torch.no_grad()
+    def update(self, student: Tensor, teacher: Tensor) -> None:
+        """Take in the logits [N, K, ...] of both for the same images."""
+        confidence, label = student.double().softmax(dim=1).max(dim=1)
+        teacher_confidence, wanted = teacher.double().softmax(dim=1).max(dim=1)
+        hits = (label == wanted).double()
+        self.per_image += (
+            hits.flatten(1).mean(dim=1).tolist() if hits.ndim > 1 else hits.tolist()
+        )
+        self.kl += float(kl_divergence(student, teacher, 1.0).double().sum())
+        self.teacher_confidence += float(teacher_confidence.sum())
+        number = len(self.bins)
+        index = (confidence.flatten() * number).ceil().long().clamp(1, number) - 1
+        values = torch.stack([torch.ones_like(hits), hits, confidence], dim=-1)
+        self.bins.index_add_(0, index.cpu(), values.reshape(-1, 3).cpu())
+
+    def results(self) -> dict:
+        """The figures, and under ``bins`` those of each bin that has cases.
+
+        Raises:
+            RuntimeError: There were no images.
+        """
+        if not self.per_image:
+            raise RuntimeError('the meter has seen no images: update it first')
+        cases, hits, confidence = self.bins.sum(dim=0).tolist()
+        images = torch.tensor(self.per_image, dtype=torch.float64)
+        error = float(images.std()) / math.sqrt(len(images)) if len(images) > 1 else math.nan
+        gaps = (self.bins[:, 1] - self.bins[:, 2]).abs().sum()
+        rows = [
+            dict(
+                low=100 * i / len(self.bins),
+                high=100 * (i + 1) / len(self.bins),
+                cases=int(n),
+                agreement=100 * k / n,
+                confidence=100 * c / n,
+            )
+            for i, (n, k, c) in enumerate(self.bins.tolist())
+            if n
+        ]
+        return dict(
+            images=len(images),
+            cases=int(cases),
+            agreement=100 * hits / cases,
+            agreement_error=None if math.isnan(error) else 100 * error,
+            kl=self.kl / cases,
+            ece=100 * float(gaps) / cases,
+            student_confidence=100 * confidence / cases,
+            teacher_confidence=100 * self.teacher_confidence / cases,
+            bins=rows,
+        )
