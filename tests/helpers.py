@@ -6,6 +6,7 @@ import os
 import runpy
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import mmengine.config.config
@@ -13,7 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from ssdkd.registry import MODELS
+from ssdkd.registry import ALL_REGISTRIES, MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 DIGITS = ROOT / 'configs/cls/digits_resnet20_resnet8_ssdkd.py'
@@ -109,6 +110,27 @@ def call_tool(script: str, *args) -> None:
         runpy.run_path(str(ROOT / 'tools' / script))['main']()
     finally:
         sys.argv = argv
+
+
+@contextmanager
+def unregistered():
+    """Components that are registered inside, and modules that are imported, are gone after."""
+    for registry in ALL_REGISTRIES:
+        registry.import_from_location()
+    before = [dict(registry.module_dict) for registry in ALL_REGISTRIES]
+    modules, path = set(sys.modules), list(sys.path)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for registry, components in zip(ALL_REGISTRIES, before):
+            theirs = {
+                c.__module__ for n, c in registry.module_dict.items() if n not in components
+            }
+            for name in theirs & set(sys.modules) - modules:
+                del sys.modules[name]
+            registry.module_dict.clear()
+            registry.module_dict.update(components)
 
 
 def environment() -> dict[str, str]:
