@@ -62,4 +62,4 @@ format: $(STAMP)  ## format the code
 
 clean:  ## remove caches and the demo; keeps .venv and other work_dirs
 	rm -rf $(DEMO) build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
-	find ssdkd tools tests configs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find ssdkd tools tests configs projects -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,7 +6,7 @@ tested by the same functions.
 
 from ssdkd.testing.balancing import check_balancing
 from ssdkd.testing.buffers import check_buffer
-from ssdkd.testing.common import ContractError
+from ssdkd.testing.common import ContractError, filled_buffer
 from ssdkd.testing.generators import check_generator
 from ssdkd.testing.losses import check_loss
 from ssdkd.testing.samplers import check_sampler
@@ -24,4 +24,5 @@ __all__ = [
     'check_synthesizer',
     'check_task',
     'check_writer',
+    'filled_buffer',
 ]

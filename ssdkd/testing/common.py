@@ -160,7 +160,13 @@ def make_batch(n: int, seed: int = 0, facts: bool = True) -> SampleBatch:
 
 
 def filled_buffer(size: int, capacity: int, seed: int = 0) -> ReplayBuffer:
-    """A ``ReplayBuffer`` with samples of several rounds and priorities."""
+    """A ``ReplayBuffer`` to test with: samples of several rounds, with priorities.
+
+    Args:
+        size: Filled slots.
+        capacity: All slots.
+        seed: Of the samples, and of the buffer's ``rng``.
+    """
     buffer = ReplayBuffer(capacity)
     buffer.rng = torch.Generator().manual_seed(seed)
     for start in range(0, size, 3):

@@ -1,0 +1,30 @@
+"""Say in a line what this generator is for."""
+
+from torch import nn
+
+from ssdkd.generators import BaseGenerator
+from ssdkd.generators.base import checked_size
+from ssdkd.registry import GENERATORS
+
+
+@GENERATORS.register_module()
+class PluginName(BaseGenerator):
+    """A map of a quarter of the size, enlarged twice and coloured."""
+
+    def __init__(self, latent_dim=256, image_size=32, width=64, num_classes=None):
+        height, side = checked_size(image_size, step=4, smallest=8)
+        super().__init__(latent_dim, (height, side), num_classes)
+        self.start = (width, height // 4, side // 4)
+        self.linear = nn.Linear(self.input_dim, width * self.start[1] * self.start[2])
+        self.layers = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.Upsample(scale_factor=4),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 3, 3, padding=1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, z, labels=None):
+        return self.layers(self.linear(self.condition(z, labels)).unflatten(1, self.start))
