@@ -1,0 +1,75 @@
+"""The README's code blocks: files load, commands exist and take the options they are given."""
+
+import re
+import shlex
+from argparse import Namespace
+
+import pytest
+from blocks import Desk, blocks
+from helpers import ROOT, TINY, save_teacher
+from mmengine.config import Config
+
+from ssdkd.apis import load_config
+
+README = ROOT / 'README.md'
+BLOCKS = blocks(README)
+PAGES = [README, *sorted((ROOT / 'docs').glob('*.md')), *sorted(ROOT.glob('projects/**/*.md'))]
+MAKEFILE = (ROOT / 'Makefile').read_text()
+
+
+def python_block(beginning: str) -> str:
+    (code,) = (c for _, language, c in BLOCKS if language == 'python' and beginning in c)
+    return code
+
+
+def commands(page):
+    for _, language, code in blocks(page):
+        if language == 'bash':
+            lines = code.replace('\\\n', ' ').splitlines()
+            yield from filter(None, (shlex.split(line, comments=True) for line in lines))
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_exist(page):
+    for words in commands(page):
+        if words[0] == 'make':
+            for target in words[1:]:
+                assert '=' in target or re.search(f'^{target}:', MAKEFILE, re.M), words
+        elif words[0] == 'python' and words[1].startswith('tools/'):
+            script = (ROOT / words[1]).read_text()
+            for option in (word for word in words if word.startswith('--')):
+                assert f"'{option}'" in script, words
+            for word in words[2:]:
+                assert not word.startswith('configs/') or (ROOT / word).is_file(), words
+
+
+def test_the_first_distillation(tmp_path):
+    """Its config trains, and the student loads into plain timm, as the text says."""
+    options = {k: v for k, v in TINY.items() if 'val' not in k and 'test_' not in k}
+    for key in ('model.teacher.model.depth', 'model.synthesizer.losses.bn.momentum'):
+        del options[key]
+    desk = Desk(tmp_path, options | {'train_cfg.max_rounds': 2})
+    desk.write('my_distillation.py', python_block("'configs/_base_/methods/ssdkd_cpu.py'"))
+    (tmp_path / 'checkpoints').mkdir()
+    teacher = dict(type='timm', name='resnet34', num_classes=10)
+    save_teacher(teacher, tmp_path / 'checkpoints/my_teacher.pth')
+    desk.run('python', 'tools/train.py', 'my_distillation.py')
+    code = python_block('timm.create_model')
+    desk.run('python', '-c', f'import ssdkd\n{code}')
+
+
+def test_the_segmentation_config(tmp_path):
+    pytest.importorskip('mmseg')
+    part = Config.fromstring(python_block("config='my_deeplab.py'"), '.py')
+    config = tmp_path / 'config.py'
+    config.write_text(f"_base_ = '{ROOT}/configs/seg/voc_deeplab.py'\n")
+    cfg = load_config(Namespace(config=config, cfg_options=part.to_dict(), work_dir=None))
+    assert cfg.model.student.model.name == 'deeplabv3_mobilenet_v3_large'
+
+
+def test_the_plugin_is_that_of_the_plugins_page():
+    """Which test_plugins_page.py runs."""
+    there = blocks(ROOT / 'docs/plugins.md')
+    for name in ('my_sampler.py', 'my_config.py'):
+        (ours,) = (block for block in BLOCKS if block[0] == name)
+        assert ours in there
