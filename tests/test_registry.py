@@ -48,6 +48,11 @@ def labelled(tmp_path):
     return folder(tmp_path) | dict(labels=str(tmp_path / 'labels.json'))
 
 
+def saved(tmp_path):
+    torch.save(MODELS.build(dict(NETWORK)), tmp_path / 'network.pt')
+    return dict(file=str(tmp_path / 'network.pt'))
+
+
 def loop(tmp_path):
     runner = build_runner(tiny_config(tmp_path))
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -72,6 +77,7 @@ MINIMAL = {
             network=dict(model=NETWORK), task=dict(type='Classification', num_classes=10)
         ),
         'ResNet': dict(depth=18),
+        'SavedModule': saved,
         'SSDKD': lambda tmp_path: dict(tiny_config(tmp_path).model),
         'Teacher': teacher,
         'VGG': dict(),
@@ -126,6 +132,7 @@ MINIMAL = {
     'hook': {
         'BufferStatisticsHook': {},
         'DistillCheckpointHook': {},
+        'EstimateHook': {},
         'ExportHook': {},
         'PanelHook': dict(out_dir='panels'),
         'SampleGridHook': {},

@@ -5,6 +5,7 @@ from ssdkd.engine.distributed import DistributedDistiller
 from ssdkd.engine.hooks import (
     BufferStatisticsHook,
     DistillCheckpointHook,
+    EstimateHook,
     ExportHook,
     SampleGridHook,
     SummaryHook,
@@ -19,6 +20,7 @@ __all__ = [
     'DistillCheckpointHook',
     'DistillLoop',
     'DistributedDistiller',
+    'EstimateHook',
     'ExportHook',
     'LatentStream',
     'RoleOptimWrapperConstructor',

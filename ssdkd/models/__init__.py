@@ -6,6 +6,7 @@ from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, student_config
 from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
+from ssdkd.models.saved import saved_module
 from ssdkd.models.segmentors import mmseg_model
 from ssdkd.models.vgg import VGG
 from ssdkd.models.wide_resnet import WideResNet
@@ -23,6 +24,7 @@ __all__ = [
     'imported_model',
     'load_weights',
     'mmseg_model',
+    'saved_module',
     'student_config',
     'timm_model',
     'torchvision_model',

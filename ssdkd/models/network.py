@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import load_weights
+from ssdkd.models.saved import is_saved
 from ssdkd.models.segmentors import normalisation_of
 from ssdkd.models.zoo import asks_for_weights
 from ssdkd.registry import MODELS
@@ -53,7 +54,7 @@ class Network(nn.Module):
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
-        elif isinstance(self.model, BaseModule):
+        elif isinstance(self.model, BaseModule) and not is_saved(model):
             _initialise(self.model)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -82,7 +83,8 @@ class Teacher(Network):
         mean (Sequence[float], optional): Per channel, subtracted first. Defaults to 0.
         std (Sequence[float], optional): Per channel, divided by. Defaults to 1.
         checkpoint (str, optional): File with the network's weights. Needed unless ``model``
-            is a module already, or its config asks for pretrained weights.
+            is a module already, or its config names a ``SavedModule`` or asks for pretrained
+            weights.
 
     Raises:
         ConfigError: Nothing says where the trained weights are.
@@ -95,7 +97,8 @@ class Teacher(Network):
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
     ):
-        if checkpoint is None and isinstance(model, dict) and not asks_for_weights(model):
+        has_weights = not isinstance(model, dict) or is_saved(model) or asks_for_weights(model)
+        if checkpoint is None and not has_weights:
             raise ConfigError(
                 "teacher: key 'checkpoint' is None, so its weights would be random; "
                 'give the file with the trained weights'

@@ -2,6 +2,7 @@
 
 from ssdkd.engine.hooks.buffer_statistics import BufferStatisticsHook, buffer_statistics
 from ssdkd.engine.hooks.checkpoint import DistillCheckpointHook
+from ssdkd.engine.hooks.estimate import EstimateHook
 from ssdkd.engine.hooks.export_student import ExportHook
 from ssdkd.engine.hooks.panels import PanelHook
 from ssdkd.engine.hooks.sample_grid import SampleGridHook
@@ -10,6 +11,7 @@ from ssdkd.engine.hooks.summary import SummaryHook
 __all__ = [
     'BufferStatisticsHook',
     'DistillCheckpointHook',
+    'EstimateHook',
     'ExportHook',
     'PanelHook',
     'SampleGridHook',

@@ -1,0 +1,30 @@
+"""Say early how long a run is going to take."""
+
+from mmengine.hooks import Hook
+
+from ssdkd.registry import HOOKS
+
+
+@HOOKS.register_module()
+class EstimateHook(Hook):
+    """Logs once, after the first rounds that train the student, how many minutes are left.
+
+    Args:
+        rounds (int): Rounds after the warm-up to judge by. Defaults to 2.
+    """
+
+    def __init__(self, rounds: int = 2):
+        self.rounds = rounds
+
+    def after_train_epoch(self, runner) -> None:
+        done = runner.epoch + 1
+        full = done - runner.train_loop.warmup_rounds
+        left = runner.max_epochs - done
+        if full != self.rounds or not left:
+            return
+        seconds = runner.message_hub.get_info('seconds')
+        a_round = seconds['inversion'] / done + seconds['distillation'] / full
+        runner.logger.info(
+            f'Estimate  about {left * a_round / 60:.1f} minutes for the {left} rounds that are '
+            f'left, {a_round:.1f} s each; validation is not in it'
+        )

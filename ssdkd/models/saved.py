@@ -1,0 +1,53 @@
+"""A network kept whole in a file, as :func:`ssdkd.apis.distill` keeps its caller's."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ssdkd.errors import ConfigError
+from ssdkd.registry import MODELS
+
+
+@MODELS.register_module('SavedModule')
+def saved_module(file: str) -> nn.Module:
+    """Read a module that ``torch.save(module, file)`` wrote, weights included.
+
+    Warning: such a file is pickled code, and loading it runs that code. Load only what you
+    made yourself; for a file from elsewhere, build its network by name and give its weights as
+    ``checkpoint``, which refuses code.
+
+    Args:
+        file (str): The file.
+
+    Raises:
+        ConfigError: The file is missing, the module's class cannot be imported, or it holds
+            something else.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"SavedModule: key 'file': there is no file '{file}'")
+    try:
+        module = torch.load(path, map_location='cpu', weights_only=False)
+    except (AttributeError, ImportError) as error:
+        raise ConfigError(
+            f"SavedModule: '{file}' needs a class that cannot be imported ({error}); define it "
+            'in a module, not in a notebook or the script that is run, and name the folder of '
+            'that module in PYTHONPATH'
+        ) from error
+    except Exception as error:  # Garbage makes an unpickler fail in every possible way.
+        raise ConfigError(
+            f"SavedModule: '{file}' cannot be read ({type(error).__name__}: {error}); write it "
+            'by torch.save(module, file)'
+        ) from error
+    if not isinstance(module, nn.Module):
+        raise ConfigError(
+            f"SavedModule: '{file}' holds a {type(module).__name__}; write the module itself, "
+            'torch.save(module, file), or give a state dict as checkpoint'
+        )
+    return module
+
+
+def is_saved(model: dict | nn.Module) -> bool:
+    """Whether a model config names a :func:`saved_module`, which brings its own weights."""
+    return isinstance(model, dict) and model.get('type') == 'SavedModule'
