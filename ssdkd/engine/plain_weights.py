@@ -44,7 +44,8 @@ def save_plain(
         )
         network = network.model
     weights = {k: v.detach().cpu() for k, v in network.state_dict().items()}
-    if isinstance(network, BaseModel):
+    # mmseg can build it again only by the config that ssdkd.models.mmseg_model leaves on it.
+    if isinstance(network, BaseModel) and hasattr(network, 'cfg'):
         weights = dict(state_dict=weights, meta={} if meta is None else dict(dataset_meta=meta))
         config = _mmseg_config(network, preprocessor, pipeline)
         config.dump(path.with_name(f'{path.stem}_mmseg.py'))

@@ -41,7 +41,9 @@ class ExportHook(Hook):
         if runner.val_loop is not None:
             dataset = runner.val_loop.dataloader.dataset
             meta = dict(getattr(dataset, 'metainfo', {}))
-            pipeline = runner.cfg.val_dataloader.dataset.get('pipeline')
+            # A val set that was handed over as an object is in no config.
+            loader = runner.cfg.get('val_dataloader') or {}
+            pipeline = loader.get('dataset', {}).get('pipeline')
         path = Path(runner.work_dir) / self.filename
         save_plain(network, path, meta, pipeline)
         runner.logger.info(f'The {path.stem} is exported to {path}.')
