@@ -23,7 +23,13 @@ from ssdkd.visualization.balance import (
     plot_balance,
 )
 from ssdkd.visualization.benchmark import COLORS
-from ssdkd.visualization.buffer_grids import Row, draw_rows, rows_by_class, rows_by_priority
+from ssdkd.visualization.buffer_grids import (
+    Row,
+    draw_rows,
+    rows_by_age,
+    rows_by_class,
+    rows_by_priority,
+)
 from ssdkd.visualization.curves import (
     PERCENT,
     Curves,
@@ -264,9 +270,16 @@ def _sample_section(work_dir: Path, samples: StoredSamples | None) -> str:
             rows = rows_by_class(samples, GRID_COLUMNS)[:GRID_ROWS]
             caption = f'{after}: the newest of each class that the teacher sees most in them.'
             parts.append(_grid(samples, rows, 'Samples by class', caption))
-        rows = rows_by_priority(samples, GRID_COLUMNS)
-        caption = f'{after}, in eighths by priority: what the student misses most at the top.'
-        parts.append(_grid(samples, rows, 'Samples by priority', caption))
+        priority = samples.columns['priority']
+        if priority.min() < priority.max():
+            rows = rows_by_priority(samples, GRID_COLUMNS)
+            caption = (
+                f'{after}, in eighths by priority: what the student misses most at the top.'
+            )
+            parts.append(_grid(samples, rows, 'Samples by priority', caption))
+        elif samples.labels is None:
+            rows = rows_by_age(samples, GRID_COLUMNS)
+            parts.append(_grid(samples, rows, 'Samples by age', f'{after}, by age.'))
     else:
         grids = [p for p in work_dir.glob('samples/round_*.png') if p.stem[6:].isdigit()]
         for newest in sorted(grids, key=lambda p: int(p.stem[6:]))[-1:]:

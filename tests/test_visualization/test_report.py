@@ -2,6 +2,7 @@ import shutil
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 from ssdkd.errors import ConfigError
 from ssdkd.visualization import write_report
@@ -38,9 +39,9 @@ def test_holds_everything_itself(work_dir):
     assert text in content and 'some_run' in content
     assert not page.seen & {'script', 'link', 'iframe', 'object'}
     assert 'http' not in content
-    # accuracy, divergence, agreement, one inversion loss, class ratio; grids by class and by
-    # priority; classes and confidence (priority, birth and uses are all alike)
-    assert len(page.images) == 9
+    # accuracy, divergence, agreement, one inversion loss, class ratio; grid by class; classes
+    # and confidence (priorities, ages and uses are all alike)
+    assert len(page.images) == 8
     assert all(i['src'].startswith('data:image/png;base64,') and i['alt'] for i in page.images)
     assert 'b &lt; c' in content, 'the config is escaped'
     assert '2.13.0+cpu' in content and 'compiling' not in content
@@ -77,6 +78,26 @@ def test_says_what_is_missing(work_dir, tmp_path, lost, note):
     content = path.read_text()
     Page(content)
     assert note in content
+
+
+def test_a_buffer_without_classes_is_shown_all_the_same(work_dir):
+    state = torch.load(work_dir / 'round_10.pth')
+    buffer = state['distillation'][0]['distiller']['buffer']
+    buffer['class_counts'] = buffer['class_counts'][:0]
+    for name in ('class_share', 'confidence'):
+        del buffer['columns'][name]
+    buffer['columns']['birth'] = torch.arange(60)
+    torch.save(state, work_dir / 'round_10.pth')
+    alts = [i['alt'] for i in Page(write_report(work_dir)[0].read_text()).images]
+    assert alts[-2:] == ['Samples by age', 'Age of the samples']
+    assert "Teacher's confidence" not in alts
+
+
+def test_segmentation_is_judged_by_its_miou():
+    names = ('aAcc', 'mIoU')
+    summary = {f'{r}_{n}': 50.0 + len(r) for n in names for r in ('teacher', 'student')}
+    summary |= dict(teacher_parameters=10, student_parameters=5)
+    assert '57.00 % mIoU' in headline(summary).replace('\N{NO-BREAK SPACE}', ' ')
 
 
 def test_asks_for_a_work_directory(tmp_path):
