@@ -7,7 +7,7 @@ from pathlib import Path
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
-from ssdkd.apis import check_data, command, load_config
+from ssdkd.apis import check_data, check_unused, command, load_config
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.rounds import latest_round
@@ -73,11 +73,9 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
             print(f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting anew", flush=True)
         cfg.load_from = None if checkpoint is None else str(checkpoint)
         cfg.resume = checkpoint is not None
-    elif latest_round(cfg.work_dir):
-        # Two runs in one folder would be mixed up by every tool that reads it.
-        raise ConfigError(
-            f"'{cfg.work_dir}' holds a run already; go on with --resume, choose another "
-            '--work-dir, or remove it'
+    else:
+        check_unused(
+            cfg.work_dir, 'go on with --resume, choose another --work-dir, or remove it'
         )
 
 

@@ -1,15 +1,22 @@
-"""What the commands in tools/ share."""
+"""Distillation as a function, and what the commands in tools/ share."""
 
 from ssdkd.apis.check import check_data
 from ssdkd.apis.command import command, load_config
+from ssdkd.apis.distill import DistillResult, distill
 from ssdkd.apis.networks import build_network, check_distils, network_config, sample_size
+from ssdkd.apis.recommended import recommended
+from ssdkd.apis.train import check_unused
 
 __all__ = [
+    'DistillResult',
     'build_network',
     'check_data',
     'check_distils',
+    'check_unused',
     'command',
+    'distill',
     'load_config',
     'network_config',
+    'recommended',
     'sample_size',
 ]

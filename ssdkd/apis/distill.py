@@ -1,0 +1,253 @@
+"""Distillation as one function, for those who do not want configs."""
+
+import time
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mmengine.device.utils as mmengine_device
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner, ValLoop
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ssdkd.apis.command import load_config
+from ssdkd.apis.recommended import recommended
+from ssdkd.apis.train import check_unused
+from ssdkd.apis.val_batches import ValBatches
+from ssdkd.errors import ConfigError
+from ssdkd.registry import nearest
+
+HEADER = '''\
+"""What distill() ran, as a config: the same student comes out of
+
+    python tools/train.py {path}
+
+Both networks lie beside this file as whole modules. Loading such a file runs code: never do it
+with one that you did not make. A val set is not in here; training does not read it.
+"""
+
+'''
+
+
+@dataclass
+class DistillResult:
+    """What :func:`distill` leaves.
+
+    Attributes:
+        student: The caller's own module, trained, in evaluation mode.
+        history: A dict of scalars for each round, ``round`` counting from 1: the losses, the
+            agreement, figures of the buffer, and the val set's where one was read.
+        buffer: The samples that the student learned from.
+        report: An HTML page about the run.
+        config: The whole config; ``work_dir/config.py`` is its file.
+        work_dir: Where logs, checkpoints, sample grids and ``student.pth`` lie.
+    """
+
+    student: nn.Module = field(repr=False)
+    history: list[dict[str, float]] = field(repr=False)
+    buffer: nn.Module = field(repr=False)
+    report: Path
+    config: Config = field(repr=False)
+    work_dir: Path
+
+
+def distill(
+    teacher: nn.Module,
+    student: nn.Module,
+    *,
+    num_classes: int,
+    image_size: int | tuple[int, int],
+    mean: float | Sequence[float],
+    std: float | Sequence[float],
+    budget: int | None = None,
+    task: str = 'classification',
+    val_loader: Iterable | None = None,
+    work_dir: str | Path | None = None,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    **overrides: Any,
+) -> DistillResult:
+    """Train ``student`` to answer like ``teacher``, without data.
+
+    The settings come from :func:`ssdkd.apis.recommended`. They are printed and written to
+    ``work_dir/config.py``, and then run as ``tools/train.py`` would run them. The networks are
+    copied for that, so that both must be picklable; the teacher is not touched.
+
+    Like every run, it seeds the random generators of Python, numpy and torch.
+
+    Args:
+        teacher (nn.Module): A trained network: images to logits [N, K], or [N, K, H, W].
+        student (nn.Module): The network to train, from the weights that it has. Afterwards it
+            holds the trained ones and is in evaluation mode.
+        num_classes (int): K.
+        image_size (int | tuple[int, int]): Side of the synthetic images, or (H, W): multiples
+            of 4 below 64 pixels, of 32 from 64 to 512.
+        mean (float | Sequence[float]): What the teacher's training subtracted from images in
+            [0, 1], per channel; the student's images are normalised the same way.
+        std (float | Sequence[float]): What it divided by.
+        budget (int, optional): Rounds. One round trains the generator for a few steps, adds
+            its batch to the buffer and trains the student for ``train_cfg.steps_per_round``
+            steps; the first ones, a tenth or so, do without the student. Defaults to what suits
+            the image size and the device, 140 or more. After the first rounds the log says how
+            many minutes are left.
+        task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
+        val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
+            [0, 1] and *not* normalised. They are used to measure accuracy or mIoU a few times
+            and reach nothing else. Defaults to None: nothing is measured.
+        work_dir (str | Path, optional): A folder without a run in it. Defaults to
+            ``work_dirs/distill/<time>``.
+        seed (int): Of all randomness. Defaults to 0.
+        device (str | torch.device, optional): Defaults to the accelerator if there is one.
+        **overrides: Changes of the config, by key: ``model=dict(flip=False)``, or
+            ``**{'model.flip': False}`` as with ``--cfg-options``.
+
+    Returns:
+        DistillResult: The student and what is known about the run.
+
+    Raises:
+        ConfigError: Something does not fit; raised before training, with the remedy.
+    """
+    from ssdkd.visualization import write_report
+
+    _check_networks(teacher, student)
+    normalisation = dict(mean=_per_channel('mean', mean), std=_per_channel('std', std))
+    device = str(device or mmengine_device.get_device())
+    cfg = recommended(
+        num_classes=num_classes,
+        image_size=image_size,
+        task=task,
+        device=device,
+        budget=budget,
+        batch_norm=_has_statistics(teacher),
+    )
+    val = val_loader
+    if val is not None:
+        val = ValBatches(val_loader, task == 'segmentation', num_classes)
+    _merge(cfg, overrides)
+    cfg.randomness.seed = seed
+    work_dir = Path(work_dir or f'work_dirs/distill/{time.strftime("%Y%m%d_%H%M%S")}')
+    check_unused(work_dir, 'choose another work_dir, or remove it')
+    _save(cfg, teacher, student, normalisation, work_dir)
+    path = work_dir / 'config.py'
+    text = HEADER.format(path=path) + cfg.pretty_text
+    path.write_text(text)
+    cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
+    cfg.experiment_name = str(work_dir.resolve())  # one of its own for each run of a process
+    with _on(device):
+        runner = Runner.from_cfg(cfg)
+        path.write_text(text)  # over the runner's own copy, which names this folder
+        if not _has_statistics(teacher):
+            runner.logger.warning(
+                'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
+                'left out, and the samples follow its classes alone.'
+            )
+        runner.logger.info(
+            f'{cfg.train_cfg.max_rounds} rounds on {device}; the config above is '
+            f'{path}, and tools/train.py makes the same student of it.'
+        )
+        if val is not None:
+            metric = dict(type='Accuracy')
+            if task == 'segmentation':
+                metric = dict(type='IoUMetric', _scope_='mmseg')
+            # An object cannot stand in a config, from which the runner builds its own.
+            runner._val_loop = ValLoop(runner, val, metric)
+        distiller = runner.train()
+    student.load_state_dict(distiller.student.model.state_dict())
+    report, _ = write_report(work_dir)
+    runner.logger.info(f'The report is {report}.')
+    return DistillResult(
+        student.eval(), _history(work_dir), distiller.buffer, report, cfg, work_dir
+    )
+
+
+def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
+    from ssdkd.models import Network
+
+    for role, network in (('teacher', teacher), ('student', student)):
+        if not isinstance(network, nn.Module):
+            raise ConfigError(f'{role} is a {type(network).__name__}; give an nn.Module')
+        if isinstance(network, Network):
+            raise ConfigError(
+                f'{role} is a {type(network).__name__}, which normalises images itself; give '
+                'its attribute model'
+            )
+    if teacher is student:
+        raise ConfigError('teacher and student are one module; give the student a copy')
+    if not any(p.requires_grad for p in student.parameters()):
+        raise ConfigError('student has no parameter with requires_grad, so nothing can train')
+
+
+def _per_channel(key: str, values: float | Sequence[float]) -> list[float]:
+    values = [float(v) for v in torch.as_tensor(values).flatten()]
+    values = values * 3 if len(values) == 1 else values
+    if len(values) != 3 or max(values) > 2 or (key == 'std' and min(values) <= 0):
+        raise ConfigError(
+            f'{key}={values} must be one number or three, for images in [0, 1]'
+            + (', above 0' if key == 'std' else '')
+            + ('; divide those for images up to 255 by 255' if max(values) > 2 else '')
+        )
+    return values
+
+
+def _has_statistics(teacher: nn.Module) -> bool:
+    return any(
+        isinstance(m, _BatchNorm) and m.running_mean is not None for m in teacher.modules()
+    )
+
+
+def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
+    known = [*cfg, 'custom_imports']
+    for key in overrides:
+        if key.split('.')[0] not in known:
+            raise ConfigError(
+                f"distill() has no argument '{key}', and no config key is called so"
+                + nearest(key.split('.')[0], known)
+            )
+    cfg.merge_from_dict(overrides)
+
+
+def _save(
+    cfg: Config, teacher: nn.Module, student: nn.Module, normalisation: dict, work_dir: Path
+) -> None:
+    """Write the networks, and name them in the config."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    for role, network in (('teacher', teacher), ('student', student)):
+        file = f'{role}_module.pt'
+        try:
+            torch.save(network, work_dir / file)
+        except Exception as error:  # whatever a member of the module raises
+            raise ConfigError(
+                f'{role} cannot be copied through a file ({type(error).__name__}: {error}); '
+                'define its classes and functions at the top level of a module'
+            ) from error
+        # mmengine puts the config's own folder there, so that the work directory can move.
+        source = dict(type='SavedModule', file='{{ fileDirname }}/' + file)
+        cfg.model[role] = dict(cfg.model.get(role, {}), model=source, **normalisation)
+
+
+@contextmanager
+def _on(device: str) -> Iterator[None]:
+    """Let mmengine's Runner, which has no key for it, use this device."""
+    before = mmengine_device.DEVICE
+    mmengine_device.DEVICE = device
+    try:
+        yield
+    finally:
+        mmengine_device.DEVICE = before
+
+
+def _history(work_dir: Path) -> list[dict[str, float]]:
+    from ssdkd.visualization import read_curves
+
+    curves = read_curves(work_dir)
+    series = curves.scalars | curves.metrics
+    rounds = sorted({n for values in series.values() for n in values})
+    return [
+        {'round': n} | {name: values[n] for name, values in series.items() if n in values}
+        for n in rounds
+    ]

@@ -1,0 +1,124 @@
+"""A val set handed over as an object, in the form that mmengine's loop reads."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from ssdkd.datasets.augment import to_unit_range
+from ssdkd.errors import ConfigError
+
+VOID = 255  # pixels without a class
+
+
+class ValBatches:
+    """The batches of ``val_loader`` as dicts, each of them checked.
+
+    Args:
+        loader (Iterable): Gives ``(images, labels)`` or ``dict(inputs=, data_samples=)``, again
+            each time it is iterated. Images [N, 3, H, W] are uint8 or float in [0, 1]; labels
+            are integers, [N], or [N, H, W] with 255 for void. Lists of mmseg's own samples
+            pass as they are.
+        segments (bool): The task is segmentation.
+        num_classes (int): Number of classes.
+
+    Raises:
+        ConfigError: The first batch is none of these.
+    """
+
+    class _Images:
+        """Stands where mmengine asks for the dataset: the number of images, and class names."""
+
+        def __init__(self, num_classes: int):
+            self.metainfo = dict(classes=tuple(str(k) for k in range(num_classes)))
+            self.count = 0
+
+        def __len__(self) -> int:
+            return self.count
+
+        def __getitem__(self, index: int) -> None:
+            """Nothing: the first batch has been looked at already."""
+
+    def __init__(self, loader: Iterable, segments: bool, num_classes: int):
+        if not isinstance(loader, Iterable):
+            raise ConfigError(f'val_loader is a {type(loader).__name__}; give an iterable')
+        if iter(loader) is loader:
+            raise ConfigError(
+                'val_loader can be read only once, but every validation reads it; give a '
+                'DataLoader or list(val_loader)'
+            )
+        self.loader = loader
+        self.segments = segments
+        self.num_classes = num_classes
+        self.dataset = self._Images(num_classes)
+        if next(iter(self), None) is None:
+            raise ConfigError('val_loader gives no batch; leave it out to train without')
+
+    def __len__(self) -> int:
+        return len(self.loader) if hasattr(self.loader, '__len__') else 1
+
+    def __iter__(self) -> Iterator[dict]:
+        self.dataset.count = 0
+        for batch in self.loader:
+            if isinstance(batch, dict):
+                batch = batch.get('inputs'), batch.get('data_samples')
+            if not isinstance(batch, tuple | list) or len(batch) != 2:
+                raise ConfigError(
+                    'val_loader must give (images, labels) or dict(inputs=, data_samples=)'
+                )
+            images, labels = batch
+            self.dataset.count += len(images)
+            if self.segments and isinstance(images, list):
+                yield dict(inputs=images, data_samples=labels)
+                continue
+            images, labels = self._images(images), self._labels(labels, images)
+            if self.segments:
+                yield self._as_mmseg(images, labels)
+            else:
+                yield dict(inputs=images, data_samples=labels)
+
+    def _images(self, images) -> Tensor:
+        images = torch.as_tensor(images)
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ConfigError(
+                f'val_loader gives images of shape {list(images.shape)}; give [N, 3, H, W]'
+            )
+        if images.dtype == torch.uint8:
+            return images
+        low, high = images.min().item(), images.max().item()
+        if not images.is_floating_point() or not (low >= 0 and high <= 1):
+            raise ConfigError(
+                f'val_loader gives {images.dtype} images from {low:.3g} to {high:.3g}; give '
+                'uint8 or floats in [0, 1], not normalised: mean and std are applied inside'
+            )
+        return images
+
+    def _labels(self, labels, images) -> Tensor:
+        labels = torch.as_tensor(labels)
+        form = [len(images), *images.shape[2:]] if self.segments else [len(images)]
+        if list(labels.shape) != form or labels.is_floating_point():
+            raise ConfigError(
+                f'val_loader gives {labels.dtype} labels of shape {list(labels.shape)}; give '
+                f'integers of shape {form}'
+            )
+        labels = labels.long()
+        classes = labels[labels != VOID] if self.segments else labels
+        if classes.numel() and not (0 <= classes.min() and classes.max() < self.num_classes):
+            raise ConfigError(
+                f'val_loader gives labels from {classes.min()} to {classes.max()}, but '
+                f'num_classes={self.num_classes}; number the classes from 0'
+            )
+        return labels
+
+    @staticmethod
+    def _as_mmseg(images: Tensor, labels: Tensor) -> dict:
+        """As mmseg's datasets give them: BGR up to 255, and a sample an image."""
+        from mmengine.structures import PixelData
+        from mmseg.structures import SegDataSample
+
+        samples = []
+        for label in labels:
+            sample = SegDataSample(metainfo=dict(ori_shape=tuple(label.shape)))
+            sample.gt_sem_seg = PixelData(data=label[None])
+            samples.append(sample)
+        return dict(inputs=list(255 * to_unit_range(images).flip(1)), data_samples=samples)
