@@ -169,7 +169,7 @@ def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor],
     mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
     fresh = Network(model, mean, std, checkpoint=str(path))
     state = torch.load(path, map_location='cpu', weights_only=True)
-    mmseg = isinstance(fresh.model, BaseModel)
+    mmseg = isinstance(fresh.model, BaseModel) and hasattr(fresh.model, 'cfg')
     # Once more, without the lenience of our own loading.
     fresh.model.load_state_dict(state['state_dict'] if mmseg else state)
     return fresh.eval()
