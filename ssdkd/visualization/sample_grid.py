@@ -19,7 +19,8 @@ def save_sample_grid(
         buffer: A buffer with at least one sample.
         path: File to write; its folder is made.
         columns: Samples of a class.
-        max_classes: Rows at most: the first classes.
+        max_classes: Rows at most. Of more classes, those with the most samples are shown, in
+            the order of the classes.
     """
     filled = {k: v[: len(buffer)] for k, v in buffer.columns.items()}
     newest_first = filled['birth'].argsort(descending=True, stable=True)
@@ -27,7 +28,9 @@ def save_sample_grid(
     if buffer.needs_facts:
         label, classes = filled['class_share'].argmax(dim=1), filled['class_share'].shape[1]
     rows = []
-    for k in range(min(classes, max_classes)):
+    counts = torch.bincount(label, minlength=classes)
+    shown = counts.argsort(descending=True, stable=True)[:max_classes].sort().values
+    for k in shown.tolist():
         slots = newest_first[label[newest_first] == k][:columns]
         images = filled['image'][slots].float().cpu() / 255
         missing = torch.zeros(columns - len(images), *filled['image'].shape[1:])

@@ -70,6 +70,25 @@ def test_sample_grid(buffer, tmp_path):
     assert middle == [[85, 0, 0], [170, 0, 0], [255, 0, 0]]
 
 
+def test_sample_grid_of_many_classes(tmp_path):
+    """The rows are the classes with the most samples, not the first ones."""
+    buffer = ReplayBuffer(capacity=4)
+    image = torch.tensor([1 / 3, 2 / 3, 2 / 3, 1.0]).reshape(4, 1, 1, 1).expand(4, 3, 4, 4)
+    labels = torch.tensor([7, 900, 900, 950])
+    share = torch.eye(1000)[labels]
+    buffer.extend(
+        dict(image=image, class_share=share, confidence=torch.ones(4)), OldestWriter()
+    )
+    save_sample_grid(buffer, tmp_path / 'grid.png', columns=2, max_classes=2)
+    grid = Image.open(tmp_path / 'grid.png')
+    step = (4 + 1) * 16
+    middle = [
+        [grid.getpixel((c * step + step // 2, r * step + step // 2))[0] for c in range(2)]
+        for r in range(2)
+    ]
+    assert middle == [[85, 0], [170, 170]]
+
+
 @pytest.fixture
 def unlabelled():
     """Two samples of which nothing is known."""

@@ -18,7 +18,8 @@ class SampleGridHook(Hook):
     Args:
         interval (int): Rounds between two grids. Defaults to 10.
         columns (int): Samples of a class. Defaults to 10.
-        max_classes (int): Rows at most. Defaults to 20.
+        max_classes (int): Rows at most: of more classes, those with the most samples. Defaults
+            to 20.
     """
 
     priority = 'LOW'
