@@ -9,7 +9,8 @@ from blocks import Desk, blocks
 from helpers import ROOT, TINY, save_teacher
 from mmengine.config import Config
 
-from ssdkd.apis import load_config
+import ssdkd.apis
+from ssdkd.apis import distill, load_config
 
 README = ROOT / 'README.md'
 BLOCKS = blocks(README)
@@ -56,6 +57,19 @@ def test_the_first_distillation(tmp_path):
     desk.run('python', 'tools/train.py', 'my_distillation.py')
     code = python_block('timm.create_model')
     desk.run('python', '-c', f'import ssdkd\n{code}')
+
+
+def test_the_distillation_without_a_config(tmp_path, monkeypatch, capsys):
+    teacher = tmp_path / 'work_dirs/digits_resnet20/teacher.pth'
+    teacher.parent.mkdir(parents=True)
+    save_teacher(dict(type='CifarResNet', depth=20), teacher)
+    small = {k: v for k, v in TINY.items() if k.startswith('model.synth') and 'image' not in k}
+    small |= {'model.batch_size': 16, 'train_cfg.steps_per_round': 2, 'budget': 2}
+    monkeypatch.setattr(ssdkd.apis, 'distill', lambda *a, **k: distill(*a, **(k | small)))
+    monkeypatch.chdir(tmp_path)
+    exec(python_block('result = distill('), {})
+    (report,) = tmp_path.glob('work_dirs/distill/*/report.html')
+    assert str(report.relative_to(tmp_path)) in capsys.readouterr().out
 
 
 def test_the_segmentation_config(tmp_path):
