@@ -7,11 +7,13 @@ import pytest
 import torch
 from helpers import ROOT, call_tool
 from mmengine.config import Config
+from mmengine.model import BaseModel, BaseModule
 from torch import nn
 
 import ssdkd.visualization
 from ssdkd.apis import distill, recommended
 from ssdkd.apis.val_batches import ValBatches
+from ssdkd.engine.plain_weights import save_plain
 from ssdkd.errors import ConfigError
 from ssdkd.models import CifarResNet, Network, saved_module
 
@@ -34,6 +36,21 @@ class Pixels(nn.Sequential):
         super().__init__(
             nn.Conv2d(3, width, 3, 2, 1), norm, nn.ReLU(), nn.Conv2d(width, num_classes, 1)
         )
+
+
+class Initialised(BaseModule):
+    """A module of mmengine, which asks whoever builds it to call init_weights."""
+
+    def __init__(self):
+        super().__init__(init_cfg=dict(type='Constant', layer='Linear', val=0.0))
+        self.linear = nn.Linear(2, 2)
+
+
+class Bare(BaseModel):
+    """A model of mmengine that was not built from a config."""
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return inputs
 
 
 def networks():
@@ -258,7 +275,22 @@ def test_the_buffer_has_room_for_the_classes():
     assert short.model.buffer.capacity == 128 and short.train_cfg.warmup_rounds == 0
 
 
-def test_saved_modules(tmp_path):
+def test_saved_modules_keep_their_weights(tmp_path):
+    module = Initialised()
+    torch.save(module, tmp_path / 'network.pt')
+    network = Network(dict(type='SavedModule', file=str(tmp_path / 'network.pt')))
+    assert torch.equal(network.model.linear.weight, module.linear.weight)
+    assert module.linear.weight.abs().sum() > 0
+
+
+def test_a_module_of_mmengine_without_a_config_is_exported_plainly(tmp_path):
+    module = Bare()
+    module.linear = nn.Linear(2, 2)
+    save_plain(module, tmp_path / 'student.pth')
+    assert torch.load(tmp_path / 'student.pth').keys() == module.state_dict().keys()
+
+
+def test_files_that_are_no_saved_modules(tmp_path):
     file = tmp_path / 'network.pt'
     with pytest.raises(ConfigError, match='there is no file'):
         saved_module(str(file))
