@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 # Colours that the colour-blind can tell apart (Okabe and Ito 2008), without black and yellow;
 # a second and third pass over them changes the line.
@@ -73,7 +73,9 @@ def plot_against_time(
     times = [line.minutes[-1] for line in lines]
     if times and max(times) > LOG_FROM * min(line.minutes[0] for line in lines):
         ax.set_xscale('log')
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:g}'))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     else:
         ax.set_xlim(left=0)
     if threshold is not None:
