@@ -30,11 +30,18 @@ class Row:
     indices: Tensor
 
 
-def rows_by_class(samples: StoredSamples, columns: int, names: list[str] | None = None) -> list:
-    """A row for each class that the teacher sees, the newest samples first."""
+def rows_by_class(
+    samples: StoredSamples, columns: int, names: list[str] | None = None, limit: int = 50
+) -> list[Row]:
+    """A row for each class that the teacher sees, the newest samples first.
+
+    Of more than ``limit`` classes, those with the most samples, in the order of the classes.
+    """
     newest = samples.columns['birth'].argsort(descending=True, stable=True)
+    counts = samples.labels.bincount(minlength=len(samples.class_counts))
+    largest = counts.argsort(descending=True, stable=True)[:limit]
     rows = []
-    for k in range(len(samples.class_counts)):
+    for k in largest.sort().values.tolist():
         indices = newest[samples.labels[newest] == k]
         name = f'class {k}' + (f' ({names[k]})' if names else '')
         rows.append(Row(f'{name}: {len(indices)} samples', indices[:columns]))

@@ -267,7 +267,7 @@ def _sample_section(work_dir: Path, samples: StoredSamples | None) -> str:
     if samples is not None and 'image' in samples.columns:
         after = f'Synthetic samples in {samples.path.name}'
         if samples.labels is not None:
-            rows = rows_by_class(samples, GRID_COLUMNS)[:GRID_ROWS]
+            rows = rows_by_class(samples, GRID_COLUMNS, limit=GRID_ROWS)
             caption = f'{after}: the newest of each class that the teacher sees most in them.'
             parts.append(_grid(samples, rows, 'Samples by class', caption))
         priority = samples.columns['priority']

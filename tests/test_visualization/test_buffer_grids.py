@@ -31,6 +31,9 @@ def test_rows_say_what_is_in_them(samples):
     ]  # fmt: skip
     assert rows[0].indices.tolist() == [2, 0, 1], 'the newest first'
     assert len(rows[1].indices) == 0 and len(rows[2].indices) == 5
+    assert [row.label for row in rows_by_class(samples, 5, limit=2)] == [
+        'class 0: 3 samples', 'class 2: 21 samples'
+    ]  # fmt: skip
 
 
 def test_groups_hold_every_sample_once_in_order(samples):
