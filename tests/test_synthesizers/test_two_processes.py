@@ -5,7 +5,7 @@ import torch
 import torch.distributed as dist
 from helpers import build_distiller
 from mmengine.config import Config
-from test_resume import config
+from test_runs_resume import config
 
 from ssdkd.engine import DistributedDistiller, RoleOptimWrapperConstructor
 
