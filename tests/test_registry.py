@@ -103,6 +103,7 @@ MINIMAL = {
         'AttentionTransferLoss': {},
         'BNStatisticsLoss': {},
         'ClassPriorLoss': {},
+        'FeatureMatchingLoss': {},
         'InformationEntropyLoss': {},
         'JSCompetitionLoss': {},
         'KLDivergenceLoss': {},

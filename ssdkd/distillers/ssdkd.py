@@ -12,7 +12,7 @@ from ssdkd.buffers import BaseBuffer
 from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BalancingFunction, BaseDistillationLoss
-from ssdkd.models import Network, Teacher, student_config
+from ssdkd.models import Network, Teacher, reuse_layers, student_config
 from ssdkd.registry import (
     BALANCING,
     BUFFERS,
@@ -50,6 +50,10 @@ class SSDKD(BaseModel):
         distillation (dict): Name to config of a distillation term; a name set to None is
             dropped. The student minimises their weighted sum.
         batch_size (int): Samples a student step.
+        reuse (dict[str, str], optional): Name of a module of the student to that of a module of
+            the teacher, of equal shapes, from whose weights it starts; such as the decode head,
+            which needs few steps once :class:`FeatureMatchingLoss` gives it the features that
+            it knows. Defaults to None: the student starts as it was built.
         modulate (bool): Let phi weigh the student's loss (*choice*). Defaults to True.
         normalize (bool): Scale the weights of the student's loss, importance weight times phi,
             to mean 1 over the batch (*choice*). Samples that are drawn often have small
@@ -80,6 +84,7 @@ class SSDKD(BaseModel):
         balancing: dict,
         distillation: dict[str, dict | None],
         batch_size: int,
+        reuse: dict[str, str] | None = None,
         modulate: bool = True,
         normalize: bool = False,
         crop_padding: int = 0,
@@ -98,6 +103,7 @@ class SSDKD(BaseModel):
         self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
         self.student: Network = build_part('student', MODELS, student_config(student, teacher))
         self.synthesizer: BaseSynthesizer = build_part('synthesizer', SYNTHESIZERS, synthesizer)
+        reuse_layers(self.student.model, self.teacher.model, reuse or {})
         # Each of R processes holds 1/R of the slots; class counts are summed over all.
         if 'capacity' in buffer:
             buffer = {**buffer, 'capacity': buffer['capacity'] // get_world_size()}

@@ -6,11 +6,13 @@ from ssdkd.losses.attention_transfer import AttentionTransferLoss
 from ssdkd.losses.base import BaseDistillationLoss, BaseInversionLoss, InversionState
 from ssdkd.losses.bn_statistics import BNStatisticsLoss
 from ssdkd.losses.class_prior import ClassPriorLoss
+from ssdkd.losses.feature_matching import FeatureMatchingLoss
 from ssdkd.losses.image_prior import L2Loss, TotalVariationLoss
 from ssdkd.losses.information_entropy import InformationEntropyLoss
 from ssdkd.losses.js_competition import JSCompetitionLoss
 from ssdkd.losses.kl_divergence import KLDivergenceLoss
 from ssdkd.losses.l1_logit import AdversarialL1Loss, L1LogitLoss
+from ssdkd.losses.layers import BaseLayerLoss
 from ssdkd.losses.modulating import BalancingFunction, ModulatingFunction
 from ssdkd.losses.pseudo_label import PseudoLabelLoss
 
@@ -23,7 +25,9 @@ __all__ = [
     'BalancingFunction',
     'BaseDistillationLoss',
     'BaseInversionLoss',
+    'BaseLayerLoss',
     'ClassPriorLoss',
+    'FeatureMatchingLoss',
     'InformationEntropyLoss',
     'InversionState',
     'JSCompetitionLoss',

@@ -6,6 +6,7 @@ from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, student_config
 from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
+from ssdkd.models.reuse import reuse_layers
 from ssdkd.models.saved import saved_module
 from ssdkd.models.segmentors import mmseg_model
 from ssdkd.models.vgg import VGG
@@ -24,6 +25,7 @@ __all__ = [
     'imported_model',
     'load_weights',
     'mmseg_model',
+    'reuse_layers',
     'saved_module',
     'student_config',
     'timm_model',

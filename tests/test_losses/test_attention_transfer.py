@@ -119,7 +119,7 @@ def test_nothing_stays_behind():
     step(loss, teacher, student, images())
     gc.collect()
     assert len(kept) == 2 and all(reference() is None for reference in kept)
-    assert not loss._maps
+    assert not loss._kept
     hooked = [m for n in (teacher, student) for m in n.modules() if m._forward_hooks]
     assert hooked == [student.model.layer1]  # this test's own
     assert not loss.state_dict() and not list(loss.modules())[1:]
@@ -129,7 +129,7 @@ def test_passes_outside_are_not_seen():
     teacher, student = networks('CifarResNet')
     loss = attached(teacher, student)
     teacher(images(7)), student(images(7))
-    assert not loss._maps
+    assert not loss._kept
     assert step(loss, teacher, student, images()).shape == (4,)
 
 
@@ -159,7 +159,7 @@ def test_in_the_distiller(tiny):
     log = distiller.train_step(None, optim_wrapper)
     torch.testing.assert_close(log['divergence'], expected.mean())
     assert not any(m._forward_hooks for m in distiller.student.modules())
-    assert not attention_term._maps
+    assert not attention_term._kept
 
 
 class Small(nn.Module):
@@ -180,11 +180,11 @@ class Small(nn.Module):
     [
         (
             ['layer1'],
-            "maps of layer 'layer1' have .16, 16. pixels in the teacher and .8, 8. in",
+            "student's layer 'layer1' gives .8, 8. and the teacher's 'layer1' .16, 16.;",
         ),
-        (['layer2'], "layer 'layer2' of the student gives no maps"),
+        (['layer2'], "AttentionTransferLoss: layer 'layer2' of the student gives no maps"),
         (['layer3'], "layers names 'layer3', which the student does not have"),
-        ([], 'AttentionTransferLoss finds no stages'),
+        ([], 'AttentionTransferLoss: no stages'),
     ],
 )
 def test_misfits_show_before_training(tiny, monkeypatch, layers, message):
@@ -200,7 +200,7 @@ def test_misfits_show_before_training(tiny, monkeypatch, layers, message):
 def test_networks_without_common_stages():
     teacher, _ = networks('CifarResNet')
     _, student = networks('WideResNet')
-    with pytest.raises(ConfigError, match='finds no stages .layer1, block1'):
+    with pytest.raises(ConfigError, match='no stages .layer1, block1'):
         attached(teacher, student)
 
 

@@ -1,0 +1,115 @@
+"""What distillation terms share that compare layers of teacher and student."""
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from torch import Tensor, nn
+
+from ssdkd.errors import ConfigError
+from ssdkd.losses.base import BaseDistillationLoss
+from ssdkd.tasks.base import BaseTask
+
+# Names of the stages of residual networks and the like: layer1, block2, backbone.layer3.
+STAGE = re.compile(r'(.*\.)?(layer|block|stage)\d+')
+
+
+class BaseLayerLoss(BaseDistillationLoss):
+    """The difference of what some layers of teacher and student give, summed over the layers.
+
+    Subclasses say what is kept of a layer's maps, and how two of these differ.
+
+    Args:
+        weight (float): Factor of this term.
+        layers (Mapping[str, str] | Sequence[str], optional): Name of the student's layer to
+            that of the teacher's; a sequence where they have the same names. Defaults to all
+            stages that both networks have, such as layer1 to layer3 or block1 to block3.
+
+    Raises:
+        ConfigError: A network has no such layer, or the maps of two do not fit.
+    """
+
+    def __init__(self, weight: float, layers: Mapping[str, str] | Sequence[str] | None):
+        super().__init__(weight)
+        self.layers = layers
+        # Plain dicts, not a ModuleDict: the layers stay the networks'.
+        self._pairs: dict[str, str] = {}
+        self._watched: dict[tuple[str, str], nn.Module] = {}
+        self._kept: dict[tuple[str, str], Tensor] = {}
+
+    @abstractmethod
+    def keep(self, maps: Tensor) -> Tensor:
+        """What is kept of a layer's maps [N, C, H, W], in float32."""
+
+    @abstractmethod
+    def difference(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Difference [N] of what was kept of a student's and of a teacher's layer."""
+
+    def attach(self, teacher: nn.Module, student: nn.Module) -> None:
+        networks = dict(
+            student=dict(student.model.named_modules()),
+            teacher=dict(teacher.model.named_modules()),
+        )
+        names = self.layers
+        if names is None:
+            names = [
+                n
+                for n in networks['teacher']
+                if STAGE.fullmatch(n) and n in networks['student']
+            ]
+        if not names:
+            raise self._misfit(
+                'no stages (layer1, block1, ...) have the same name in teacher and '
+                "student; give layers={'name in the student': 'name in the teacher'}, or "
+                'remove it (set it to None)'
+            )
+        self._pairs = (
+            dict(names) if isinstance(names, Mapping) else {name: name for name in names}
+        )
+        self._watched = {}
+        for pair in self._pairs.items():
+            for role, name in zip(networks, pair):
+                if name not in networks[role]:
+                    raise self._misfit(f"layers names '{name}', which the {role} does not have")
+                self._watched[role, name] = networks[role][name]
+
+    @contextmanager
+    def observing(self) -> Iterator[None]:
+        """Record the teacher's and the student's pass inside, and no others."""
+        handles = [
+            layer.register_forward_hook(partial(self._record, role, name))
+            for (role, name), layer in self._watched.items()
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+            self._kept.clear()
+
+    def _record(self, role: str, name: str, layer: nn.Module, inputs, maps: Tensor) -> None:
+        if getattr(maps, 'ndim', None) != 4:
+            raise self._misfit(
+                f"layer '{name}' of the {role} gives no maps [N, C, H, W]; name others in "
+                'layers'
+            )
+        self._kept[role, name] = self.keep(maps.float())
+
+    def forward(self, student_logits: Tensor, teacher_logits: Tensor, task: BaseTask) -> Tensor:
+        return sum(self._difference(*pair) for pair in self._pairs.items())
+
+    def _difference(self, student_name: str, teacher_name: str) -> Tensor:
+        student = self._kept['student', student_name]
+        teacher = self._kept['teacher', teacher_name]
+        if student.shape != teacher.shape:
+            raise self._misfit(
+                f"the student's layer '{student_name}' gives {list(student.shape[1:])} and "
+                f"the teacher's '{teacher_name}' {list(teacher.shape[1:])}; name layers of "
+                'equal shapes in layers'
+            )
+        return self.difference(student, teacher)
+
+    def _misfit(self, what: str) -> ConfigError:
+        return ConfigError(f'model.distillation: {type(self).__name__}: {what}')
