@@ -1,4 +1,9 @@
-"""CamVid, DeepLabV3+ EfficientNet-Lite0 -> DeepLabV3+ MobileNetV2, in a CPU's budget."""
+"""CamVid, DeepLabV3+ EfficientNet-Lite0 -> DeepLabV3+ MobileNetV2, in a CPU's budget.
+
+Few steps do not make a backbone and a head out of random weights. The two networks have the
+first layers and the decode head in common, so the student takes these from the teacher and
+learns what lies between them: the features that the head knows.
+"""
 
 _base_ = [
     '../_base_/models/deeplabv3plus_efficientnetlite0.py',
@@ -10,10 +15,11 @@ _base_ = [
 ]
 
 num_classes = len(_base_.classes)
-# A half-width student: what two CPU cores can train from scratch.
 student = _base_.deeplabv3plus_mobilenetv2
-student.backbone.widen_factor = 0.5
-student.decode_head.update(in_channels=160, c1_in_channels=16)
+student.backbone.update(
+    frozen_stages=2,
+    norm_cfg=dict(type='BN', eps=1e-3),  # as in the layers that it reuses
+)
 model = dict(
     teacher=dict(
         model=dict(
@@ -22,6 +28,19 @@ model = dict(
         checkpoint='work_dirs/camvid_deeplabv3plus_efficientnetlite0/teacher.pth',
     ),
     student=dict(model=dict(type='mmseg', model=student, num_classes=num_classes)),
+    reuse={
+        'backbone.conv1.conv': 'backbone.timm_model.conv_stem',
+        'backbone.conv1.bn': 'backbone.timm_model.bn1',
+        'backbone.layer1': 'backbone.timm_model.blocks.0',
+        'backbone.layer2': 'backbone.timm_model.blocks.1',
+        'decode_head': 'decode_head',
+    },
+    distillation=dict(
+        features=dict(
+            type='FeatureMatchingLoss',
+            layers={'backbone.layer7': 'backbone.timm_model.blocks.6'},
+        )
+    ),
     task=dict(num_classes=num_classes),
     synthesizer=dict(generator=dict(image_size=(96, 128), width=32), steps=4, crop_padding=8),
     buffer=dict(capacity=1000),

@@ -89,6 +89,7 @@ SMALL_CPU = {
     'model.synthesizer.batch_size': 128,
     'model.synthesizer.steps': 3,
     'model.batch_size': 128,
+    'model.balancing.temperature': 4.0,
     'model.normalize': True,
     'model.distillation.kl.temperature': 4.0,
     'model.channels_last': True,

@@ -210,7 +210,8 @@ class SSDKD(BaseModel):
         """Weights [N] of the balancing function for samples with these logits."""
         if not self.balances:
             return torch.ones(len(teacher_logits), device=teacher_logits.device)
-        return self.balancing(self.task.classify(teacher_logits), self.buffer)
+        softened = teacher_logits / getattr(self.balancing, 'temperature', 1.0)
+        return self.balancing(self.task.classify(softened), self.buffer)
 
     def divergence(self, student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
         """Weighted sum of the distillation terms, per sample [N]."""

@@ -10,8 +10,9 @@ from ssdkd.errors import ConfigError
 from ssdkd.registry import BALANCING
 from ssdkd.tasks.base import TaskOutput
 
-# phi(task_output, buffer) -> [N] >= 0, without gradient. Two attributes are optional: `active`,
-# False if phi is 1 whatever the sample, and `needs_counts`, True if it reads class counts.
+# phi(task_output, buffer) -> [N] >= 0, without gradient. Three attributes are optional:
+# `active`, False if phi is 1 whatever the sample; `needs_counts`, True if it reads the buffer's
+# class counts; `temperature`, which divides the teacher's logits before the task reads them.
 BalancingFunction = Callable[[TaskOutput, BaseBuffer], Tensor]
 
 
@@ -24,13 +25,18 @@ class ModulatingFunction:
 
     with the sample's class shares h (one-hot in classification), the buffer's class counts
     n and the teacher's confidence p (SSD-KD, Liu et al. 2024, arXiv 2406.07876). An empty
-    buffer gives the diversity term 1. Without both factors phi is 1, which the distiller does
+    buffer gives the diversity term 1. The confidence of a well-trained teacher is 1 but for the
+    least convincing samples, which alone are left with a weight; a temperature spreads the
+    weights. Without both factors phi is 1, which the distiller does
     not compute at all; without the first it needs no class counts.
 
     Args:
         gamma (float): Exponent of the difficulty term, >= 0. Defaults to 1.
         diversity (bool): Use the first factor. Defaults to True.
         difficulty (bool): Use the second factor. Defaults to True.
+        temperature (float): Temperature > 0 of p (*choice*). With that of the distillation,
+            a sample's difficulty is measured on the distribution that the student is taught.
+            Defaults to 1.
         normalize (bool): Scale phi to mean 1 over the batch, so that it redistributes the
             loss without changing its size. Defaults to True.
     """
@@ -40,13 +46,17 @@ class ModulatingFunction:
         gamma: float = 1.0,
         diversity: bool = True,
         difficulty: bool = True,
+        temperature: float = 1.0,
         normalize: bool = True,
     ):
         if gamma < 0:
             raise ConfigError(f'balancing.gamma={gamma} must be at least 0')
+        if temperature <= 0:
+            raise ConfigError(f'balancing.temperature={temperature} must be above 0')
         self.gamma = gamma
         self.diversity = diversity
         self.difficulty = difficulty
+        self.temperature = temperature
         self.normalize = normalize
         self.active = diversity or difficulty
         self.needs_counts = diversity

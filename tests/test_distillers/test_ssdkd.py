@@ -3,9 +3,11 @@
 import contextlib
 import copy
 
+import numpy as np
 import pytest
 import torch
 from helpers import build_distiller
+from scipy.special import softmax
 from torch import nn
 
 from ssdkd.distillers import ssdkd as module
@@ -126,6 +128,17 @@ def test_student_loss_is_weighted_by_importance_and_phi(distiller, normalize):
     log = distiller.train_step(None, optim_wrapper)
     torch.testing.assert_close(log['loss'], expected.detach())
     torch.testing.assert_close(log['divergence'], divergence.mean().detach())
+
+
+@pytest.mark.parametrize('temperature', [1.0, 4.0])
+def test_phi_measures_confidence_at_its_temperature(tiny, temperature):
+    """(1 - max softmax(logits / T)), scaled to mean 1; the classes are the same at any T."""
+    options = dict(diversity=False, temperature=temperature)
+    distiller = build_distiller(tiny({f'model.balancing.{k}': v for k, v in options.items()}))
+    logits = 5 * torch.randn(64, 10, generator=torch.Generator().manual_seed(0))
+    difficulty = 1 - softmax(logits.double().numpy() / temperature, axis=1).max(1)
+    expected = difficulty / difficulty.mean()
+    np.testing.assert_allclose(distiller.phi(logits), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_distillation_terms_are_added_with_their_weights(tiny):

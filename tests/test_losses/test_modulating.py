@@ -142,6 +142,8 @@ def test_says_what_it_needs(diversity, difficulty):
         assert phi(output(), buffer).shape == (3,)
 
 
-def test_negative_gamma():
+def test_impossible_numbers():
     with pytest.raises(ConfigError, match='gamma=-1'):
         ModulatingFunction(gamma=-1)
+    with pytest.raises(ConfigError, match='temperature=0 must be above 0'):
+        ModulatingFunction(temperature=0)

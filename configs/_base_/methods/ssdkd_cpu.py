@@ -2,7 +2,8 @@
 
 Fewer and smaller steps want a sharper divergence (T 4) and the batch's own statistics: an
 average over rounds lets a tenth of the gradient through and follows too slowly. And the weights
-of the student's loss must not shrink its step, which few steps cannot make up for.
+of the student's loss must not shrink its step, which few steps cannot make up for, nor leave it
+to the few samples of which the teacher is unsure: its confidence is that at the divergence's T.
 """
 
 _base_ = ['./ssdkd.py']
@@ -18,6 +19,7 @@ model = dict(
         steps=3,
     ),
     batch_size=128,
+    balancing=dict(temperature=4.0),
     normalize=True,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
