@@ -144,6 +144,7 @@ LARGE_CPU = {
     'model.synthesizer.batch_size': 32,
     'model.synthesizer.steps': 4,
     'model.batch_size': 32,
+    'model.balancing.temperature': 4.0,
     'model.normalize': True,
     'model.distillation.kl.temperature': 4.0,
     'model.autocast': None,

@@ -103,7 +103,6 @@ class SSDKD(BaseModel):
         self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
         self.student: Network = build_part('student', MODELS, student_config(student, teacher))
         self.synthesizer: BaseSynthesizer = build_part('synthesizer', SYNTHESIZERS, synthesizer)
-        reuse_layers(self.student.model, self.teacher.model, reuse or {})
         # Each of R processes holds 1/R of the slots; class counts are summed over all.
         if 'capacity' in buffer:
             buffer = {**buffer, 'capacity': buffer['capacity'] // get_world_size()}
@@ -135,6 +134,7 @@ class SSDKD(BaseModel):
         for term in self.distillation.values():
             term.attach(self.teacher, self.student)
         self._check_outputs()
+        reuse_layers(self.student.model, self.teacher.model, reuse or {})
         print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
         self.synthesizer.attach(self.teacher, self.task.num_classes)
         self.to(memory_format=self.memory_format)

@@ -269,8 +269,12 @@ def segmentation_arguments(folder: Path, options: dict, text: str = '', base=CAM
     return [config, '--work-dir', folder / 'run', '--cfg-options', *as_options(options)]
 
 
+# Other networks share no layers.
+APART = 'reuse=None, distillation=dict(features=None)'
+
+
 def part(role: str, model: str) -> str:
-    return f'model = dict({role}=dict(model={model}))'
+    return f'model = dict({role}=dict(model={model}), {APART})'
 
 
 SEGMENTATION = {
@@ -436,7 +440,7 @@ def test_images_smaller_than_the_crop_are_padded(segmentation, tmp_path, monkeyp
 
 def test_strides_of_teacher_and_student_may_differ(segmentation, tmp_path):
     text = (
-        f'model = dict(teacher=dict(model={STRIDE_8}), student=dict(model={STRIDE_16}))\n'
+        f'model = dict(teacher=dict(model={STRIDE_8}), student=dict(model={STRIDE_16}), {APART})\n'
         'val_dataloader = val_cfg = val_evaluator = None\n'
     )
     options = {k: v for k, v in segmentation[1].items() if not k.startswith('val_')}
