@@ -91,6 +91,8 @@ def small_peer(path: Path, folder: Path) -> Config:
             synthesizer[key] = value
     if 'generator' in synthesizer:
         synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
+    if synthesizer.type == 'ContrastiveSynthesizer':
+        synthesizer.bank_size = 16 * batch  # the full one is gigabytes to build and to save
     if 'dataset' in synthesizer:
         synthesizer.dataset = dict(type='Digits', split='train', image_size=16)
     cfg.model.batch_size = batch
