@@ -440,7 +440,8 @@ def test_images_smaller_than_the_crop_are_padded(segmentation, tmp_path, monkeyp
 
 def test_strides_of_teacher_and_student_may_differ(segmentation, tmp_path):
     text = (
-        f'model = dict(teacher=dict(model={STRIDE_8}), student=dict(model={STRIDE_16}), {APART})\n'
+        f'model = dict(teacher=dict(model={STRIDE_8}), student=dict(model={STRIDE_16}),'
+        f' {APART})\n'
         'val_dataloader = val_cfg = val_evaluator = None\n'
     )
     options = {k: v for k, v in segmentation[1].items() if not k.startswith('val_')}
