@@ -110,5 +110,5 @@ def _check_keys(cfg: dict, components: list, path: str) -> None:
         raise ConfigError(
             f"{path}.{key}: {cfg['type']} has an unknown key '{key}'".lstrip('.')
             + nearest(key, sorted(known))
-            + '. A new type keeps inherited keys unless _delete_=True stands beside it'
+            + ' (a new type keeps inherited keys unless _delete_=True stands beside it)'
         )

@@ -145,8 +145,11 @@ class DistillLoop(BaseLoop):
             ).items()
         }
         middle = self._now()
+        scalars = {}
         if warmup:
             values = self._read(log)
+            # Under names of their own: other curves of these terms count student steps.
+            scalars = {f'warmup/{k}': v for k, v in values.items()}
             self.runner.logger.info(
                 f'Round [{self._epoch + 1}/{self.max_rounds}] warm-up  '
                 + '  '.join(f'{k}: {v:.4f}' for k, v in values.items())
@@ -157,7 +160,7 @@ class DistillLoop(BaseLoop):
         self._seconds['inversion'] += middle - start
         self._seconds['distillation'] += self._now() - middle
         self.runner.message_hub.update_info('seconds', dict(self._seconds))
-        scalars = {f'seconds/{phase}': value for phase, value in self._seconds.items()}
+        scalars |= {f'seconds/{phase}': value for phase, value in self._seconds.items()}
         self.runner.visualizer.add_scalars(scalars, step=self._epoch + 1)
 
         self.runner.call_hook('after_train_epoch')

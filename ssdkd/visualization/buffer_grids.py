@@ -77,10 +77,10 @@ def rows_of_look_alikes(
         if pair in seen:
             continue
         seen.add(pair)
-        levels = ', '.join(f'{d:.1f}' for d in distances[i].tolist())
+        levels = ', '.join(f'{d:.0f}' for d in distances[i].tolist())
         rows.append(
             Row(
-                f'sample {int(queries[i])}; its neighbours at {levels} grey levels',
+                f'sample {int(queries[i])}: {levels} grey levels apart',
                 torch.cat([queries[i : i + 1], neighbours[i]]),
             )
         )

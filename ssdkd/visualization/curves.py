@@ -99,7 +99,8 @@ def _take(record: dict, curves: Curves) -> None:
         target = curves.metrics
     for name, value in record.items():
         if name not in BOOKKEEPING and isinstance(value, int | float):
-            target.setdefault(name, {})[record['epoch' if in_round else 'step']] = value
+            series = target.setdefault(name.removeprefix('warmup/'), {})
+            series[record['epoch' if in_round else 'step']] = value
 
 
 def _minutes(folder: Path) -> dict[int, float]:
@@ -122,7 +123,7 @@ def draw_metric(ax: Axes, curves: Curves, name: str, teacher: float | None = Non
     draw_line(ax, timed or curves.metrics[name], label='student')
     if teacher is not None:
         ax.axhline(teacher, color='0.4', linestyle='--', label=f'teacher ({teacher:.2f})')
-        ax.legend(loc='lower right')
+        ax.legend(loc='best')
     ax.set_title(f'Student: {name} on the val set', fontsize='medium')
     ax.set_xlabel('time (minutes)' if timed else 'round')
     ax.set_ylabel(axis_label(name))
@@ -162,6 +163,8 @@ def draw_line(
         marker=marker,
         label=None if pale else label,
     )
+    if x.dtype.kind == 'i':  # rounds
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if pale:
         mean = np.convolve(y, np.ones(window) / window, 'valid')
         middle = x[window // 2 :][: len(mean)]

@@ -59,7 +59,7 @@ figure.samples { max-width: 720px; }
 figcaption { font-size: .85rem; color: #5a6b7b; padding: 6px 4px 0; }
 table { border-collapse: collapse; background: #fff; border: 1px solid #dde3e8; }
 td, th { text-align: left; padding: 6px 12px; border-bottom: 1px solid #e8ecf0;
-         overflow-wrap: anywhere; vertical-align: top; }
+         overflow-wrap: break-word; vertical-align: top; }
 th { font-weight: 600; }
 details { background: #fff; border: 1px solid #dde3e8; border-radius: 6px; padding: 8px 12px;
           margin-top: 12px; }
@@ -328,7 +328,11 @@ def _balance_section(balance: Balance | None, samples: StoredSamples | None, png
 
 def _histogram(values: np.ndarray, label: str, heading: str, ax: Axes) -> None:
     weights = np.full(len(values), 100 / len(values))
-    ax.hist(values, bins=30, color=COLORS[0], weights=weights)
+    bins = 30
+    if values.dtype.kind == 'i':  # as many whole numbers in each bin
+        width = -(-(values.max() - values.min() + 1) // bins)
+        bins = np.arange(values.min() - 0.5, values.max() + width, width)
+    ax.hist(values, bins=bins, color=COLORS[0], weights=weights)
     ax.set_title(heading, fontsize='medium')
     ax.set_xlabel(label)
     ax.set_ylabel('share of samples (%)')

@@ -56,7 +56,7 @@ def test_the_first_distillation(tmp_path):
     save_teacher(teacher, tmp_path / 'checkpoints/my_teacher.pth')
     desk.run('python', 'tools/train.py', 'my_distillation.py')
     code = python_block('timm.create_model')
-    desk.run('python', '-c', f'import ssdkd\n{code}')
+    desk.run('python', '-c', code)
 
 
 def test_the_distillation_without_a_config(tmp_path, monkeypatch, capsys):

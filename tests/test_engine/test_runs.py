@@ -17,6 +17,7 @@ from ssdkd.engine import DistillLoop, LatentStream
 from ssdkd.errors import ConfigError
 from ssdkd.models import Teacher
 from ssdkd.registry import DATASETS
+from ssdkd.visualization import read_curves
 
 
 def student_of(cfg) -> dict:
@@ -135,7 +136,10 @@ def test_the_last_line_is_the_summary(tiny):
     assert len(rounds) == 3
     for word in ('loss', 'divergence', 'inversion_bn', 'inversion_class_prior'):
         assert all(re.search(rf'{word}: \d', line) for line in rounds), word
-    assert any('warm-up' in line for line in lines)
+    warmup = next(line for line in lines if 'warm-up' in line)
+    curve = read_curves(work_dir).scalars['inversion_bn']
+    assert list(curve) == [1, 2, 3, 4], 'one value a round, those of the warm-up included'
+    assert f'inversion_bn: {curve[1]:.4f}' in warmup
     assert any('Buffer' in line and 'class_ratio' in line for line in lines)
 
 

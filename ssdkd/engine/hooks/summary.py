@@ -29,7 +29,7 @@ def peak_memory() -> dict[str, float]:
     else:
         unit = 2**20 if sys.platform == 'darwin' else 2**10  # bytes, or KiB
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    values = {'peak_memory_mib': round(peak, 1)}
+    values = {'peak_memory_mib': round(peak)}
     if torch.cuda.is_available():
         device = torch.cuda.max_memory_allocated() / 2**20
         values['peak_device_memory_mib'] = round(device, 1)
@@ -51,6 +51,7 @@ class SummaryHook(Hook):
         summary = {}
         if runner.val_loop is not None:
             for role in ('teacher', 'student'):
+                runner.logger.info(f'The {role} on the val set:')
                 metrics = self._evaluate(runner, getattr(distiller, role))
                 summary |= {f'{role}_{name}': value for name, value in metrics.items()}
         for role in ('teacher', 'student'):
