@@ -162,7 +162,7 @@ def test_student_is_plain_torchvision(tmp_path):
         f"_base_ = ['{CAMVID}']\n"
         'model = dict(student=dict(model=dict(\n'
         "    _delete_=True, type='torchvision', name='deeplabv3_mobilenet_v3_large',\n"
-        f'    num_classes={NUM_CLASSES})))\n'
+        f'    num_classes={NUM_CLASSES})), reuse=None, distillation=dict(features=None))\n'
         'val_dataloader = val_cfg = val_evaluator = None\n'
     )
     options = {k: v for k, v in camvid_options(tmp_path).items() if k[:4] != 'val_'}
