@@ -65,6 +65,7 @@ details { background: #fff; border: 1px solid #dde3e8; border-radius: 6px; paddi
           margin-top: 12px; }
 summary { cursor: pointer; font-weight: 600; }
 pre { overflow-x: auto; font-size: .8rem; }
+.grid td:last-child { white-space: nowrap; }
 @media (max-width: 600px) { .headline { font-size: 1.2rem; } td, th { padding: 6px 8px; } }
 """
 # Keys of summary.json in words; a key that is absent here is shown as it is.
