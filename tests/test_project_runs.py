@@ -51,8 +51,8 @@ def test_resumed_equals_straight(name, tmp_path):
     assert torch.equal(state['rng'], state_again['rng'])
 
 
-@pytest.mark.parametrize('project', ['nayer', 'bandit_sampler'])
-def test_benchmark_specification(project, monkeypatch):
+@pytest.mark.parametrize('path', ['nayer/nayer_digits.py', 'bandit_sampler/samplers_digits.py'])
+def test_benchmark_specification(path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    spec = read_spec(f'projects/{project}/benchmark.py')
+    spec = read_spec(f'projects/{path}')
     assert spec.ours in spec.methods and spec.reference in spec.methods
