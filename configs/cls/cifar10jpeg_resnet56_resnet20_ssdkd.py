@@ -14,5 +14,5 @@ model = dict(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
-    autocast='bfloat16',
+    autocast='auto',
 )

@@ -33,7 +33,7 @@ model = dict(
     batch_size=128,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
-    autocast='bfloat16',
+    autocast='auto',
 )
 train_cfg = dict(max_rounds=40, warmup_rounds=3, steps_per_round=50, val_interval=2)
 work_dir = 'work_dirs/nayer_cifar10jpeg'

@@ -3,6 +3,7 @@
 from contextlib import ExitStack, contextmanager
 
 import torch
+from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from mmengine.model import BaseModel
@@ -12,7 +13,7 @@ from ssdkd.buffers import BaseBuffer
 from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BalancingFunction, BaseDistillationLoss
-from ssdkd.models import Network, Teacher, reuse_layers, student_config
+from ssdkd.models import Network, Teacher, has_bfloat16, reuse_layers, student_config
 from ssdkd.registry import (
     BALANCING,
     BUFFERS,
@@ -64,7 +65,8 @@ class SSDKD(BaseModel):
         light (float): Random contrast and brightness of the same, by factors in
             [1 - light, 1 + light]; teacher and student see the same image. Helps where real
             images vary more in light than the samples do. Defaults to 0: none.
-        autocast (str, optional): ``'bfloat16'`` runs the networks in mixed precision.
+        autocast (str, optional): ``'bfloat16'`` runs the networks in mixed precision,
+            ``'auto'`` only on a device with instructions for it. Defaults to None: float32.
         channels_last (bool): Keep the networks in the channels-last memory format, which
             convolutions on many devices prefer. Defaults to False.
 
@@ -97,8 +99,11 @@ class SSDKD(BaseModel):
         super().__init__(task.data_preprocessor)
         if not 0 <= light <= 1:
             raise ConfigError(f'model.light={light} must lie in [0, 1]')
-        if autocast not in (None, 'bfloat16'):
-            raise ConfigError(f"model.autocast='{autocast}' must be None or 'bfloat16'")
+        if autocast not in (None, 'bfloat16', 'auto'):
+            raise ConfigError(f"model.autocast='{autocast}' must be None, 'bfloat16' or 'auto'")
+        if autocast == 'auto':
+            autocast = 'bfloat16' if has_bfloat16(get_device()) else None
+            print_log(f"model.autocast='auto' is {autocast or 'float32'} here", 'current')
         self.task = task
         self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
         self.student: Network = build_part('student', MODELS, student_config(student, teacher))

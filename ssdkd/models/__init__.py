@@ -4,6 +4,7 @@ from ssdkd.models.checkpoint import load_weights
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, student_config
+from ssdkd.models.precision import has_bfloat16
 from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
 from ssdkd.models.reuse import reuse_layers
@@ -22,6 +23,7 @@ __all__ = [
     'ResNet',
     'Teacher',
     'WideResNet',
+    'has_bfloat16',
     'imported_model',
     'load_weights',
     'mmseg_model',

@@ -37,6 +37,7 @@ class BareRound:
             for layer in module.modules():
                 layer._forward_pre_hooks.clear()
         self.device = next(self.student.parameters()).device
+        self.bfloat16 = distiller.autocast is not None
         self.inputs = []
         self.layers = [m for m in self.teacher.modules() if isinstance(m, nn.BatchNorm2d)]
         for layer in self.layers:
@@ -63,9 +64,7 @@ class BareRound:
             self.inputs.append(inputs[0])
 
     def autocast(self):
-        return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.model.get('autocast') is not None
-        )
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
     def kl(self, student, teacher, t):
         p, q = (F.log_softmax(x.float() / t, 1) for x in (teacher, student))

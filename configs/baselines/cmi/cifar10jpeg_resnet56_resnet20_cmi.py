@@ -15,7 +15,7 @@ model = dict(
     batch_size=128,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
-    autocast='bfloat16',
+    autocast='auto',
 )
 train_cfg = dict(max_rounds=15, warmup_rounds=0, steps_per_round=100, val_interval=1)
 optim_wrapper = dict(

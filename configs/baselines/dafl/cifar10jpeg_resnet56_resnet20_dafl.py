@@ -16,7 +16,7 @@ model = dict(
     batch_size=128,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
-    autocast='bfloat16',
+    autocast='auto',
 )
 train_cfg = dict(max_rounds=1500, warmup_rounds=0, steps_per_round=5, val_interval=50)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-3)))

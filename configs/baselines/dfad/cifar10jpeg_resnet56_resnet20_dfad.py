@@ -15,7 +15,7 @@ model = dict(
     buffer=dict(capacity=5 * 128),
     batch_size=128,
     channels_last=True,
-    autocast='bfloat16',
+    autocast='auto',
 )
 train_cfg = dict(max_rounds=1500, warmup_rounds=0, steps_per_round=5, val_interval=50)
 optim_wrapper = dict(

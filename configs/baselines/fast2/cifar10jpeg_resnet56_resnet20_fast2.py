@@ -15,7 +15,7 @@ model = dict(
     batch_size=128,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
-    autocast='bfloat16',
+    autocast='auto',
 )
 train_cfg = dict(max_rounds=200, warmup_rounds=20, steps_per_round=20, val_interval=10)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-2)))
