@@ -22,4 +22,4 @@ model = dict(
     crop_padding=2,
     flip=False,
 )
-train_cfg = dict(max_rounds=70, warmup_rounds=10, steps_per_round=10, val_interval=10)
+train_cfg = dict(max_rounds=70, warmup_rounds=3, steps_per_round=10, val_interval=10)
