@@ -25,5 +25,5 @@ model = dict(
     flip=False,
     channels_last=True,
 )
-train_cfg = dict(max_rounds=70, warmup_rounds=7, steps_per_round=10, val_interval=10)
+train_cfg = dict(max_rounds=70, warmup_rounds=3, steps_per_round=10, val_interval=10)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1.5e-2)))
