@@ -13,7 +13,7 @@ def has_bfloat16(device: str) -> bool:
         bool: False also where torch cannot tell.
     """
     if device == 'cuda':
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.cuda.get_device_capability()[0] >= 8  # Ampere and later
     if device == 'cpu' and hasattr(torch.cpu, 'get_capabilities'):
         instructions = torch.cpu.get_capabilities()
         return any(instructions.get(n) for n in ('avx512_bf16', 'amx_bf16', 'bf16'))
