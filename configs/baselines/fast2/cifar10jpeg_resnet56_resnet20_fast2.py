@@ -11,7 +11,7 @@ model = dict(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
-    synthesizer=dict(losses=dict(bn=dict(momentum=0.0)), batch_size=128, reset_round=130),
+    synthesizer=dict(batch_size=128, reset_round=130),
     batch_size=128,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,
