@@ -17,6 +17,7 @@ import ssdkd  # first: it prepares the imports that follow
 import mmengine
 import torch
 from mmengine.config import DictAction
+from mmengine.logging import MMLogger
 from ssdkd.apis import command
 from ssdkd.apis.benchmark import (
     Benchmark,
@@ -151,6 +152,8 @@ def report(spec: Spec, plans: PlanFile, out: Path) -> None:
 @command
 def main() -> None:
     args = parse_args()
+    # mmengine tells of each environment variable in each config: a page of them before ours.
+    MMLogger.get_current_instance().setLevel('WARNING')
     spec = read_spec(args.spec, args.cfg_options)
     out = Path(args.work_dir or f'work_dirs/benchmark_{spec.path.stem}')
     chosen = chosen_methods(spec, args.methods)
