@@ -98,7 +98,10 @@ def folder(tmp_path):
     shutil.rmtree(tmp_path)
 
 
-@pytest.mark.parametrize('data', TREES)
+@pytest.mark.parametrize(
+    'data',
+    [pytest.param(data, marks=[pytest.mark.slow] * (data != 'camvid')) for data in TREES],
+)
 def test_distil_resume_and_test(folder, capfd, data):
     config = ROOT / f'configs/seg/{data}_deeplab.py'
     tree = TREES[data](folder / 'tree')
