@@ -31,7 +31,7 @@ $(STAMP): setup.py $(wildcard requirements/*.txt)
 
 $(TEACHER): | $(STAMP)
 	$(BIN)/python tools/train_teacher.py configs/teachers/digits_resnet20.py \
-		--work-dir $(dir $(TEACHER))
+		--work-dir $(dir $(TEACHER)) --resume
 
 demo: $(STAMP)  ## train a teacher on digits, distil it without data, write work_dirs/demo/report.html
 	@if [ -f $(TEACHER) ]; then echo "Teacher: using $(TEACHER), which is there already."; \

@@ -1,16 +1,13 @@
 """Distil a teacher into a student without data."""
 
 import argparse
-import zipfile
-from pathlib import Path
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
-from mmengine.runner import Runner
-from ssdkd.apis import check_data, check_unused, command, load_config
+from ssdkd.apis import check_data, command, load_config
+from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
-from ssdkd.errors import ConfigError
-from ssdkd.rounds import latest_round
+from ssdkd.runs import check_unused, locked, resume_point
 
 
 def parse_args() -> argparse.Namespace:
@@ -63,12 +60,7 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.tensorboard:
         cfg.visualizer.vis_backends.append(dict(type='TensorboardVisBackend'))
     if args.resume:
-        checkpoint = latest_round(cfg.work_dir) if args.resume == 'auto' else args.resume
-        if checkpoint and not Path(checkpoint).is_file():
-            raise ConfigError(f"--resume: there is no checkpoint '{checkpoint}'")
-        # torch.save writes zip files, whose table of contents stands at the end.
-        if checkpoint and not zipfile.is_zipfile(checkpoint):
-            raise ConfigError(f"--resume: '{checkpoint}' is truncated or not a checkpoint")
+        checkpoint = resume_point(args.resume, cfg.work_dir)
         if checkpoint is None:
             print(f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting anew", flush=True)
         cfg.load_from = None if checkpoint is None else str(checkpoint)
@@ -84,9 +76,10 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     check_data(cfg, 'val_dataloader')
-    apply_args(cfg, args)
-    join_processes(args.launcher)
-    Runner.from_cfg(cfg).train()
+    with locked(cfg.work_dir, args.launcher):
+        apply_args(cfg, args)
+        join_processes(args.launcher)
+        StrictRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

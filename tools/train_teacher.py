@@ -4,8 +4,9 @@ import argparse
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import DictAction
-from mmengine.runner import Runner
 from ssdkd.apis import check_data, command, load_config
+from ssdkd.engine import StrictRunner
+from ssdkd.runs import check_unused, locked, resume_point
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,10 +46,17 @@ def main() -> None:
     cfg = load_config(args)
     check_data(cfg, 'train_dataloader', 'val_dataloader')
     cfg.launcher = args.launcher
-    cfg.resume = args.resume
     if args.seed is not None:
         cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
-    Runner.from_cfg(cfg).train()
+    with locked(cfg.work_dir, args.launcher):
+        if args.resume:
+            checkpoint = resume_point('auto', cfg.work_dir)
+            cfg.resume, cfg.load_from = checkpoint is not None, checkpoint and str(checkpoint)
+        else:
+            check_unused(
+                cfg.work_dir, 'go on with --resume, choose another --work-dir, or remove it'
+            )
+        StrictRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

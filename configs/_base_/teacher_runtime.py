@@ -6,12 +6,9 @@ default_hooks = dict(
     logger=dict(interval=50),
     checkpoint=dict(
         _delete_=True,
-        type='CheckpointHook',
-        interval=1,
-        max_keep_ckpts=2,
+        type='SafeCheckpointHook',
         save_best='accuracy',
         rule='greater',
-        backend_args=dict(backend='atomic'),
     ),
 )
 custom_hooks = [dict(type='ExportHook', network='network', filename='teacher.pth')]

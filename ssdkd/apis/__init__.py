@@ -5,14 +5,12 @@ from ssdkd.apis.command import command, load_config
 from ssdkd.apis.distill import DistillResult, distill
 from ssdkd.apis.networks import build_network, check_distils, network_config, sample_size
 from ssdkd.apis.recommended import recommended
-from ssdkd.apis.train import check_unused
 
 __all__ = [
     'DistillResult',
     'build_network',
     'check_data',
     'check_distils',
-    'check_unused',
     'command',
     'distill',
     'load_config',

@@ -17,10 +17,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ssdkd.apis.command import load_config
 from ssdkd.apis.recommended import recommended
-from ssdkd.apis.train import check_unused
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
+from ssdkd.runs import check_unused
 
 HEADER = '''\
 """What distill() ran, as a config: the same student comes out of

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ssdkd.errors import ConfigError
-from ssdkd.rounds import newest_checkpoint
+from ssdkd.models.checkpoint import read_checkpoint
+from ssdkd.runs import newest_checkpoint
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,7 @@ def read_samples(run: str | Path) -> StoredSamples:
         ConfigError: There is no checkpoint, or it holds no filled buffer.
     """
     path = newest_checkpoint(run)
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # torn files and foreign ones fail in every possible way
-        raise ConfigError(
-            f"'{path}' is no checkpoint of a distillation ({type(error).__name__}: {error})"
-        ) from error
+    content = read_checkpoint(path, 'checkpoint of a distillation')
     try:
         buffers = [state['distiller']['buffer'] for state in content['distillation']]
     except (KeyError, TypeError, IndexError) as error:

@@ -200,6 +200,23 @@ class SSDKD(BaseModel):
             'rng': self.rng.get_state(),
         }
 
+    def check_resumable(self, state_dict: dict[str, Tensor]) -> None:
+        """Check that a run's weights were learned from this very teacher.
+
+        Args:
+            state_dict: The distiller's, from a checkpoint of that run.
+
+        Raises:
+            ConfigError: A weight or a statistic of the teacher is another one.
+        """
+        for name, value in self.teacher.state_dict().items():
+            stored = state_dict.get(f'teacher.{name}')
+            if stored is None or not torch.equal(stored, value.cpu()):
+                raise ConfigError(
+                    f"--resume: model.teacher's weights are not those that the run was started "
+                    f'with ({name} differs); set model.teacher back, or start a new run'
+                )
+
     def load_training_state(self, state: dict) -> None:
         """Continue from a :meth:`training_state`."""
         self.buffer.load_state_dict(state['buffer'])

@@ -7,12 +7,14 @@ from ssdkd.engine.hooks import (
     DistillCheckpointHook,
     EstimateHook,
     ExportHook,
+    SafeCheckpointHook,
     SampleGridHook,
     SummaryHook,
 )
 from ssdkd.engine.log_processor import RoundLogProcessor
 from ssdkd.engine.loop import DistillLoop, LatentStream
 from ssdkd.engine.optim_constructor import RoleOptimWrapperConstructor
+from ssdkd.engine.runner import StrictRunner
 
 __all__ = [
     'AtomicLocalBackend',
@@ -25,6 +27,8 @@ __all__ = [
     'LatentStream',
     'RoleOptimWrapperConstructor',
     'RoundLogProcessor',
+    'SafeCheckpointHook',
     'SampleGridHook',
+    'StrictRunner',
     'SummaryHook',
 ]

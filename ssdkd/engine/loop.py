@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
+from ssdkd.runs import random_state, set_random_state
 
 
 class LatentStream:
@@ -74,6 +75,8 @@ class DistillLoop(BaseLoop):
         self.val_begin = val_begin
         self._epoch = 0
         self._iter = 0
+        self.start = (0, 0)  # rounds and student steps before this start of the run
+        self._kept: dict | None = None  # training's random state during a validation
         self.distiller = getattr(runner.model, 'module', runner.model)
         self.distiller.seed(runner.seed + get_rank())
         self._check_capacity()
@@ -98,7 +101,10 @@ class DistillLoop(BaseLoop):
 
     @property
     def max_iters(self) -> int:
-        return (self.max_rounds - self.warmup_rounds) * self.steps_per_round
+        rounds, steps = self.start  # which may have had another steps_per_round
+        return (
+            steps + (self.max_rounds - max(rounds, self.warmup_rounds)) * self.steps_per_round
+        )
 
     @property
     def epoch(self) -> int:
@@ -116,19 +122,40 @@ class DistillLoop(BaseLoop):
         self._seconds = self.runner.message_hub.runtime_info.get(
             'seconds', dict(inversion=0.0, distillation=0.0)
         )
+        if self._validates() and self._validated != self._epoch:
+            self.validate()  # a kill came between the round and its validation
         while self._epoch < self.max_rounds:
             self.run_round()
-            validates = (
-                self.runner.val_loop is not None
-                and self._epoch >= self.val_begin
-                and (self._epoch % self.val_interval == 0 or self._epoch == self.max_rounds)
-            )
-            if validates:
-                # A data loader draws a seed from the global state; training must not notice.
-                with torch.random.fork_rng(devices=[]):
-                    self.runner.val_loop.run()
+            if self._validates():
+                self.validate()
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def _validates(self) -> bool:
+        """Whether the round that has just ended is one to validate."""
+        due = self._epoch % self.val_interval == 0 or self._epoch == self.max_rounds
+        return self.runner.val_loop is not None and 0 < self._epoch >= self.val_begin and due
+
+    @property
+    def _validated(self) -> int | None:
+        """The last round whose validation is recorded."""
+        return self.runner.message_hub.runtime_info.get('validated')
+
+    def validate(self) -> None:
+        """Run the val loop without a trace in training's random states."""
+        # For the checkpoint that a new best score brings; other checkpoints come later.
+        self.runner.message_hub.update_info('validated', self._epoch)
+        self._kept = random_state()
+        try:
+            self.runner.val_loop.run()
+        finally:
+            set_random_state(self._kept)
+            self._kept = None
+
+    @property
+    def random_state(self) -> dict:
+        """Training's random states, also while a validation draws from them."""
+        return self._kept or random_state()
 
     def run_round(self) -> None:
         """One generator phase, then the student steps unless this is a warm-up round."""

@@ -1,6 +1,8 @@
 """Strict loading of weights from the wrappings in which checkpoints are found."""
 
 import re
+import zipfile
+import zlib
 from pathlib import Path
 
 import torch
@@ -35,33 +37,72 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
         ConfigError: The file is missing, corrupt or holds code, or its keys or shapes are not
             those of the network.
     """
-    state = _unwrap(_read(path), path)
+    state = _unwrap(read_checkpoint(path), path)
     wanted = model.state_dict()
     candidates = [_strip(state, p) for p in (PREFIXES if prefix is None else (prefix,))]
     state = max(candidates, key=lambda candidate: _agreement(candidate, wanted))
     if not any(k.startswith(AUXILIARY) for k in wanted):
         state = {k: v for k, v in state.items() if not k.startswith(AUXILIARY)}
-    _check(state, wanted, path)
+    check_fits(state, wanted, f"key 'checkpoint': '{path}'")
     model.load_state_dict(state)
 
 
-def _read(path: str | Path):
+def read_checkpoint(path: str | Path, source: str = "key 'checkpoint'"):
+    """Read a file of ``torch.save``: tensors and plain containers, and nothing that runs.
+
+    Args:
+        path (str | Path): The file.
+        source (str): What named it, for the message.
+
+    Returns:
+        What was saved, its tensors on the CPU.
+
+    Raises:
+        ConfigError: The file is missing, damaged or holds code.
+    """
     file = Path(path).expanduser()
     if not file.is_file():
-        raise ConfigError(f"key 'checkpoint': there is no file '{path}'; give the path of one")
+        raise ConfigError(f"{source}: there is no file '{path}'; give the path of one")
+    with open(file, 'rb') as start:
+        zipped = start.read(2) == b'PK'
+    what = damage(file) if zipped else None
+    if what:
+        raise ConfigError(
+            f"{source}: '{path}' is damaged ({what}); copy or download it again, or use "
+            'another one'
+        )
     try:
         return torch.load(file, map_location='cpu', weights_only=True)
     except Exception as error:  # Garbage makes an unpickler fail in every possible way.
         foreign = FOREIGN_CODE.search(str(error))
         if foreign:
             raise ConfigError(
-                f"key 'checkpoint': '{path}' holds pickled code ({foreign[1]}), which is "
+                f"{source}: '{path}' holds pickled code ({foreign[1]}), which is "
                 "refused because loading would run it; save the network's state_dict() alone"
             ) from error
         raise ConfigError(
-            f"key 'checkpoint': '{path}' cannot be read ({type(error).__name__}): it is "
+            f"{source}: '{path}' cannot be read ({type(error).__name__}): it is "
             'truncated or not a file of torch.save; copy or download it again'
         ) from error
+
+
+def damage(path: str | Path) -> str | None:
+    """What is wrong with the bytes of a file that ``torch.save`` wrote; None if nothing is.
+
+    Such a file is a zip archive with a CRC-32 of each record, which ``torch.load`` ignores:
+    it takes inverted bits for weights.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # torch writes no attributes; the bit of a folder makes it read a record as empty.
+            if any(record.external_attr for record in archive.infolist()):
+                return 'its table of contents is corrupt'
+            record = archive.testzip()
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, EOFError) as error:
+        return str(error)
+    except (NotImplementedError, RuntimeError, zlib.error) as error:
+        return f'a record is corrupt: {error}'
+    return record and f"the checksum of its record '{record}' does not match"
 
 
 def _unwrap(content, path: str | Path) -> dict[str, Tensor]:
@@ -87,13 +128,23 @@ def _agreement(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[int
     return common, common - len(state) if common else 0
 
 
-def _check(state: dict[str, Tensor], wanted: dict[str, Tensor], path: str | Path) -> None:
+def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str) -> None:
+    """Check that a state dict has the keys and shapes of a network's own.
+
+    Args:
+        state: The state dict.
+        wanted: That of the network.
+        source: Where ``state`` comes from, for the message.
+
+    Raises:
+        ConfigError: It has not.
+    """
     # BN's counter is absent from files of torch < 0.4.1, and torch itself allows that.
     missing = [k for k in wanted if k not in state and not k.endswith('num_batches_tracked')]
     unexpected = [k for k in state if k not in wanted]
     if missing or unexpected:
         raise ConfigError(
-            f"key 'checkpoint': '{path}' does not fit the network: "
+            f'{source} does not fit the network: '
             f'{_some("missing", missing)}, {_some("unexpected", unexpected)}; '
             'choose the network it was saved from'
         )
@@ -102,7 +153,7 @@ def _check(state: dict[str, Tensor], wanted: dict[str, Tensor], path: str | Path
         key = wrong[0]
         more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
         raise ConfigError(
-            f"key 'checkpoint': '{path}' does not fit the network: {key} is "
+            f'{source} does not fit the network: {key} is '
             f'{list(state[key].shape)} in the file, {list(wanted[key].shape)} in the '
             f'model{more}: is num_classes right?'
         )

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from ssdkd.errors import ConfigError
-from ssdkd.rounds import newest_checkpoint
+from ssdkd.runs import newest_checkpoint
 from ssdkd.visualization import plot_balance, read_balance
 
 

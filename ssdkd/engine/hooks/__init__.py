@@ -1,7 +1,7 @@
 """Hooks of mmengine's Runner."""
 
 from ssdkd.engine.hooks.buffer_statistics import BufferStatisticsHook, buffer_statistics
-from ssdkd.engine.hooks.checkpoint import DistillCheckpointHook
+from ssdkd.engine.hooks.checkpoint import DistillCheckpointHook, SafeCheckpointHook
 from ssdkd.engine.hooks.estimate import EstimateHook
 from ssdkd.engine.hooks.export_student import ExportHook
 from ssdkd.engine.hooks.panels import PanelHook
@@ -14,6 +14,7 @@ __all__ = [
     'EstimateHook',
     'ExportHook',
     'PanelHook',
+    'SafeCheckpointHook',
     'SampleGridHook',
     'SummaryHook',
     'buffer_statistics',

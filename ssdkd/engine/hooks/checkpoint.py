@@ -1,33 +1,36 @@
 """Checkpoints from which training continues as if it had never stopped."""
 
-import random
+import re
+from pathlib import Path
 
-import numpy as np
-import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 
 import ssdkd.engine.atomic_backend  # noqa: F401  (registers the backend 'atomic')
 from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
+from ssdkd.runs import plain_settings, set_random_state
+
+BEST = re.compile(r'best_\w+_(round|epoch|iter)_\d+\.pth')
 
 
 @HOOKS.register_module()
-class DistillCheckpointHook(CheckpointHook):
-    """mmengine's checkpoint hook, plus buffer, sampler and random states, written atomically.
+class SafeCheckpointHook(CheckpointHook):
+    """mmengine's checkpoint hook, which touches no file but those of its own run.
 
-    mmengine saves weights, optimizers and schedules. A distillation also lives in its replay
-    buffer and its random states; of these every process has its own.
+    Files are written atomically, with the settings of the run in them. The previous best
+    checkpoint goes after the new one is there. What a resumed checkpoint says of other files
+    counts only for files in this work directory: a copied run leaves the original alone.
 
     Args:
-        interval (int): Rounds between checkpoints. Defaults to 5.
+        interval (int): Rounds (epochs, iterations) between checkpoints. Defaults to 1.
         max_keep_ckpts (int): How many to keep, at least 2, or -1 for all: the oldest goes
             before the newest is written, and a kill in between must not leave none.
             Defaults to 2.
         **kwargs: See mmengine's ``CheckpointHook``.
     """
 
-    def __init__(self, interval: int = 5, max_keep_ckpts: int = 2, **kwargs):
+    def __init__(self, interval: int = 1, max_keep_ckpts: int = 2, **kwargs):
         if max_keep_ckpts in (0, 1):
             raise ConfigError(
                 f'default_hooks.checkpoint.max_keep_ckpts={max_keep_ckpts} must '
@@ -36,10 +39,79 @@ class DistillCheckpointHook(CheckpointHook):
         super().__init__(
             interval,
             max_keep_ckpts=max_keep_ckpts,
-            filename_tmpl='round_{}.pth',
             backend_args=dict(backend='atomic'),
             **kwargs,
         )
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Store the settings as plain data, which can be compared without running them."""
+        checkpoint['settings'] = plain_settings(runner.cfg)
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Keep of the names in a resumed checkpoint those of files in this work directory."""
+        if not runner._resume:
+            return
+        folder = Path(runner.work_dir)
+        if self.out_dir is not None:
+            folder = Path(self.out_dir, folder.name)
+        info = checkpoint['message_hub']['runtime_info']
+        info['keep_ckpt_ids'] = [
+            step
+            for step in info.get('keep_ckpt_ids', [])
+            if type(step) is int and (folder / self.filename_tmpl.format(step)).is_file()
+        ]
+        for key in [key for key in info if key.startswith('best_ckpt')]:
+            best = folder / Path(str(info.pop(key))).name
+            if BEST.fullmatch(best.name) and best.is_file() and not best.is_symlink():
+                info[key] = str(best)
+            else:
+                info.pop(key.replace('ckpt', 'score'), None)
+                runner.logger.info(
+                    f"'{best}' is not there; the next validation makes a new best checkpoint"
+                )
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        previous = self._best
+        self._best = {key: None for key in previous}  # so that mmengine removes none
+        super()._save_best_checkpoint(runner, metrics)
+        new = self._best
+        self._best = {key: path or previous.get(key) for key, path in new.items()}
+        if is_main_process():
+            for key, path in previous.items():
+                if path and new[key] and new[key] != path:
+                    Path(path).unlink(missing_ok=True)
+
+    @property
+    def _best(self) -> dict[str, str | None]:
+        """The best checkpoint by each metric, which mmengine keeps in either of two places."""
+        if self.save_best is None:
+            return {}
+        if len(self.key_indicators) == 1:
+            return {'': self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    @_best.setter
+    def _best(self, paths: dict[str, str | None]) -> None:
+        if '' in paths:
+            self.best_ckpt_path = paths['']
+        elif paths:
+            self.best_ckpt_path_dict = paths
+
+
+@HOOKS.register_module()
+class DistillCheckpointHook(SafeCheckpointHook):
+    """A checkpoint hook that also keeps buffer, sampler and random states.
+
+    mmengine saves weights, optimizers and schedules. A distillation also lives in its replay
+    buffer and its random states; of these every process has its own.
+
+    Args:
+        interval (int): Rounds between checkpoints. Defaults to 5.
+        **kwargs: See :class:`SafeCheckpointHook`.
+    """
+
+    def __init__(self, interval: int = 5, **kwargs):
+        super().__init__(interval, filename_tmpl='round_{}.pth', **kwargs)
         self._states: list[dict] | None = None
 
     def _save_checkpoint_with_step(self, runner, step, meta) -> None:
@@ -50,9 +122,11 @@ class DistillCheckpointHook(CheckpointHook):
         self._states = None
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        super().before_save_checkpoint(runner, checkpoint)
         checkpoint['distillation'] = self._states or [self._state(runner)]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        super().after_load_checkpoint(runner, checkpoint)
         # Also called when weights alone are loaded, as a starting point.
         if not (runner._resume and 'distillation' in checkpoint):
             return
@@ -64,31 +138,12 @@ class DistillCheckpointHook(CheckpointHook):
             )
         state = states[get_rank()]
         distiller = getattr(runner.model, 'module', runner.model)
+        distiller.check_resumable(checkpoint['state_dict'])
         distiller.load_training_state(state['distiller'])
-        torch.set_rng_state(state['torch'].cpu())
-        if state['cuda'] is not None and torch.cuda.is_available():
-            torch.cuda.set_rng_state(state['cuda'].cpu())
-        version, internal, gauss = state['python']
-        random.setstate((version, tuple(internal), gauss))
-        np.random.set_state(
-            (
-                'MT19937',
-                state['numpy'].cpu().numpy().astype(np.uint32),
-                state['numpy_position'],
-                0,
-                0.0,
-            )
-        )
+        set_random_state(state)
+        runner.train_loop.start = (checkpoint['meta']['epoch'], checkpoint['meta']['iter'])
 
     @staticmethod
     def _state(runner) -> dict:
         distiller = getattr(runner.model, 'module', runner.model)
-        _, key, position, _, _ = np.random.get_state()
-        return {
-            'distiller': distiller.training_state(),
-            'torch': torch.get_rng_state(),
-            'cuda': torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-            'python': random.getstate(),
-            'numpy': torch.from_numpy(key.astype(np.int64)),
-            'numpy_position': position,
-        }
+        return {'distiller': distiller.training_state(), **runner.train_loop.random_state}

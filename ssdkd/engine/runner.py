@@ -1,0 +1,131 @@
+"""mmengine's Runner, strict about what it loads."""
+
+import copy
+import warnings
+from collections.abc import Iterator
+
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
+
+from ssdkd.errors import ConfigError
+from ssdkd.models.checkpoint import check_fits, read_checkpoint
+from ssdkd.runs import changed_settings, plain_settings
+from ssdkd.runs.settings import changes_evaluation, changes_schedule
+
+
+class StrictRunner(Runner):
+    """mmengine's Runner, which trusts a checkpoint no further than its tensors.
+
+    It reads intact local files, unpickles tensors and plain containers alone, executes no
+    config that a file holds, and loads every weight or none. On resume it compares the
+    settings with those that the run was started with: it applies what can be applied, and
+    says so; changed optimizer settings and schedules are planned anew for the whole run.
+
+    Raises:
+        ConfigError: A checkpoint does not fit, or a changed setting cannot be applied.
+    """
+
+    _changes: dict[str, str]
+
+    def load_checkpoint(
+        self, filename: str, map_location='cpu', strict: bool = True, revise_keys=()
+    ) -> dict:
+        """Load the weights of a checkpoint; see mmengine's Runner. All must fit."""
+        source = '--resume' if self._resume else 'load_from'
+        checkpoint = read_checkpoint(filename, source)
+        source = f"{source}: '{filename}'"
+        if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
+            raise ConfigError(f'{source} holds no checkpoint of a run; give one of its .pth')
+        if self._resume:
+            # mmengine would execute this string as Python.
+            checkpoint['meta'].pop('config', None)
+            self._changes = self._compare(checkpoint, source)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        check_fits(checkpoint['state_dict'], model.state_dict(), source)
+        model.load_state_dict(checkpoint['state_dict'])
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
+    def resume(self, filename: str, **kwargs) -> None:
+        """Go on from a checkpoint; see mmengine's Runner."""
+        planned = [self._hyperparameters(optimizer) for _, optimizer in self._optimizers()]
+        try:
+            super().resume(filename, **kwargs)
+        except (LookupError, TypeError, AttributeError, ValueError, AssertionError) as error:
+            raise ConfigError(
+                f"--resume: '{filename}' does not hold what this run needs "
+                f'({type(error).__name__}: {error}); choose another checkpoint of this run'
+            ) from error
+        if changes_schedule(self._changes):
+            self._plan_anew(planned)
+
+    def _compare(self, checkpoint: dict, source: str) -> dict[str, str]:
+        """Log what is changed and applied; refuse the rest."""
+        if 'settings' not in checkpoint:
+            self.logger.warning(
+                f'{source} does not say with which settings its run was started, so that '
+                'changed ones cannot be noticed'
+            )
+            return {}
+        done = checkpoint['meta']['epoch']
+        asked = plain_settings(self.cfg)
+        changes, refused = changed_settings(checkpoint['settings'], asked, done)
+        for key, change in refused.items():
+            self.logger.error(f'--resume: {key}: {change}: this cannot change')
+        if refused:
+            first, change = next(iter(refused.items()))
+            more = f' (and {len(refused) - 1} more, listed above)' if len(refused) > 1 else ''
+            raise ConfigError(
+                f'{source} was made with another {first} ({change}){more}; set it back, or '
+                'start a new run with another --work-dir'
+            )
+        for key, change in changes.items():
+            self.logger.info(f'Resumed with a changed setting: {key}: {change}')
+        if changes_evaluation(changes):
+            info = checkpoint['message_hub']['runtime_info']
+            for key in [k for k in info if k.startswith(('best_score', 'best_ckpt'))]:
+                del info[key]
+            self.logger.info('Scores start anew, since the evaluation is another one')
+        return changes
+
+    def _plan_anew(self, planned: list[list[dict]]) -> None:
+        """Give the optimizers the asked hyper-parameters, as if they had had them all along.
+
+        What the optimizers have learned (momentum and the like) stays.
+        """
+        for (_, optimizer), groups in zip(self._optimizers(), planned):
+            for group, values in zip(optimizer.param_groups, groups):
+                group.update(values)
+                for key in [key for key in group if key.startswith('initial_')]:
+                    group[key.removeprefix('initial_')] = group[key]
+        if self.cfg.get('param_scheduler') is not None:
+            schedulers = copy.deepcopy(self.cfg.param_scheduler)
+            self.param_schedulers = self.build_param_scheduler(schedulers)
+            lists = self.param_schedulers
+            lists = lists.values() if isinstance(lists, dict) else [lists]
+            with warnings.catch_warnings():  # that no optimizer steps in between
+                warnings.simplefilter('ignore', UserWarning)
+                for scheduler in [scheduler for part in lists for scheduler in part]:
+                    for _ in range(self.epoch if scheduler.by_epoch else self.iter):
+                        scheduler.step()
+        rates = [f'{name} {o.param_groups[0]["lr"]:.3g}' for name, o in self._optimizers()]
+        self.logger.info(
+            f'The learning-rate schedule is planned anew for {self.max_epochs} rounds and '
+            f'{self.max_iters} steps in all; the rates go on at {", ".join(rates)}'
+        )
+
+    def _optimizers(self) -> Iterator[tuple[str, object]]:
+        """Each optimizer wrapper with its role."""
+        if isinstance(self.optim_wrapper, OptimWrapperDict):
+            return self.optim_wrapper.items()
+        return iter([('optimizer', self.optim_wrapper)])
+
+    @staticmethod
+    def _hyperparameters(optimizer) -> list[dict]:
+        return [
+            {key: value for key, value in group.items() if key != 'params'}
+            for group in optimizer.param_groups
+        ]

@@ -1,0 +1,23 @@
+"""What a run leaves on disk: its folder, its checkpoints, and the settings in them."""
+
+from ssdkd.runs.checkpoints import (
+    check_unused,
+    latest_checkpoint,
+    newest_checkpoint,
+    resume_point,
+)
+from ssdkd.runs.lock import locked
+from ssdkd.runs.random_state import random_state, set_random_state
+from ssdkd.runs.settings import changed_settings, plain_settings
+
+__all__ = [
+    'changed_settings',
+    'check_unused',
+    'latest_checkpoint',
+    'locked',
+    'newest_checkpoint',
+    'plain_settings',
+    'random_state',
+    'resume_point',
+    'set_random_state',
+]
