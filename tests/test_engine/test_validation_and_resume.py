@@ -68,9 +68,10 @@ def test_a_student_that_draws_from_the_global_states(cfg, n):
     build_runner(cfg).train()
     run = Path(cfg.work_dir)
     scores = list(read_curves(run).metrics['accuracy'])
-    assert scores == [2, 4, 6] and 'best_score' in torch.load(run / 'round_2.pth')[
-        'message_hub'
-    ]['runtime_info']
+    assert (
+        scores == [2, 4, 6]
+        and 'best_score' in torch.load(run / 'round_2.pth')['message_hub']['runtime_info']
+    )
     resumed = go_on(cfg, run / f'round_{n}.pth')
     straight = student_of(cfg)
     different = [k for k, v in student_of(resumed).items() if not torch.equal(v, straight[k])]

@@ -124,6 +124,26 @@ def test_check_sees_a_lost_part_of_the_state(reference, tmp_path, lost):
     assert digest(tmp_path / 'run/student.pth') != digest(reference / 'run/student.pth')
 
 
+def test_a_damaged_checkpoint_is_refused_and_an_intact_one_is_offered(
+    reference, tmp_path, capfd
+):
+    work_dir = tmp_path / 'run'
+    work_dir.mkdir()
+    for n in (8, 9):
+        shutil.copy(reference / f'run/round_{n}.pth', work_dir)
+    raw = bytearray((work_dir / 'round_9.pth').read_bytes())
+    middle = slice(len(raw) // 2, len(raw) // 2 + 4096)
+    raw[middle] = bytes(b ^ 0xFF for b in raw[middle])
+    (work_dir / 'round_9.pth').write_bytes(raw)
+    with pytest.raises(SystemExit) as exit:
+        call_tool('train.py', *command(reference, work_dir, '--resume'))
+    assert exit.value.code == 2
+    offered = f'--resume {work_dir / "round_8.pth"}'
+    assert capfd.readouterr().err.strip().endswith(f'use {offered}')
+    call_tool('train.py', *command(reference, work_dir, *offered.split()))
+    assert digest(work_dir / 'student.pth') == digest(reference / 'run/student.pth')
+
+
 def test_resume_of_a_finished_run(reference):
     before = digest(reference / 'run/student.pth')
     call_tool('train.py', *command(reference, reference / 'run', '--resume'))
