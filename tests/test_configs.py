@@ -188,9 +188,6 @@ def dead_terms(distiller) -> list[str]:
         others = copy.copy(losses)
         others._modules = {k: v for k, v in losses.items() if k == term}
         synthesizer.losses = others
-        for loss in losses.values():
-            if hasattr(loss, '_inputs'):
-                loss._inputs.clear()  # recorded while another term was asked
         synthesizer.zero_grad()
         distiller.synthesize(OneTerm())
         # The linear layer stands first: what reaches it has passed the whole generator.

@@ -13,12 +13,12 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner, ValLoop
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ssdkd.apis.command import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.errors import ConfigError
+from ssdkd.losses import has_statistics
 from ssdkd.registry import nearest
 from ssdkd.runs import check_unused
 
@@ -195,9 +195,7 @@ def _per_channel(key: str, values: float | Sequence[float]) -> list[float]:
 
 
 def _has_statistics(teacher: nn.Module) -> bool:
-    return any(
-        isinstance(m, _BatchNorm) and m.running_mean is not None for m in teacher.modules()
-    )
+    return any(map(has_statistics, teacher.modules()))
 
 
 def _merge(cfg: Config, overrides: dict[str, Any]) -> None:

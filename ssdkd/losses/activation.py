@@ -1,10 +1,10 @@
 """Excite the features that the teacher classifies by."""
 
-import torch
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.losses.layer_inputs import LayerInputs
 from ssdkd.registry import LOSSES
 
 
@@ -28,38 +28,43 @@ class ActivationLoss(BaseInversionLoss):
     def __init__(self, weight: float = 0.1, layer: str | None = None):
         super().__init__(weight)
         self.layer = layer
-        self._features: Tensor | None = None
 
     def attach(self, teacher: nn.Module) -> None:
-        for layer in self._candidates(getattr(teacher, 'model', teacher)):
-            layer.register_forward_pre_hook(self._record)
+        names = self._candidates(getattr(teacher, 'model', teacher))
+        prefix = 'model.' if hasattr(teacher, 'model') else ''
+        self._inputs = LayerInputs(
+            'losses: ActivationLoss', teacher, [prefix + n for n in names], latest=True
+        )
 
-    def _candidates(self, network: nn.Module) -> list[nn.Module]:
+    def _candidates(self, network: nn.Module) -> list[str]:
         if self.layer is not None:
             try:
-                return [network.get_submodule(self.layer)]
+                network.get_submodule(self.layer)
             except AttributeError as error:
                 raise ConfigError(
                     f"losses: ActivationLoss: layer='{self.layer}' is not in the teacher; name "
                     'its classifier'
                 ) from error
-        layers = [m for m in network.modules() if isinstance(m, nn.Linear) or is_1x1(m)]
-        if not layers:
+            return [self.layer]
+        names = [n for n, m in network.named_modules() if is_linear(m) or is_1x1(m)]
+        if not names:
             raise ConfigError(
                 'losses: ActivationLoss finds no linear layer and no 1x1 convolution in the '
                 'teacher; name its classifier in layer'
             )
-        return layers
-
-    def _record(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        # Distillation runs the teacher without gradients; no features are wanted then.
-        if torch.is_grad_enabled():
-            self._features = inputs[0]  # of the latest layer only
+        return names
 
     def forward(self, state: InversionState) -> Tensor:
-        features, self._features = self._features, None
+        ((_, features),) = self._inputs.take()
         return -features.float().abs().flatten(1).mean(dim=1)
 
 
+def is_linear(module: nn.Module) -> bool:
+    # Those of TorchScript are found, too, so that LayerInputs refuses them.
+    return isinstance(module, nn.Linear) or getattr(module, 'original_name', '') == 'Linear'
+
+
 def is_1x1(module: nn.Module) -> bool:
+    if getattr(module, 'original_name', '') == 'Conv2d':  # of TorchScript, of any size
+        return True
     return isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)

@@ -1,11 +1,13 @@
 """Match the statistics that the teacher's batch-norm layers remember of its data."""
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from ssdkd.errors import ConfigError
 from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.losses.layer_inputs import LayerInputs
 from ssdkd.registry import LOSSES
 
 
@@ -41,10 +43,17 @@ class BNStatisticsLoss(BaseInversionLoss):
 
     .. math:: \sum_l \|\mu_l(x) - \mu_l\|_2 + \|\sigma^2_l(x) - \sigma^2_l\|_2
 
-    over every batch-norm layer l (DeepInversion, Yin et al. 2020, arXiv 1912.08795). With
+    over every batch-norm layer l (DeepInversion, Yin et al. 2020, arXiv 1912.08795): every
+    layer with ``running_mean`` and ``running_var``, frozen and synchronised ones too. With
     ``momentum`` m > 0, an average over rounds stands for the batch's own statistics,
     ``m * average + (1 - m) * batch`` (Fast, Fang et al. 2022, arXiv 2112.12568); the
     average takes in the last batch of each round and is part of the checkpoint.
+
+    A layer that is called several times in a pass counts with the mean, over its calls, of each
+    call's mean and variance (*choice*): that is what training gathers in its running
+    statistics, which take in each call alike, whatever its size. The variance over all calls
+    together would be another number, as it contains how far the calls' means lie apart. A layer
+    that is not called is left out, and the log names it once.
 
     Args:
         weight (float): Factor of this term. Defaults to 10.
@@ -61,41 +70,27 @@ class BNStatisticsLoss(BaseInversionLoss):
             raise ConfigError(f'BNStatisticsLoss: momentum={momentum} must lie in [0, 1)')
         self.momentum = momentum
         self.relative = relative
-        self._targets: list[tuple[Tensor, Tensor]] = []
-        self._inputs: list[Tensor] = []
-        self._sizes: list[int] = []
+        self._named: set[str] = set()
 
     def attach(self, teacher: nn.Module) -> None:
-        layers = [
-            m
-            for m in teacher.modules()
-            if isinstance(m, _BatchNorm) and m.running_mean is not None
-        ]
-        if not layers:
+        names = [name for name, layer in teacher.named_modules() if has_statistics(layer)]
+        if not names:
             raise ConfigError(
                 'losses: a BNStatisticsLoss is asked for, but the teacher has no batch-norm '
                 'layer with running statistics; remove this loss (set it to None) and rely '
                 'on the class prior and the image priors'
             )
-        # A plain list, not a ModuleList: the layers stay the teacher's.
-        self._layers = layers
-        self._sizes = [m.num_features for m in layers]
-        for layer in layers:
-            layer.register_forward_pre_hook(self._record)
+        # No module, so the layers stay the teacher's.
+        self._inputs = LayerInputs('losses: BNStatisticsLoss', teacher, names)
         if self.momentum:
-            self.register_buffer('average', torch.zeros(2, sum(self._sizes)))
+            channels = sum(m.running_mean.numel() for m in self._inputs.layers.values())
+            self.register_buffer('average', torch.zeros(2, channels))
             self.register_buffer('started', torch.zeros(()))
 
-    def _record(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        # Distillation runs the teacher without gradients; there is nothing to match then.
-        if torch.is_grad_enabled():
-            if len(self._inputs) == len(self._layers):
-                self._inputs.clear()  # of an earlier pass, whose loss nobody asked for
-            self._inputs.append(inputs[0])
-
     def forward(self, state: InversionState) -> Tensor:
-        means, variances = zip(*(BatchMoments.apply(x) for x in self._inputs))
-        self._inputs.clear()
+        layers = self._inputs.layers
+        # In the layers' order, whatever that of the calls, as the average is laid out.
+        means, variances = zip(*self._moments(layers))
         batch = torch.stack([torch.cat(means), torch.cat(variances)])
         if self.momentum:
             self._latest = batch.detach()
@@ -103,19 +98,77 @@ class BNStatisticsLoss(BaseInversionLoss):
             batch = m * self.average + (1 - m) * batch
         running = torch.stack(
             [
-                torch.cat([m.running_mean for m in self._layers]),
-                torch.cat([m.running_var for m in self._layers]),
+                torch.cat([m.running_mean for m in layers.values()]),
+                torch.cat([m.running_var for m in layers.values()]),
             ]
         )
         difference = batch - running
         if self.relative:
-            variance = torch.cat([m.running_var + m.eps for m in self._layers])
+            variance = torch.cat(
+                [m.running_var + getattr(m, 'eps', 1e-5) for m in layers.values()]
+            )
             difference = difference / torch.stack([variance.sqrt(), variance])
         # One norm a layer and statistic, all from one flat difference.
-        return sum(part.norm(dim=1).sum() for part in difference.split(self._sizes, 1))
+        sizes = [len(mean) for mean in means]
+        return sum(part.norm(dim=1).sum() for part in difference.split(sizes, 1))
+
+    def _moments(self, layers: dict[str, nn.Module]) -> list[tuple[Tensor, Tensor]]:
+        """Mean and variance [C] of what entered each layer in the teacher's latest pass."""
+        inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
+        for name, x in self._inputs.take():
+            inputs[name].append(x)
+        self._name_left_out([name for name, calls in inputs.items() if not calls])
+        return [self._layer_moments(name, layers[name], inputs[name]) for name in layers]
+
+    def _layer_moments(
+        self, name: str, layer: nn.Module, calls: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        if not calls:  # left out: nothing differs from its statistics
+            return layer.running_mean, layer.running_var
+        if any(x.ndim < 2 or x.shape[1] != len(layer.running_mean) for x in calls):
+            shapes = ', '.join(str(list(x.shape)) for x in calls)
+            raise ConfigError(
+                f"losses: BNStatisticsLoss: the teacher's layer '{name}' remembers "
+                f'{len(layer.running_mean)} channels, but the second dimension of its input is '
+                f'another ({shapes}); remove this loss (set it to None)'
+            )
+        moments = [BatchMoments.apply(x) for x in calls]
+        if len(moments) == 1:
+            return moments[0]
+        means, variances = zip(*moments)
+        return torch.stack(means).mean(0), torch.stack(variances).mean(0)
+
+    def _name_left_out(self, names: list[str]) -> None:
+        new = [name for name in names if name not in self._named]
+        if new:
+            self._named.update(new)
+            print_log(
+                'BNStatisticsLoss leaves out batch-norm layers of the teacher that its pass '
+                f'does not call: {", ".join(new)}',
+                'current',
+            )
 
     def end_phase(self) -> None:
         if self.momentum:
             m = self.momentum * self.started
             self.average.copy_(m * self.average + (1 - m) * self._latest)
             self.started.fill_(1)
+
+
+def has_statistics(layer: nn.Module) -> bool:
+    """Whether a layer remembers mean and variance of each channel, as a batch norm does.
+
+    By its buffers and not by its class: libraries have batch norms of their own, frozen ones
+    for example. Instance norms remember another variance, that within an image.
+
+    Args:
+        layer (nn.Module): Any module.
+    """
+    mean, variance = (getattr(layer, f'running_{name}', None) for name in ('mean', 'var'))
+    return (
+        isinstance(mean, Tensor)
+        and isinstance(variance, Tensor)
+        and mean.ndim == 1
+        and mean.shape == variance.shape
+        and not isinstance(layer, _InstanceNorm)
+    )

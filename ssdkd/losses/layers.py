@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.losses.base import BaseDistillationLoss
+from ssdkd.losses.layer_inputs import check_watchable
 from ssdkd.tasks.base import BaseTask
 
 # Names of the stages of residual networks and the like: layer1, block2, backbone.layer3.
@@ -19,7 +21,9 @@ STAGE = re.compile(r'(.*\.)?(layer|block|stage)\d+')
 class BaseLayerLoss(BaseDistillationLoss):
     """The difference of what some layers of teacher and student give, summed over the layers.
 
-    Subclasses say what is kept of a layer's maps, and how two of these differ.
+    Subclasses say what is kept of a layer's maps, and how two of these differ. Of a layer that
+    is called several times in a pass, each call of the student's is compared with the same call
+    of the teacher's, and their mean counts.
 
     Args:
         weight (float): Factor of this term.
@@ -28,16 +32,21 @@ class BaseLayerLoss(BaseDistillationLoss):
             stages that both networks have, such as layer1 to layer3 or block1 to block3.
 
     Raises:
-        ConfigError: A network has no such layer, or the maps of two do not fit.
+        ConfigError: A network has no such layer, it is compiled (the hooks that come and go
+            with each pass are not seen then), or the maps of two do not fit.
     """
 
     def __init__(self, weight: float, layers: Mapping[str, str] | Sequence[str] | None):
         super().__init__(weight)
         self.layers = layers
-        # Plain dicts, not a ModuleDict: the layers stay the networks'.
+        # A plain dict, not a ModuleDict: the networks stay the distiller's.
+        self._networks: dict[str, nn.Module] = {}
         self._pairs: dict[str, str] = {}
-        self._watched: dict[tuple[str, str], nn.Module] = {}
-        self._kept: dict[tuple[str, str], Tensor] = {}
+        self._kept: dict[tuple[str, str], list[Tensor]] = {}
+
+    @property
+    def _key(self) -> str:
+        return f'model.distillation: {type(self).__name__}'
 
     @abstractmethod
     def keep(self, maps: Tensor) -> Tensor:
@@ -48,10 +57,11 @@ class BaseLayerLoss(BaseDistillationLoss):
         """Difference [N] of what was kept of a student's and of a teacher's layer."""
 
     def attach(self, teacher: nn.Module, student: nn.Module) -> None:
-        networks = dict(
-            student=dict(student.model.named_modules()),
-            teacher=dict(teacher.model.named_modules()),
-        )
+        self._networks = dict(student=student.model, teacher=teacher.model)
+        networks = {r: dict(n.named_modules()) for r, n in self._networks.items()}
+        for role, modules in networks.items():
+            if any(is_compiled(m) for m in modules.values()):
+                raise self._misfit(f'the {role} is compiled; give it without torch.compile')
         names = self.layers
         if names is None:
             names = [
@@ -68,19 +78,20 @@ class BaseLayerLoss(BaseDistillationLoss):
         self._pairs = (
             dict(names) if isinstance(names, Mapping) else {name: name for name in names}
         )
-        self._watched = {}
         for pair in self._pairs.items():
             for role, name in zip(networks, pair):
                 if name not in networks[role]:
                     raise self._misfit(f"layers names '{name}', which the {role} does not have")
-                self._watched[role, name] = networks[role][name]
+                check_watchable(f'{self._key}: {role}', self._networks[role], [name])
 
     @contextmanager
     def observing(self) -> Iterator[None]:
         """Record the teacher's and the student's pass inside, and no others."""
+        # By name each time: layers may have been replaced since the last.
         handles = [
-            layer.register_forward_hook(partial(self._record, role, name))
-            for (role, name), layer in self._watched.items()
+            network.get_submodule(name).register_forward_hook(partial(self._record, role, name))
+            for pair in self._pairs.items()
+            for (role, network), name in zip(self._networks.items(), pair)
         ]
         try:
             yield
@@ -95,14 +106,29 @@ class BaseLayerLoss(BaseDistillationLoss):
                 f"layer '{name}' of the {role} gives no maps [N, C, H, W]; name others in "
                 'layers'
             )
-        self._kept[role, name] = self.keep(maps.float())
+        self._kept.setdefault((role, name), []).append(self.keep(maps.float()))
 
     def forward(self, student_logits: Tensor, teacher_logits: Tensor, task: BaseTask) -> Tensor:
         return sum(self._difference(*pair) for pair in self._pairs.items())
 
     def _difference(self, student_name: str, teacher_name: str) -> Tensor:
-        student = self._kept['student', student_name]
-        teacher = self._kept['teacher', teacher_name]
+        student_calls = self._kept.get(('student', student_name), [])
+        teacher_calls = self._kept.get(('teacher', teacher_name), [])
+        if not student_calls or len(student_calls) != len(teacher_calls):
+            raise self._misfit(
+                f"a pass calls the student's layer '{student_name}' {len(student_calls)} times, "
+                f"the teacher's '{teacher_name}' {len(teacher_calls)} times; name in layers "
+                'those that are called equally often, of networks without torch.compile'
+            )
+        calls = [
+            self._call_difference(student_name, teacher_name, *maps)
+            for maps in zip(student_calls, teacher_calls)
+        ]
+        return calls[0] if len(calls) == 1 else torch.stack(calls).mean(dim=0)
+
+    def _call_difference(
+        self, student_name: str, teacher_name: str, student: Tensor, teacher: Tensor
+    ) -> Tensor:
         if student.shape != teacher.shape:
             raise self._misfit(
                 f"the student's layer '{student_name}' gives {list(student.shape[1:])} and "
@@ -112,4 +138,10 @@ class BaseLayerLoss(BaseDistillationLoss):
         return self.difference(student, teacher)
 
     def _misfit(self, what: str) -> ConfigError:
-        return ConfigError(f'model.distillation: {type(self).__name__}: {what}')
+        return ConfigError(f'{self._key}: {what}')
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether ``torch.compile(module)`` or ``module.compile()`` made it."""
+    compiled = getattr(module, '_compiled_call_impl', None)
+    return hasattr(module, '_orig_mod') or compiled is not None

@@ -14,6 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 from ssdkd.datasets.augment import random_resized_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
+from ssdkd.losses import LayerInputs, has_statistics
 from ssdkd.registry import GENERATORS, SYNTHESIZERS, nearest
 from ssdkd.synthesizers.inversion import InversionSynthesizer
 from ssdkd.tasks.base import BaseTask
@@ -116,21 +117,15 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         self.head_dim = head_dim
         self.feature_layers = feature_layers
         self.local_scale = local_scale
-        self._features: list[Tensor] = []
 
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
         super().attach(teacher, num_classes)
-        layers, widths = self._layers_of(teacher), []
-        handles = [
-            layer.register_forward_pre_hook(lambda m, x: widths.append(x[0].shape[1]))
-            for layer in layers
-        ]
-        with torch.no_grad():
+        self._features = LayerInputs(
+            type(self).__name__, teacher, self._names_in(teacher), keep=spatial_means
+        )
+        with torch.enable_grad():  # only such passes are recorded; nothing asks for gradients
             teacher(torch.zeros(1, 3, *self.image_size, device=teacher.mean.device))
-        for layer, handle in zip(layers, handles):
-            handle.remove()
-            layer.register_forward_pre_hook(self._record)
-        width = sum(widths)
+        width = self._take_features().shape[1]
         self.head = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.head_dim)
         )
@@ -142,34 +137,31 @@ class ContrastiveSynthesizer(InversionSynthesizer):
             f'Memory bank: {self.bank_size} x {2 * width} features, {gib:.2f} GiB', 'current'
         )
 
-    def _layers_of(self, teacher: nn.Module) -> list[nn.Module]:
-        network = teacher.model
+    def _names_in(self, teacher: nn.Module) -> list[str]:
+        modules = dict(teacher.model.named_modules(prefix='model'))
         if self.feature_layers is None:
-            layers = [m for m in network.modules() if isinstance(m, _BatchNorm)]
-            if not layers:
+            names = [
+                name
+                for name, m in modules.items()
+                if isinstance(m, _BatchNorm) or has_statistics(m)
+            ]
+            if not names:
                 raise ConfigError(
                     'feature_layers=None needs a teacher with batch norms; name some of its '
                     'modules instead'
                 )
-            return layers
-        modules = dict(network.named_modules())
+            return names
         for name in self.feature_layers:
-            if name not in modules:
+            if f'model.{name}' not in modules:
                 raise ConfigError(
                     f"feature_layers: the teacher has no module '{name}'"
-                    + nearest(name, [key for key in modules if key])
+                    + nearest(name, [n.removeprefix('model.') for n in modules if n != 'model'])
                 )
-        return [modules[name] for name in self.feature_layers]
-
-    def _record(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if torch.is_grad_enabled():  # not when the teacher only looks at finished samples
-            self._features.append(inputs[0].flatten(2).mean(2).float())
+        return [f'model.{name}' for name in self.feature_layers]
 
     def _take_features(self) -> Tensor:
         """The features [N, F] of the teacher's latest pass."""
-        features = torch.cat(self._features, dim=1)
-        self._features.clear()
-        return features
+        return torch.cat([features for _, features in self._features.take()], dim=1)
 
     def synthesize(
         self,
@@ -194,7 +186,6 @@ class ContrastiveSynthesizer(InversionSynthesizer):
             betas=(0.5, 0.999),
         )
         filled = min(int(self.banked), self.bank_size)
-        self._features.clear()
         for _ in range(self.steps):
             images = generator(latents, targets)
             # The local view goes first: losses that watch the teacher see its latest pass.
@@ -232,6 +223,11 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         places = torch.arange(len(features), device=features.device) + self.banked
         self.bank[places % self.bank_size] = features
         self.banked += len(features)
+
+
+def spatial_means(x: Tensor) -> Tensor:
+    """Maps [N, C, ...], or vectors [N, C], to features [N, C] in float32."""
+    return (x.flatten(2).mean(2) if x.ndim > 2 else x).float()
 
 
 def info_nce(local: Tensor, whole: Tensor, temperature: float) -> Tensor:

@@ -80,9 +80,10 @@ def test_features_before_the_convolution_of_a_segmentor(auxiliary):
 
 def test_gradient_is_minus_the_sign_of_the_features():
     network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5))
-    loss = attached(teacher_of(network))
+    teacher = teacher_of(network)
+    loss = attached(teacher)
     x = (torch.rand(4, 3, 2, 2) - 0.2).requires_grad_()
-    network(x)
+    teacher(x * 0.2 + 0.5)  # the network sees x
     loss(UNUSED).sum().backward()
     torch.testing.assert_close(x.grad, -x.detach().sign() / 12)
 
@@ -94,7 +95,7 @@ def test_passes_without_gradient_are_not_recorded():
     with torch.no_grad():
         teacher(images(7))
     assert loss(UNUSED).shape == (4,)
-    assert loss._features is None  # and nothing is held
+    assert not loss._inputs._calls  # and nothing is held
 
 
 def test_bfloat16():

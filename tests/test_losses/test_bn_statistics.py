@@ -112,8 +112,9 @@ def test_relative_distance_ignores_the_unit_of_a_layer():
         layer.running_mean.fill_(0.3 * unit)
         layer.running_var.fill_(2 * unit**2)
         loss = BNStatisticsLoss(relative=True)
-        loss.attach(nn.Sequential(layer))
-        layer(unit * images(0))
+        teacher = nn.Sequential(layer)
+        loss.attach(teacher)
+        teacher(unit * images(0))
         values.append(loss(UNUSED).item())
     assert values[0] == pytest.approx(values[1], rel=1e-4)
 
@@ -158,14 +159,14 @@ def test_gradient_against_autograd_in_float64(teacher, momentum):
     torch.testing.assert_close(x.grad.double(), y.grad, rtol=1e-4, atol=1e-6)
 
 
-def test_statistics_far_from_zero_do_not_cancel(teacher):
+def test_statistics_far_from_zero_do_not_cancel():
     # E[x^2] - E[x]^2 in float32 loses the variance of channels whose mean is large.
     layer = nn.BatchNorm2d(2).eval()
     layer.running_mean.fill_(30.0)
-    loss = BNStatisticsLoss()
-    loss.attach(nn.Sequential(layer))
+    teacher, loss = nn.Sequential(layer), BNStatisticsLoss()
+    loss.attach(teacher)
     x = 30 + 0.5 * torch.randn(64, 2, 8, 8, generator=torch.Generator().manual_seed(0))
-    layer(x)
+    teacher(x)
     exact = x.double().numpy()
     expected = np.linalg.norm(exact.mean((0, 2, 3)) - 30)
     expected += np.linalg.norm(exact.var((0, 2, 3)) - 1)

@@ -1,0 +1,139 @@
+"""Record what enters some layers of the teacher."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from ssdkd.errors import ConfigError
+
+
+class LayerInputs:
+    """The inputs of some layers of a network in its latest pass with gradients.
+
+    A pass is a call of the network itself. Passes without gradients are not recorded, nor is
+    what runs outside a pass, such as the second run of a layer under gradient checkpointing.
+    Layers are known by their names, and looked up at each pass: a layer that was replaced since
+    the last one, as by a conversion to ``SyncBatchNorm``, is watched in its place. A compiled
+    network (``torch.compile``) records the same. A copy of the network records for itself.
+
+    Args:
+        user (str): Name of the loss or synthesizer that asks, for error messages.
+        network (nn.Module): The network, usually a ``Teacher``.
+        names (Sequence[str]): Names of layers, as in ``network.named_modules()``.
+        latest (bool): Keep only the call that comes last in a pass. Defaults to False.
+        keep (Callable, optional): Function of an input that gives what is kept of it. Defaults
+            to None: the input itself.
+
+    Raises:
+        ConfigError: A layer lies inside a TorchScript module, which calls no hooks.
+    """
+
+    def __init__(
+        self,
+        user: str,
+        network: nn.Module,
+        names: Sequence[str],
+        latest: bool = False,
+        keep: Callable[[Tensor], Tensor] | None = None,
+    ):
+        self.user = user
+        self.network = network
+        self.latest = latest
+        self.keep = keep
+        check_watchable(user, network, names)
+        self._names = _with_aliases(network, names)
+        self._watched: dict[str, nn.Module] = {}
+        self._calls: list[tuple[str, Tensor]] = []
+        self._running = False
+        self._watch()
+        network.register_forward_pre_hook(self._begin)
+        network.register_forward_hook(self._end)
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), '_calls': []}  # tensors of a graph cannot be copied
+
+    @property
+    def layers(self) -> dict[str, nn.Module]:
+        """The layers by name, as they are now."""
+        return {name: self._watched[name] for name in dict.fromkeys(self._names.values())}
+
+    def take(self) -> list[tuple[str, Tensor]]:
+        """Return and forget what the latest pass recorded.
+
+        Returns:
+            list: (name of the layer, what was kept of its input), in the order of the calls.
+
+        Raises:
+            ConfigError: It recorded nothing.
+        """
+        if not self._calls:
+            names = list(self._names)
+            raise ConfigError(
+                f'{self.user}: no pass of the teacher with gradients ran a watched layer '
+                f"({len(names)}, the first is '{names[0]}'); the teacher has to be called "
+                'itself, and to call these layers as modules'
+            )
+        calls, self._calls = self._calls, []
+        return calls
+
+    def _watch(self) -> None:
+        for name, key in self._names.items():
+            layer = self.network.get_submodule(name)
+            if self._watched.get(name) is layer:
+                continue
+            if not any(layer is other for other in self._watched.values()):
+                layer.register_forward_pre_hook(partial(self._record, key), with_kwargs=True)
+            self._watched[name] = layer
+
+    def _begin(self, network: nn.Module, inputs: tuple) -> None:
+        self._watch()
+        self._running = torch.is_grad_enabled()
+        if self._running:
+            self._calls = []  # of an earlier pass, whose loss nobody asked for
+
+    def _end(self, network: nn.Module, inputs: tuple, output) -> None:
+        self._running = False
+
+    def _record(self, name: str, layer: nn.Module, inputs: tuple, keywords: dict) -> None:
+        if not self._running:
+            return
+        if not torch.is_grad_enabled():
+            raise ConfigError(
+                f"{self.user}: layer '{name}' of the teacher runs without gradients inside a "
+                'pass that has them; switch off its gradient checkpointing, or give it '
+                'use_reentrant=False'
+            )
+        if self.latest:
+            self._calls = []
+        x = inputs[0] if inputs else next(iter(keywords.values()))
+        self._calls.append((name, self.keep(x) if self.keep else x))
+
+
+def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None:
+    """Raise a ``ConfigError`` where a layer's hooks would not be called.
+
+    Args:
+        user (str): Who wants to watch the layers, for the message.
+        network (nn.Module): The network.
+        names (Sequence[str]): Names of layers in it.
+    """
+    scripted = [
+        name for name, m in network.named_modules() if isinstance(m, torch.jit.ScriptModule)
+    ]
+    for name in names:
+        for outer in scripted:
+            if name != outer and (name.startswith(f'{outer}.') or not outer):
+                raise ConfigError(
+                    f"{user}: layer '{name}' lies inside '{outer or 'the network'}', which is "
+                    'TorchScript, whose layers cannot be watched; give the module from before '
+                    'torch.jit.script or torch.jit.trace'
+                )
+
+
+def _with_aliases(network: nn.Module, names: Sequence[str]) -> dict[str, str]:
+    """All names of the layers to the one that was asked for: layers may be shared."""
+    asked = {id(network.get_submodule(name)): name for name in names}
+    every = network.named_modules(remove_duplicate=False)
+    return {name: asked[id(m)] for name, m in every if id(m) in asked}
