@@ -5,7 +5,7 @@ import argparse
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import DictAction
 from mmengine.runner import Runner
-from ssdkd.apis import check_data, command, load_config
+from ssdkd.apis import check_data, check_sets, command, load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,7 +48,10 @@ def main() -> None:
     cfg.resume = args.resume
     if args.seed is not None:
         cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    model = getattr(runner.model, 'module', runner.model)
+    check_sets(runner, getattr(model, 'network', model), 'train', 'val')
+    runner.train()
 
 
 if __name__ == '__main__':

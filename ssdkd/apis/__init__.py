@@ -5,6 +5,7 @@ from ssdkd.apis.command import command, load_config
 from ssdkd.apis.distill import DistillResult, distill
 from ssdkd.apis.networks import build_network, check_distils, network_config, sample_size
 from ssdkd.apis.recommended import recommended
+from ssdkd.apis.sets import check_sets
 from ssdkd.apis.train import check_unused
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     'build_network',
     'check_data',
     'check_distils',
+    'check_sets',
     'check_unused',
     'command',
     'distill',
