@@ -21,6 +21,7 @@ COMPRESSED = {
     b'PK\x03\x04': 'zip',
 }
 MAX_LINKS = 40  # in a row, as on Linux
+MAX_FOLDERS = 2**20  # counted through links, which can multiply them without end
 
 
 class Folder:
@@ -145,7 +146,8 @@ def walk(source: Folder | Archive) -> tuple[list[str], list[str]]:
     """Paths of all folders and of all files of a source, hidden ones left out.
 
     Raises:
-        ConfigError: A link leads nowhere, out of the archive, or to a folder above itself.
+        ConfigError: A link leads nowhere, out of the archive, or to a folder above itself, or
+            there are more than a million folders.
     """
     folders, files = [], []
     pending = [('', ())]
@@ -156,6 +158,11 @@ def walk(source: Folder | Archive) -> tuple[list[str], list[str]]:
             raise ConfigError(
                 f'dataset: {source.describe(path)} is a link to a folder that holds it; '
                 'remove the link'
+            )
+        if len(folders) > MAX_FOLDERS:
+            raise ConfigError(
+                f'dataset: more than {MAX_FOLDERS:,} folders lie in {source.describe("")}, '
+                'counted through links; remove the links to folders'
             )
         for name, kind in source.scan(path):
             if is_hidden(name):

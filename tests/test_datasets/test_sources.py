@@ -91,6 +91,18 @@ def test_links_in_a_circle(tmp_path, root_of, target):
         ImageFolder(root_of(val))
 
 
+def test_links_that_multiply(tmp_path, root_of, monkeypatch):
+    monkeypatch.setattr('ssdkd.datasets.sources.MAX_FOLDERS', 1000)
+    val = tmp_path / 'val'
+    write(val, ant__1=1)
+    for i in range(1, 25):
+        (val / f'{i}').mkdir()
+        for link in 'ab':
+            (val / f'{i}/{link}').symlink_to(f'../{i - 1}' if i > 1 else '../ant')
+    with pytest.raises(ConfigError, match='more than 1,000 folders lie in .*through links'):
+        ImageFolder(root_of(val))
+
+
 @pytest.mark.parametrize('name', ['bee', 'ant/2.png'])
 @pytest.mark.parametrize('target', ['nowhere', '../../../../outside'])
 def test_links_that_lead_nowhere(tmp_path, root_of, name, target):
