@@ -5,7 +5,7 @@ import argparse
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import DictAction
 from mmengine.runner import Runner
-from ssdkd.apis import check_data, command, load_config, network_config
+from ssdkd.apis import check_data, check_sets, command, load_config, network_config
 from ssdkd.errors import ConfigError
 
 # Predictions of a teacher's own config; the number of classes plays no part in them.
@@ -77,7 +77,10 @@ def main() -> None:
     ):
         cfg.pop(key, None)
     cfg.custom_hooks = hooks
-    Runner.from_cfg(cfg).test()
+    runner = Runner.from_cfg(cfg)
+    num_classes = task['num_classes'] if distils else None
+    check_sets(runner, runner.model.network, 'test', num_classes=num_classes)
+    runner.test()
 
 
 if __name__ == '__main__':

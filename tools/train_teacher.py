@@ -4,7 +4,7 @@ import argparse
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import DictAction
-from ssdkd.apis import check_data, command, load_config
+from ssdkd.apis import check_data, check_sets, command, load_config
 from ssdkd.engine import StrictRunner
 from ssdkd.runs import check_unused, locked, resume_point
 
@@ -56,7 +56,10 @@ def main() -> None:
             check_unused(
                 cfg.work_dir, 'go on with --resume, choose another --work-dir, or remove it'
             )
-        StrictRunner.from_cfg(cfg).train()
+        runner = StrictRunner.from_cfg(cfg)
+        model = getattr(runner.model, 'module', runner.model)
+        check_sets(runner, getattr(model, 'network', model), 'train', 'val')
+        runner.train()
 
 
 if __name__ == '__main__':

@@ -5,12 +5,14 @@ from ssdkd.apis.command import command, load_config
 from ssdkd.apis.distill import DistillResult, distill
 from ssdkd.apis.networks import build_network, check_distils, network_config, sample_size
 from ssdkd.apis.recommended import recommended
+from ssdkd.apis.sets import check_sets
 
 __all__ = [
     'DistillResult',
     'build_network',
     'check_data',
     'check_distils',
+    'check_sets',
     'command',
     'distill',
     'load_config',

@@ -24,7 +24,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         except (ConfigError, FileNotFoundError) as error:
             lines = str(error).strip().splitlines() or [repr(error)]
             if 'Original Traceback' in str(error):  # from a worker of a data loader
-                lines = lines[-1:]
+                lines = [lines[-1].removeprefix('ssdkd.errors.ConfigError: ')]
             message = ' '.join(' '.join(lines).split())
             print(f'error: {message}', file=sys.stderr)
             sys.exit(2)

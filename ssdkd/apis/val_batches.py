@@ -1,11 +1,12 @@
 """A val set handed over as an object, in the form that mmengine's loop reads."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ssdkd.datasets.augment import to_unit_range
+from ssdkd.datasets.class_names import check_classes
 from ssdkd.errors import ConfigError
 
 VOID = 255  # pixels without a class
@@ -23,14 +24,16 @@ class ValBatches:
         num_classes (int): Number of classes.
 
     Raises:
-        ConfigError: The first batch is none of these.
+        ConfigError: The first batch is none of these, or the loader's data set states another
+            number of classes.
     """
 
     class _Images:
         """Stands where mmengine asks for the dataset: the number of images, and class names."""
 
-        def __init__(self, num_classes: int):
-            self.metainfo = dict(classes=tuple(str(k) for k in range(num_classes)))
+        def __init__(self, num_classes: int, classes: Sequence[str] | None):
+            indices = [str(k) for k in range(num_classes)]
+            self.metainfo = dict(classes=tuple(classes or indices))
             self.count = 0
 
         def __len__(self) -> int:
@@ -50,7 +53,8 @@ class ValBatches:
         self.loader = loader
         self.segments = segments
         self.num_classes = num_classes
-        self.dataset = self._Images(num_classes)
+        self.dataset = self._Images(num_classes, _classes(loader))
+        check_classes(self.dataset, 'val_loader', num_classes)
         if next(iter(self), None) is None:
             raise ConfigError('val_loader gives no batch; leave it out to train without')
 
@@ -122,3 +126,12 @@ class ValBatches:
             sample.gt_sem_seg = PixelData(data=label[None])
             samples.append(sample)
         return dict(inputs=list(255 * to_unit_range(images).flip(1)), data_samples=samples)
+
+
+def _classes(loader: Iterable) -> Sequence[str] | None:
+    """The class names that a loader's data set states, as torchvision's and mmengine's do."""
+    dataset = getattr(loader, 'dataset', None)
+    meta = getattr(dataset, 'metainfo', None) or {}
+    classes = meta.get('classes') or getattr(dataset, 'classes', None)
+    fine = isinstance(classes, list | tuple) and all(isinstance(c, str) for c in classes)
+    return classes if fine else None

@@ -2,6 +2,7 @@
 
 from ssdkd.datasets.augment import random_crop_flip, to_unit_range
 from ssdkd.datasets.check_labels import CheckLabels
+from ssdkd.datasets.check_set import check_set
 from ssdkd.datasets.cifar import Cifar
 from ssdkd.datasets.digits import Digits
 from ssdkd.datasets.image_folder import ImageFolder
@@ -13,6 +14,7 @@ __all__ = [
     'Digits',
     'ImageFolder',
     'LabelledImages',
+    'check_set',
     'random_crop_flip',
     'to_unit_range',
 ]

@@ -1,71 +1,126 @@
 """Reading images from a folder, or from a tar archive in its place."""
 
-import io
-import tarfile
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as TF
 
+from ssdkd.datasets.sources import SUFFIXES, Archive, Folder, is_image, walk
 from ssdkd.errors import ConfigError
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+# Up to so many images are decoded before training, of more only the headers are read.
+DECODED_AT_START = 1000
 
 
 class ImageFiles:
     """The image files below ``root``, or inside ``root + '.tar'``, which is not unpacked.
 
     Members of the archive may begin with the folder's own name: ``val.tar`` holds
-    ``val/cat/1.jpg`` or ``cat/1.jpg``.
+    ``val/cat/1.jpg`` or ``cat/1.jpg``. Links to files and folders count as what they lead to;
+    those of an archive lead to its other members. Hidden files and folders, and those that
+    systems leave behind (``.ipynb_checkpoints``, ``._1.jpg``, ``__MACOSX``), do not count.
 
     Args:
         root (str): The folder.
 
     Raises:
-        ConfigError: Neither the folder nor the archive is there, or it holds no images.
+        ConfigError: Neither the folder nor the archive is there, it holds no images, a link
+            leads nowhere, or the archive is damaged or compressed.
     """
 
     def __init__(self, root: str):
-        self.root = Path(root).expanduser()
-        self.archive = self.root.with_name(self.root.name + '.tar')
-        if self.root.is_dir():
-            self._members = None
-            files = (f for f in self.root.rglob('*') if f.is_file())
-            names = [f.relative_to(self.root).as_posix() for f in files]
-        elif self.archive.is_file():
-            self._members = _index(self.archive, self.root.name)
-            names = list(self._members)
+        folder = Path(root).expanduser()
+        archive = folder.with_name(folder.name + '.tar')
+        if folder.is_dir():
+            self._source = Folder(folder)
+        elif archive.is_file():
+            self._source = Archive(archive, folder.name)
         else:
             raise ConfigError(
                 f"dataset: key 'root' is '{root}', where there is neither a folder nor the "
-                f"archive '{self.archive}'; put one of them there, or correct the path"
+                f"archive '{archive}'; put one of them there, or correct the path"
             )
-        self.names = sorted(n for n in names if n.lower().endswith(SUFFIXES))
+        self.folders, files = walk(self._source)
+        self.names = [n for n in files if is_image(n)]
         if not self.names:
             raise ConfigError(
                 f"dataset: key 'root' is '{root}', which holds no images "
                 f'({", ".join(SUFFIXES)}); choose the folder above them'
             )
 
-    @property
-    def empty_folders(self) -> list[str]:
-        """Names of the empty folders in ``root``; those of an archive are not known."""
-        if self._members is not None:
-            return []
-        return [d.name for d in self.root.iterdir() if d.is_dir() and not any(d.iterdir())]
-
     def open(self, name: str) -> Image.Image:
-        """Decode one of ``names`` to RGB."""
-        if self._members is None:
-            return Image.open(self.root / name).convert('RGB')
-        offset, size = self._members[name]
-        # Opened for every read, so that any number of loader workers can share this object.
-        with open(self.archive, 'rb') as archive:
-            archive.seek(offset)
-            return Image.open(io.BytesIO(archive.read(size))).convert('RGB')
+        """Decode one of ``names`` as :func:`to_rgb` says.
+
+        Raises:
+            ConfigError: It cannot be decoded; the message names the file.
+        """
+        with self._image(name) as image:
+            return to_rgb(image)
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raise a ``ConfigError`` that names the first of ``names`` that cannot be decoded.
+
+        More than 1,000 images are not decoded for that: their headers alone are read, so that
+        a truncated one may still turn up later.
+        """
+        for name in names:
+            with self._image(name) as image:
+                if len(names) <= DECODED_AT_START:
+                    decode_coarsely(image)
+
+    @contextmanager
+    def _image(self, name: str) -> Iterator[Image.Image]:
+        with naming(self._source.describe(name)):
+            with self._source.open(name) as file, Image.open(file) as image:
+                yield image
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Turn whatever is raised inside into a ``ConfigError`` that names an image file."""
+    try:
+        yield
+    except Exception as error:  # Garbage makes a decoder fail in every possible way.
+        reason = re.sub(' <_io.*>', '', f'{type(error).__name__}: {error}')
+        raise ConfigError(
+            f'dataset: {file} cannot be decoded ({reason}); replace or remove it'
+        ) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An image of any kind as 8-bit RGB.
+
+    As torchvision's and timm's loaders do it: transparency is dropped, grey, black-and-white,
+    palette and CMYK images are converted by PIL, and an orientation in the EXIF data is not
+    applied. Unlike there, 16-bit grey keeps its 8 upper bits, as PIL does with 16-bit colour,
+    instead of turning white above 255.
+
+    Raises:
+        ValueError: The pixels have more than 16 bits, or are floats.
+    """
+    if image.mode == 'I' or image.mode.startswith('I;16'):
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() >= 2**16:
+            raise ValueError('pixels of more than 16 bits')
+        return Image.fromarray((pixels >> 8).astype(np.uint8)).convert('RGB')
+    if image.mode == 'F':
+        raise ValueError('float pixels, whose range is not known')
+    if image.mode == 'P' and 'transparency' in image.info:
+        image = image.convert('RGBA')  # without a warning to the same colours
+    return image.convert('RGB')
+
+
+def decode_coarsely(image: Image.Image) -> None:
+    """Decode all data of an image, a JPEG in an eighth of its size to save time."""
+    image.draft(None, (1, 1))
+    image.load()
 
 
 def resize_and_crop(image: Image.Image, resize: int | None, image_size: int | None) -> Tensor:
@@ -91,17 +146,3 @@ def cover_and_crop(image: Image.Image, size: tuple[int, int]) -> Tensor:
     shape = [max(s, round(scale * side)) for s, side in zip(size, (image.height, image.width))]
     image = TF.resize(image, shape, interpolation=InterpolationMode.BICUBIC)
     return TF.pil_to_tensor(TF.center_crop(image, list(size))).to(torch.uint8)
-
-
-def _index(archive: Path, folder: str) -> dict[str, tuple[int, int]]:
-    """Where each file of a tar archive lies: name -> (offset, size)."""
-    try:
-        with tarfile.open(archive, 'r:') as tar:
-            files = [m for m in tar.getmembers() if m.isfile()]
-    except tarfile.TarError as error:
-        raise ConfigError(
-            f"dataset: key 'root' leads to '{archive}', which cannot be read ({error}); "
-            'it must be an uncompressed tar file'
-        ) from error
-    members = {m.name.removeprefix('./'): (m.offset_data, m.size) for m in files}
-    return {name.removeprefix(folder + '/'): place for name, place in members.items()}

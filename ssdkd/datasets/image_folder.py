@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ssdkd.datasets.class_names import compare_folders, read_classes
 from ssdkd.datasets.files import ImageFiles, resize_and_crop
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS
@@ -15,22 +16,35 @@ from ssdkd.registry import DATASETS
 class ImageFolder(Dataset):
     """Images in ``root/class/file``, or in the archive ``root.tar`` read in place.
 
-    Classes are the folders in alphabetical order; outside of archives an empty one counts.
+    Every folder of ``root`` is a class, in a folder and in an archive alike, and whether it
+    holds images or not: an empty one keeps the numbers of the others. Hidden folders are none.
     Images of at most 64 pixels are decoded once, at first use, and kept in memory; larger ones
     are decoded on every access.
 
     Args:
         root (str): Folder with one folder a class; where there is none, ``root + '.tar'``.
+            :class:`ImageFiles` says how links and hidden files are taken.
         image_size (int, optional): Side of the centre crop. Defaults to None: images as they
             are, which must then all have one size.
         resize (int, optional): Length of the shorter side before the crop (bicubic).
             Defaults to None: ``image_size``.
+        classes (list[str] | dict[str, str] | str, optional): The folders in the order of the
+            labels, all of them; as ``{folder: class name}`` where the classes are called
+            otherwise; or a file that holds this: json, or text with a folder a line. Defaults
+            to None: the folders in alphabetical order.
 
     Raises:
-        ConfigError: There are no images at ``root``.
+        ConfigError: There are no images at ``root``, or its folders are not ``classes``.
     """
 
-    def __init__(self, root: str, image_size: int | None = None, resize: int | None = None):
+    def __init__(
+        self,
+        root: str,
+        image_size: int | None = None,
+        resize: int | None = None,
+        classes: list[str] | dict[str, str] | str | None = None,
+    ):
+        self.root = root
         self.files = ImageFiles(root)
         names = [name for name in self.files.names if '/' in name]
         if not names:
@@ -39,11 +53,13 @@ class ImageFolder(Dataset):
                 'it must hold root/class/file'
             )
         self.names = names
-        folders = [name.split('/')[0] for name in names]
-        classes = sorted(set(folders) | set(self.files.empty_folders))
-        index = {name: i for i, name in enumerate(classes)}
-        self.labels = [index[folder] for folder in folders]
-        self.metainfo = dict(classes=tuple(classes))
+        folders = [name for name in self.files.folders if '/' not in name]
+        order = dict(zip(folders, folders)) if classes is None else read_classes(classes)
+        compare_folders(folders, list(order), root)
+        self.is_alphabetical = classes is None
+        index = {name: i for i, name in enumerate(order)}
+        self.labels = [index[name.split('/')[0]] for name in names]
+        self.metainfo = dict(classes=tuple(order.values()))
         self.image_size = image_size
         self.resize = image_size if resize is None else resize
 
@@ -51,9 +67,23 @@ class ImageFolder(Dataset):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> dict:
-        small = self.image_size is not None and self.image_size <= 64
-        image = self._images[index] if small else self._decode(self.names[index])
+        image = self._images[index] if self._is_small else self._decode(self.names[index])
         return dict(inputs=image, data_samples=self.labels[index])
+
+    def check(self) -> None:
+        """Find broken images before training: decode small ones, see :class:`ImageFiles`.
+
+        Raises:
+            ConfigError: An image cannot be decoded; the message names it.
+        """
+        if self._is_small:
+            len(self._images)
+        else:
+            self.files.check(self.names)
+
+    @property
+    def _is_small(self) -> bool:
+        return self.image_size is not None and self.image_size <= 64
 
     @cached_property
     def _images(self) -> Tensor:

@@ -15,7 +15,8 @@ class LabelledImages(Dataset):
     """Images of a folder, or of the archive ``root.tar``, labelled by a json file.
 
     Decoded on access with ImageNet's usual evaluation transform: resize, then centre crop.
-    The file knows no class names, so that ``metainfo['classes']`` are the indices as text.
+    The file knows no class names, so that ``metainfo['classes']`` are the indices as text,
+    up to the largest one.
 
     Args:
         root (str): Folder of images; where there is none, ``root + '.tar'``.
@@ -25,10 +26,14 @@ class LabelledImages(Dataset):
         resize (int): Length of the shorter side before the crop (bicubic). Defaults to 256.
 
     Raises:
-        ConfigError: Images or labels are missing, or a label has no image.
+        ConfigError: Images or labels are missing, a label has no image, or is not an integer
+            of 0 or more.
     """
 
+    is_partial = True  # it may have fewer classes than the network
+
     def __init__(self, root: str, labels: str, image_size: int = 224, resize: int = 256):
+        self.root = root
         self.files = ImageFiles(root)
         table = _read_labels(labels)
         lost = sorted(table.keys() - set(self.files.names))
@@ -51,10 +56,20 @@ class LabelledImages(Dataset):
         image = resize_and_crop(image, self.resize, self.image_size)
         return dict(inputs=image, data_samples=self.labels[index])
 
+    def check(self) -> None:
+        """Find broken images before training; see :class:`ImageFiles`.
+
+        Raises:
+            ConfigError: An image cannot be decoded; the message names it.
+        """
+        self.files.check(self.names)
+
 
 def _read_labels(path: str) -> dict[str, int]:
     try:
-        table = json.loads(Path(path).expanduser().read_text())
+        table = json.loads(
+            Path(path).expanduser().read_text(), object_pairs_hook=_without_repetition
+        )
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"LabelledImages: key 'labels' is '{path}', which cannot be read ({error}); "
@@ -65,4 +80,18 @@ def _read_labels(path: str) -> dict[str, int]:
             f"LabelledImages: key 'labels' is '{path}', which holds no "
             '{file name: class index}'
         )
-    return {name: int(label) for name, label in table.items()}
+    wrong = [name for name, label in table.items() if type(label) is not int or label < 0]
+    if wrong:
+        raise ConfigError(
+            f"LabelledImages: key 'labels' is '{path}', which gives '{wrong[0]}' the label "
+            f'{json.dumps(table[wrong[0]])} (and {len(wrong) - 1} more are wrong); a label is '
+            'a class index, an integer from 0'
+        )
+    return table
+
+
+def _without_repetition(pairs: list[tuple[str, int]]) -> dict[str, int]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError('it names an image twice')
+    return table

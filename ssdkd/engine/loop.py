@@ -7,6 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
+from ssdkd.datasets import check_set
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 from ssdkd.runs import random_state, set_random_state
@@ -117,7 +118,11 @@ class DistillLoop(BaseLoop):
     def run(self) -> nn.Module:
         """Run all rounds that are left."""
         if self.runner.val_loop is not None:
-            self.runner.val_loop.dataloader.dataset[0]  # misplaced or wrong labels show now
+            dataset, known = (
+                self.runner.val_loop.dataloader.dataset,
+                self.distiller.teacher.classes,
+            )
+            check_set(dataset, 'val_dataloader', self.distiller.task.num_classes, known)
         self.runner.call_hook('before_train')
         self._seconds = self.runner.message_hub.runtime_info.get(
             'seconds', dict(inversion=0.0, distillation=0.0)

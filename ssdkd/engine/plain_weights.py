@@ -2,6 +2,8 @@
 
 import copy
 import io
+from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +24,7 @@ def save_plain(
     path: Path,
     meta: dict | None = None,
     pipeline: list[dict] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> None:
     """Write a plain state dict, or what ``mmseg.apis.init_model(config, checkpoint)`` asks for.
 
@@ -35,6 +38,9 @@ def save_plain(
         meta (dict, optional): mmseg's ``dataset_meta``: class names and palette.
         pipeline (list[dict], optional): Pipeline of mmseg's val set; its label steps are left
             out. Defaults to None: images as they are.
+        classes (Sequence[str], optional): Class names in the order of the outputs, for a plain
+            state dict: it gets them as ``_metadata``, torch's place for what is no weight, so
+            that it loads as before. Defaults to None: unknown.
     """
     preprocessor = {}
     if isinstance(network, Network):
@@ -43,7 +49,9 @@ def save_plain(
             std=(255 * network.std).flatten().tolist(),
         )
         network = network.model
-    weights = {k: v.detach().cpu() for k, v in network.state_dict().items()}
+    weights = OrderedDict((k, v.detach().cpu()) for k, v in network.state_dict().items())
+    if classes:
+        weights._metadata = {'': dict(classes=list(classes))}
     # mmseg can build it again only by the config that ssdkd.models.mmseg_model leaves on it.
     if isinstance(network, BaseModel) and hasattr(network, 'cfg'):
         weights = dict(state_dict=weights, meta={} if meta is None else dict(dataset_meta=meta))

@@ -1,6 +1,6 @@
 """Teachers and students: CIFAR networks, and those of other libraries by name."""
 
-from ssdkd.models.checkpoint import load_weights
+from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, student_config
@@ -27,6 +27,7 @@ __all__ = [
     'imported_model',
     'load_weights',
     'mmseg_model',
+    'recorded_classes',
     'reuse_layers',
     'saved_module',
     'student_config',

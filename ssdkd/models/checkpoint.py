@@ -15,6 +15,9 @@ FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+
 # The plain network, one saved from DataParallel, our trained teachers, the student of our
 # distillation checkpoints, and a bare Network.
 PREFIXES = ('', 'module.', 'network.model.', 'student.model.', 'model.')
+# Where class names are recorded: by us and mmengine, by mmseg before 1.0, by common scripts.
+CLASS_KEYS = ('classes', 'CLASSES', 'class_names', 'class_to_idx')
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 # Heads that only training uses; networks are mostly built without them.
 AUXILIARY = ('auxiliary_head.', 'aux_classifier.')
 
@@ -45,6 +48,41 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
         state = {k: v for k, v in state.items() if not k.startswith(AUXILIARY)}
     check_fits(state, wanted, f"key 'checkpoint': '{path}'")
     model.load_state_dict(state)
+
+
+def recorded_classes(path: str | Path) -> tuple[str, ...] | None:
+    """Class names in the order of the outputs, as a checkpoint records them.
+
+    They are looked for in the ``_metadata`` of a plain state dict, where
+    ``tools/train_teacher.py`` writes them, in mmengine's ``meta['dataset_meta']``, and in
+    ``meta`` and at the top under the names ``classes``, ``CLASSES``, ``class_names`` and
+    ``class_to_idx``.
+
+    Args:
+        path (str | Path): A file written by ``torch.save``.
+
+    Returns:
+        The names, or None if the file records none.
+
+    Raises:
+        ConfigError: The file is missing, corrupt or holds code.
+    """
+    content = read_checkpoint(path)
+    meta = _part(content, 'meta')
+    own = _part(getattr(content, '_metadata', None), '')
+    for part in (own, _part(meta, 'dataset_meta'), meta, content):
+        for key in CLASS_KEYS:
+            names = _part(part, key)
+            if isinstance(names, dict):
+                names = sorted(names, key=names.get)
+            if isinstance(names, list | tuple) and names:
+                if all(isinstance(name, str) for name in names):
+                    return tuple(names)
+    return None
+
+
+def _part(content, key: str):
+    return content.get(key) if isinstance(content, dict) else None
 
 
 def read_checkpoint(path: str | Path, source: str = "key 'checkpoint'"):
@@ -129,7 +167,7 @@ def _agreement(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[int
 
 
 def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str) -> None:
-    """Check that a state dict has the keys and shapes of a network's own.
+    """Check that a state dict has the keys, shapes and kinds of number of a network's own.
 
     Args:
         state: The state dict.
@@ -157,6 +195,28 @@ def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str)
             f'{list(state[key].shape)} in the file, {list(wanted[key].shape)} in the '
             f'model{more}: is num_classes right?'
         )
+    wrong = [k for k in wanted if k in state and not _holds(state[k], wanted[k])]
+    if wrong:
+        key = wrong[0]
+        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
+        # load_state_dict would round or cut them off without a word.
+        raise ConfigError(
+            f'{source} does not fit the network: {key} is '
+            f'{state[key].dtype} in the file, {wanted[key].dtype} in the model{more}, and '
+            'would be changed by loading; save the weights as floats, before they are '
+            'quantised or converted'
+        )
+
+
+def _holds(found: Tensor, wanted: Tensor) -> bool:
+    """Whether a tensor can be copied into another without a change but of float precision."""
+    if wanted.is_floating_point():
+        return found.dtype in FLOATS
+    if wanted.is_complex():
+        return found.is_complex()
+    if found.is_quantized or found.is_complex():
+        return False
+    return bool((found.to(wanted.dtype).to(found.dtype) == found).all())
 
 
 def _some(word: str, keys: list[str]) -> str:

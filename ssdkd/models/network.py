@@ -8,7 +8,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
-from ssdkd.models.checkpoint import load_weights
+from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.saved import is_saved
 from ssdkd.models.segmentors import normalisation_of
 from ssdkd.models.zoo import asks_for_weights
@@ -20,6 +20,8 @@ class Network(nn.Module):
     """A network with its own normalisation, so that images are in [0, 1] everywhere else.
 
     The state dict has the keys ``model.*`` only; ``network.model`` is the plain network.
+    ``network.classes`` are the class names in the order of the outputs if the checkpoint
+    records them, otherwise None.
 
     Args:
         model (dict | nn.Module): The network, or its config in the registry MODELS.
@@ -52,8 +54,10 @@ class Network(nn.Module):
         # Not in the state dict: they belong to the config, and users want plain weights.
         self.register_buffer('mean', _per_channel('mean', mean, 0.0), persistent=False)
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
+        self.classes = None
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
+            self.classes = recorded_classes(checkpoint)
         elif isinstance(self.model, BaseModule) and not is_saved(model):
             _initialise(self.model)
 

@@ -58,6 +58,7 @@ def fake_runner(folder, network, dataset=None, cfg=None):
         model=SimpleNamespace(student=network),
         work_dir=str(folder),
         val_loop=loop,
+        train_dataloader=SimpleNamespace(dataset=SimpleNamespace(metainfo=None)),
         cfg=cfg,
         logger=logging.getLogger('test'),
     )

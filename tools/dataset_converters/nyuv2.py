@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.utils import track_progress
 from PIL import Image
 from ssdkd.apis import command
+from ssdkd.datasets.convert import new_folder
 from ssdkd.errors import ConfigError
 
 VOID = 255
@@ -20,6 +21,7 @@ VOID = 255
 MAPPING_40 = ('classMapping40.mat', 'mapClass')
 MAPPING_13 = ('class13Mapping.mat', 'classMapping13')
 SPLITS = {'train': 'trainNdxs', 'test': 'testNdxs'}
+MAX_SIDE = 4096  # of an image, in pixels; those of NYUv2 have 640 and 480
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +30,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('source', type=Path, help='folder with the four .mat files')
     parser.add_argument(
-        'target', type=Path, nargs='?', default='data/nyuv2', help='default: data/nyuv2'
+        'target',
+        type=Path,
+        nargs='?',
+        default='data/nyuv2',
+        help='a new or empty folder (default: data/nyuv2)',
     )
     return parser.parse_args()
 
@@ -42,37 +48,87 @@ def read(path: Path, key: str) -> np.ndarray:
     try:
         content = loadmat(path)
     except Exception as error:  # Garbage makes scipy fail in every possible way.
-        raise ConfigError(f"source: '{path}' cannot be read ({error})") from error
+        raise ConfigError(
+            f"source: '{path}' cannot be read ({error}); download it again"
+        ) from error
     if key not in content:
-        raise ConfigError(f"source: '{path}' has no variable '{key}'")
+        raise ConfigError(f"source: '{path}' has no variable '{key}'; are the files mixed up?")
     return content[key]
+
+
+def integers(values: np.ndarray, file: str, verb: str, low: int, high: int) -> np.ndarray:
+    """Integers between two bounds; MATLAB stores them as floats, too."""
+    if values.size == 0 or values.dtype.kind not in 'iuf':
+        raise ConfigError(f'source: {file} holds no numbers; download it again')
+    wrong = values[~((values >= low) & (values <= high) & (values % 1 == 0))]
+    if wrong.size:
+        raise ConfigError(
+            f'source: {file} {verb} {wrong[0]:g}, but integers from {low} to {high} are '
+            'expected; are the files of one version?'
+        )
+    return values.ravel().astype(int)
 
 
 def class_table(source: Path) -> np.ndarray:
     """The class 0 ... 12, or VOID, of each label 0 ... 894."""
-    to_40 = read(source / MAPPING_40[0], MAPPING_40[1]).ravel().astype(int)
     file, key = MAPPING_13
     mapping = read(source / file, key)
-    if not mapping.dtype.names or 'labels13' not in mapping.dtype.names:
+    if not mapping.dtype.names or 'labels13' not in mapping.dtype.names or not mapping.size:
         raise ConfigError(f"source: '{source / file}': '{key}' has no field 'labels13'")
-    to_13 = mapping['labels13'][0, 0].ravel().astype(int)
-    if to_40.max() > len(to_13) or to_13.max() > 13:
-        raise ConfigError(
-            f"source: '{file}' maps {len(to_13)} classes to {to_13.max()}; "
-            f'expected {to_40.max()} to 13'
-        )
+    to_13 = integers(np.asarray(mapping['labels13'].flat[0]), file, 'maps to class', 0, 13)
+    file, key = MAPPING_40
+    to_40 = integers(read(source / file, key), file, 'maps to class', 0, len(to_13))
     table = np.concatenate([[0], to_13])[np.concatenate([[0], to_40])]
     return np.where(table == 0, VOID, table - 1).astype(np.uint8)
 
 
+def read_splits(source: Path, count: int) -> dict[str, list[int]]:
+    """The numbers of the images of each split, from 1 on; no image is named twice."""
+    file = source / 'splits.mat'
+    splits = {}
+    for split, key in SPLITS.items():
+        indices = read(file, key)
+        splits[split] = integers(indices, file.name, 'names image', 1, count).tolist()
+    named = [i for indices in splits.values() for i in indices]
+    twice = sorted({i for i in named if named.count(i) > 1})
+    if twice:
+        raise ConfigError(f"source: '{file}' names image {twice[0]} twice; download it again")
+    return splits
+
+
+def check_data(data, path: Path) -> int:
+    """The number of images in the large file, if the forms of its two variables fit."""
+    shapes = [getattr(data.get(key), 'shape', ()) for key in ('images', 'labels')]
+    fit = len(shapes[0]) == 4 and shapes[0][1] == 3 and max(shapes[0][2:]) <= MAX_SIDE
+    if not fit or shapes[1] != (shapes[0][0], *shapes[0][2:]):
+        raise ConfigError(
+            f"source: '{path}' has 'images' of form {shapes[0]} and 'labels' of form "
+            f'{shapes[1]}; expected (N, 3, W, H) and (N, W, H)'
+        )
+    kinds = data['images'].dtype, data['labels'].dtype.kind
+    if kinds[0] != np.uint8 or kinds[1] not in 'iu':
+        raise ConfigError(
+            f"source: '{path}' has 'images' of {kinds[0]} and 'labels' of "
+            f'{data["labels"].dtype}; expected uint8 and integers'
+        )
+    return shapes[0][0]
+
+
 def convert(data, index: int, table: np.ndarray, split: str, target: Path) -> None:
     """Write one image and its label map; ``index`` counts from 1, as MATLAB does."""
-    # MATLAB's columns come first, and h5py turns the order of all axes round.
-    image = data['images'][index - 1].transpose(2, 1, 0)
-    labels = data['labels'][index - 1].T
-    if labels.max() >= len(table):
+    try:
+        # MATLAB's columns come first, and h5py turns the order of all axes round.
+        image = data['images'][index - 1].transpose(2, 1, 0)
+        labels = data['labels'][index - 1].T
+    except OSError as error:
         raise ConfigError(
-            f'source: image {index} has label {labels.max()}, but {MAPPING_40[0]} maps '
+            f"source: image {index} of '{data.filename}' cannot be read ({error}); download "
+            'the file again'
+        ) from error
+    if labels.min() < 0 or labels.max() >= len(table):
+        wrong = labels.min() if labels.min() < 0 else labels.max()
+        raise ConfigError(
+            f'source: image {index} has label {wrong}, but {MAPPING_40[0]} maps '
             f'{len(table) - 1} classes'
         )
     Image.fromarray(image).save(target / 'img_dir' / split / f'{index:04d}.jpg', quality=95)
@@ -94,26 +150,23 @@ def main() -> None:
     if not path.is_file():
         raise ConfigError(f"source: there is no '{path}'")
     table = class_table(args.source)
-    splits = {s: read(args.source / 'splits.mat', key) for s, key in SPLITS.items()}
     try:
         data = h5py.File(path, 'r')
-        count = len(data['images']), len(data['labels'])
-    except (OSError, KeyError) as error:
-        raise ConfigError(f"source: '{path}' cannot be read ({error})") from error
-    with data:
+    except OSError as error:
+        raise ConfigError(
+            f"source: '{path}' cannot be read ({error}); download it again"
+        ) from error
+    with data, new_folder(args.target) as folder:
+        splits = read_splits(args.source, check_data(data, path))
         for split, indices in splits.items():
-            indices = [int(i) for i in indices.ravel()]
-            if max(indices) > min(count):
-                raise ConfigError(
-                    f"source: splits.mat names image {max(indices)}, but '{path}' holds "
-                    f'{min(count)}'
-                )
             for kind in ('img_dir', 'ann_dir'):
-                (args.target / kind / split).mkdir(parents=True, exist_ok=True)
+                (folder / kind / split).mkdir(parents=True)
             track_progress(
-                lambda i, split=split: convert(data, i, table, split, args.target), indices
+                lambda i, split=split: convert(data, i, table, split, folder), indices
             )
-            print(f'\n{split}: {len(indices)} images and label maps in {args.target}')
+            print()
+    for split, indices in splits.items():
+        print(f'{split}: {len(indices)} images and label maps in {args.target}')
 
 
 if __name__ == '__main__':

@@ -15,7 +15,9 @@ class ExportHook(Hook):
 
     The file is a plain state dict that loads with ``load_state_dict`` into the network's own
     class (timm's, torchvision's, the user's) without this package. Images must be normalised
-    with the mean and standard deviation of the config.
+    with the mean and standard deviation of the config. Class names are recorded in it, as
+    :func:`ssdkd.models.recorded_classes` reads them: those of the training set, or those that
+    the teacher's checkpoint records.
 
     A segmentor of mmseg gets what ``mmseg.apis.init_model(config, checkpoint)`` asks for: the
     checkpoint in mmseg's format and beside it ``<filename>_mmseg.py``, with the network, its
@@ -33,7 +35,7 @@ class ExportHook(Hook):
 
     @master_only
     def after_train(self, runner) -> None:
-        network = getattr(runner.model, 'module', runner.model)
+        network = model = getattr(runner.model, 'module', runner.model)
         if self.network is not None:
             network = getattr(network, self.network)
             network = getattr(network, 'module', network)
@@ -44,6 +46,11 @@ class ExportHook(Hook):
             # A val set that was handed over as an object is in no config.
             loader = runner.cfg.get('val_dataloader') or {}
             pipeline = loader.get('dataset', {}).get('pipeline')
+        # A distillation has no training set, but a teacher.
+        classes = (getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}).get(
+            'classes'
+        )
+        classes = classes or getattr(getattr(model, 'teacher', None), 'classes', None)
         path = Path(runner.work_dir) / self.filename
-        save_plain(network, path, meta, pipeline)
+        save_plain(network, path, meta, pipeline, classes)
         runner.logger.info(f'The {path.stem} is exported to {path}.')

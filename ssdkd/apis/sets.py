@@ -1,0 +1,53 @@
+"""The labelled sets of a Runner, before it uses them."""
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+from torch.utils.data import Dataset
+
+from ssdkd.datasets import check_set
+from ssdkd.datasets.augment import to_unit_range
+from ssdkd.datasets.class_names import check_classes
+
+
+def check_sets(
+    runner: Runner, network: nn.Module, *names: str, num_classes: int | None = None
+) -> None:
+    """Check the labelled sets of a Runner, as far as it has them.
+
+    Their classes must be those of the network, and those of the val set the training set's.
+
+    Args:
+        runner: The runner; its loops are built here if they are not yet.
+        network: A ``Network``, or a segmentor of mmseg.
+        *names: ``'train'``, ``'val'``, ``'test'``: those that are going to be used.
+        num_classes: The network's number of outputs. Defaults to what it gives for an image.
+
+    Raises:
+        ConfigError: See :func:`ssdkd.datasets.check_set`.
+    """
+    trained = getattr(network, 'classes', None)
+    for name in names:
+        loop = getattr(runner, f'{name}_loop')
+        if loop is None:
+            continue
+        dataset, key = loop.dataloader.dataset, f'{name}_dataloader'
+        outputs = num_classes or _outputs(network, dataset)
+        if name == 'train':  # its images are read soon anyway, and may be very many
+            check_classes(dataset, key, outputs, trained)
+            trained = (getattr(dataset, 'metainfo', None) or {}).get('classes') or trained
+        else:
+            check_set(dataset, key, outputs, trained)
+
+
+def _outputs(network: nn.Module, dataset: Dataset) -> int:
+    plain = getattr(network, 'model', network)
+    if isinstance(plain, BaseModel):  # of mmseg
+        return plain.num_classes
+    image = dataset[0]['inputs'][None].to(next(network.parameters()).device)
+    was_training = network.training
+    with torch.no_grad():
+        logits = network.eval()(to_unit_range(image))
+    network.train(was_training)
+    return logits.shape[1]
