@@ -7,6 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 
@@ -61,6 +62,9 @@ class DistillLoop(BaseLoop):
                 'train_dataloader must be dict(): data-free training reads no '
                 'dataset, its samples come from the generator'
             )
+        check_int('train_cfg', 1, max_rounds=max_rounds, steps_per_round=steps_per_round)
+        check_int('train_cfg', 0, warmup_rounds=warmup_rounds)
+        check_int('train_cfg', 1, val_interval=val_interval, val_begin=val_begin)
         if max_rounds <= warmup_rounds:
             raise ConfigError(
                 f'train_cfg.max_rounds={max_rounds} must be greater than '

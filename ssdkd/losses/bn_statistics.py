@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ssdkd.checks import check_bool, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.losses.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
@@ -57,8 +58,8 @@ class BNStatisticsLoss(BaseInversionLoss):
 
     def __init__(self, weight: float = 10.0, momentum: float = 0.0, relative: bool = False):
         super().__init__(weight)
-        if not 0 <= momentum < 1:
-            raise ConfigError(f'BNStatisticsLoss: momentum={momentum} must lie in [0, 1)')
+        check_number(self, '[0, 1)', momentum=momentum)
+        check_bool(self, relative=relative)
         self.momentum = momentum
         self.relative = relative
         self._targets: list[tuple[Tensor, Tensor]] = []

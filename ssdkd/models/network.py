@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ssdkd.checks import is_number
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import load_weights
 from ssdkd.models.saved import is_saved
@@ -142,8 +144,14 @@ def _initialise(model: BaseModule) -> None:
 
 
 def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:
-    values = [default] if values is None else list(values)
-    if len(values) not in (1, 3) or (key == 'std' and min(values) <= 0):
+    values = [default] if values is None else values
+    values = values.tolist() if isinstance(values, np.ndarray | Tensor) else values
+    allowed = '(0, inf)' if key == 'std' else '(-inf, inf)'
+    if not (
+        isinstance(values, Sequence)
+        and len(values) in (1, 3)
+        and all(is_number(value, allowed) for value in values)
+    ):
         raise ConfigError(
             f"network: key '{key}' is {values}; give three numbers for images in [0, 1]"
             + (', all above 0' if key == 'std' else '')
