@@ -148,14 +148,19 @@ class SSDKD(BaseModel):
         self.rng: torch.Generator | None = None
         for term in self.distillation.values():
             term.attach(self.teacher, self.student)
-        self._check_outputs()
+        self._check_outputs(trained=student.get('checkpoint') is not None)
         reuse_layers(self.student.model, self.teacher.model, reuse or {})
         print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
         self.synthesizer.attach(self.teacher, self.task.num_classes)
         self.to(memory_format=self.memory_format)
 
-    def _check_outputs(self) -> None:
-        """Run both networks once on a blank image, so that misfits show before training."""
+    def _check_outputs(self, trained: bool) -> None:
+        """Run both networks once on a blank image, so that misfits show before training.
+
+        Args:
+            trained: Whether the student has weights of its own, as the teacher has. Without,
+                a deep one may overflow until its batch norms have seen images.
+        """
         blank = torch.zeros(1, 3, *self.synthesizer.image_size)
         was_training = self.student.training
         self.student.eval()
@@ -164,6 +169,13 @@ class SSDKD(BaseModel):
                 role: self._checked_logits(role, network, blank)
                 for role, network in (('teacher', self.teacher), ('student', self.student))
             }
+            for role in ('teacher', 'student') if trained else ('teacher',):
+                if not logits[role].isfinite().all():
+                    raise ConfigError(
+                        f'model.{role} gives logits that are not finite for a blank image, '
+                        f'though its weights are finite: check model.{role}.mean and .std, or '
+                        'take another checkpoint'
+                    )
             self.divergence(logits['student'], logits['teacher'])
         self.student.train(was_training)
 

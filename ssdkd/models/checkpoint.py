@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.sound import check_weights
 
 WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'ema')
 FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+)')
@@ -32,8 +33,8 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
             Defaults to None: the known prefix that makes the keys match.
 
     Raises:
-        ConfigError: The file is missing, corrupt or holds code, or its keys or shapes are not
-            those of the network.
+        ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
+            those of the network, or a weight is not finite.
     """
     state = _unwrap(_read(path), path)
     wanted = model.state_dict()
@@ -43,6 +44,7 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
         state = {k: v for k, v in state.items() if not k.startswith(AUXILIARY)}
     _check(state, wanted, path)
     model.load_state_dict(state)
+    check_weights(model, f"key 'checkpoint': '{path}'")
 
 
 def _read(path: str | Path):

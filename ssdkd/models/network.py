@@ -13,6 +13,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import load_weights
 from ssdkd.models.saved import is_saved
 from ssdkd.models.segmentors import normalisation_of
+from ssdkd.models.sound import check_weights
 from ssdkd.models.zoo import asks_for_weights
 from ssdkd.registry import MODELS
 
@@ -34,8 +35,8 @@ class Network(nn.Module):
             mmengine libraries initialise themselves as their configs say.
 
     Raises:
-        ConfigError: The weights do not load, or mean and std are not one or three positive
-            numbers.
+        ConfigError: The weights do not load or are not finite, or mean and std are not one or
+            three numbers, those of std above 0.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Network(nn.Module):
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
-        elif isinstance(self.model, BaseModule) and not is_saved(model):
-            _initialise(self.model)
+        else:
+            if isinstance(self.model, BaseModule) and not is_saved(model):
+                _initialise(self.model)
+            check_weights(self.model, type(self.model).__name__)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, H, W] in [0, 1] to the logits [N, K] or [N, K, H, W].
@@ -145,7 +148,7 @@ def _initialise(model: BaseModule) -> None:
 
 def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:
     values = [default] if values is None else values
-    values = values.tolist() if isinstance(values, np.ndarray | Tensor) else values
+    values = values.flatten().tolist() if isinstance(values, np.ndarray | Tensor) else values
     allowed = '(0, inf)' if key == 'std' else '(-inf, inf)'
     if not (
         isinstance(values, Sequence)
