@@ -55,13 +55,12 @@ def remedy(name: str) -> str:
     """What to do about a tensor of :func:`training_tensors` that is not finite."""
     if name.startswith('buffer'):
         return (
-            'The teacher or a sampler cannot cope with the samples: set model.autocast to None, '
-            'or lower optim_wrapper.generator.optimizer.lr'
+            'The teacher or a sampler cannot cope with the samples: set model.autocast to '
+            'None, or lower optim_wrapper.generator.optimizer.lr'
         )
-    student = name.startswith(('student', 'optim_wrapper.student'))
-    role, losses = (
-        ('student', 'distillation') if student else ('generator', 'synthesizer.losses')
-    )
+    role, losses = 'generator', 'synthesizer.losses'
+    if name.startswith(('student', 'optim_wrapper.student')):
+        role, losses = 'student', 'distillation'
     return f'Lower optim_wrapper.{role}.optimizer.lr, or the weights of model.{losses}'
 
 

@@ -39,5 +39,8 @@ class RoleOptimWrapperConstructor:
                 continue
             cfg = cfg.copy()
             constructor = DefaultOptimWrapperConstructor(cfg, cfg.pop('paramwise_cfg', None))
-            wrappers[role] = constructor(module)
+            try:
+                wrappers[role] = constructor(module)
+            except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+                raise ConfigError(f'optim_wrapper.{role}: {error}') from error
         return OptimWrapperDict(**wrappers)

@@ -29,7 +29,7 @@ def check_weights(network: nn.Module, source: str) -> None:
             wrong |= tensor < 0
         if wrong.any():
             raise ConfigError(
-                f"{source}: '{name}' holds {tensor[wrong][0].item():g}, which no trained network "
-                'does: the weights are damaged, or the network had diverged before they were '
-                'saved; take an earlier checkpoint, or a new copy'
+                f"{source}: '{name}' holds {tensor[wrong][0].item():g}, which no trained "
+                'network does: the weights are damaged, or the network had diverged before '
+                'they were saved; take an earlier checkpoint, or a new copy'
             )

@@ -19,6 +19,9 @@ BROKEN = {
 }
 
 
+SETTINGS = dict(num_classes=10, image_size=16, mean=0.5, std=0.5)
+
+
 def broken_network(key: str) -> CifarResNet:
     network = CifarResNet(8)
     network.state_dict()[key].view(-1)[3] = BROKEN[key][0]
@@ -57,23 +60,15 @@ def test_distill(tmp_path, role):
     networks = dict(teacher=CifarResNet(8), student=CifarResNet(8))
     networks[role] = broken_network('conv1.weight')
     with pytest.raises(ConfigError) as error:
-        distill(
-            **networks,
-            num_classes=10,
-            image_size=16,
-            mean=0.5,
-            std=0.5,
-            work_dir=tmp_path / 'w',
-        )
+        distill(**networks, **SETTINGS, work_dir=tmp_path / 'run')
     check(str(error.value), 'conv1.weight')
     assert f'model.{role}' in str(error.value)
 
 
 @pytest.mark.parametrize('argument', [dict(mean=math.nan), dict(std=[0.5, math.nan, 0.5])])
 def test_normalisation_of_distill(tmp_path, argument):
-    settings = dict(mean=0.5, std=0.5, num_classes=10, image_size=16, work_dir=tmp_path / 'w')
     with pytest.raises(ConfigError, match=f'{next(iter(argument))}=.*nan'):
-        distill(CifarResNet(8), CifarResNet(8), **settings | argument)
+        distill(CifarResNet(8), CifarResNet(8), **SETTINGS | argument, work_dir=tmp_path)
 
 
 class Lookalike(nn.Module):
