@@ -37,6 +37,7 @@ RUNNER = SimpleNamespace(
     seed=0,
     model=SimpleNamespace(
         seed=lambda seed: None,
+        state_dict=dict,
         batch_size=1,
         buffer=SimpleNamespace(capacity=9),
         synthesizer=SimpleNamespace(samples=None, batch_size=1),

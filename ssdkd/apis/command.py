@@ -14,6 +14,9 @@ from ssdkd.errors import ConfigError
 from ssdkd.plugins import import_modules
 from ssdkd.registry import ALL_REGISTRIES
 
+# What reading a config raises that is not as mmengine or Python want it.
+UNREADABLE = (ImportError, KeyError, NameError, OSError, SyntaxError, TypeError, ValueError)
+
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Let a command end with one line and status 2 on a wrong config or a missing file."""
@@ -31,10 +34,6 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             sys.exit(2)
 
     return run
-
-
-# What reading a config raises that is not as mmengine or Python want it.
-UNREADABLE = (ImportError, KeyError, NameError, OSError, SyntaxError, TypeError, ValueError)
 
 
 def load_config(args: Namespace) -> Config:

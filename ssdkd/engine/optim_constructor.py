@@ -17,6 +17,9 @@ class RoleOptimWrapperConstructor:
     Args:
         optim_wrapper_cfg (dict): Role to config of an ``OptimWrapper``.
         paramwise_cfg: Not used here; give it inside a role's config.
+
+    Raises:
+        ConfigError: A role is unknown, or its optimizer cannot be built.
     """
 
     ROLES = {'student': 'student', 'generator': 'synthesizer'}
