@@ -16,6 +16,7 @@ import inspect
 from typing import Any
 
 from mmengine import registry as root
+from mmengine.config import Config
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError
@@ -31,6 +32,8 @@ class ComponentRegistry(Registry):
         Raises:
             ConfigError: The name is not registered, or an argument is unknown or missing.
         """
+        if not isinstance(cfg, dict | Config):
+            raise ConfigError(f'{self.name}: {cfg!r} must be a dict with a type')
         if isinstance(cfg, dict) and 'type' not in cfg:
             raise ConfigError(
                 f"{self.name}: {dict(cfg)} has no key 'type'; is the name before it misspelt?"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import math
 from pathlib import Path
 
 from mmengine import registry as mmengine_registry
@@ -32,7 +33,8 @@ def check_config(cfg: dict, path: str = '') -> None:
         path: Where that part stands, for the message.
 
     Raises:
-        ConfigError: A type is registered nowhere, or its class does not know a key.
+        ConfigError: A type is registered nowhere, its class does not know a key, or a value is
+            NaN.
     """
     name = cfg.get('type')
     if isinstance(name, str):
@@ -55,9 +57,12 @@ def check_config(cfg: dict, path: str = '') -> None:
         _check_keys(cfg, components, path)
     for key, value in cfg.items():
         for i, part in enumerate(value if isinstance(value, list | tuple) else [value]):
+            index = f'.{i}' if part is not value else ''
+            where = f'{path}.{key}{index}'.lstrip('.')
             if isinstance(part, dict):
-                index = f'.{i}' if part is not value else ''
-                check_config(part, f'{path}.{key}{index}'.lstrip('.'))
+                check_config(part, where)
+            elif isinstance(part, float) and math.isnan(part):
+                raise ConfigError(f'{where}=nan is not a number')
 
 
 def check_data(cfg: dict, *loaders: str) -> None:

@@ -9,9 +9,13 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.apis.check import check_config
+from ssdkd.apis.check_training import check_training
 from ssdkd.errors import ConfigError
 from ssdkd.plugins import import_modules
 from ssdkd.registry import ALL_REGISTRIES
+
+# What reading a config raises that is not as mmengine or Python want it.
+UNREADABLE = (ImportError, KeyError, NameError, OSError, SyntaxError, TypeError, ValueError)
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
@@ -38,7 +42,8 @@ def load_config(args: Namespace) -> Config:
     The work directory is ``--work-dir``, else the config's, else ``work_dirs/<config name>``.
 
     Raises:
-        ConfigError: There is no such file, it cannot be read, or it names unknown things.
+        ConfigError: There is no such file, it cannot be read, it names unknown things, or
+            a value that cannot work.
     """
     path = Path(args.config)
     if not path.is_file():
@@ -47,14 +52,21 @@ def load_config(args: Namespace) -> Config:
         )
     try:
         cfg = Config.fromfile(path, import_custom_modules=False)
-    except (KeyError, SyntaxError, TypeError, ImportError, FileNotFoundError) as error:
+    except UNREADABLE as error:
         raise ConfigError(f"config '{args.config}': {error}") from error
     if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
+        try:
+            cfg.merge_from_dict(args.cfg_options)
+        except (IndexError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f'--cfg-options: {error}; the part of a key before its last dot must name a '
+                'dict of the config'
+            ) from error
     if 'model' not in cfg:
         raise ConfigError(f"config '{args.config}' has no model; see configs/cls")
     import_custom(cfg)
     check_config(cfg)
+    check_training(cfg)
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{path.stem}'
     return cfg
 

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import mmengine.device.utils as mmengine_device
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner, ValLoop
 from torch import nn
 
+from ssdkd.apis.check import check_config
 from ssdkd.apis.command import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
+from ssdkd.checks import is_number
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
 from ssdkd.registry import nearest
@@ -130,6 +133,7 @@ def distill(
         val = ValBatches(val_loader, task == 'segmentation', num_classes)
     _merge(cfg, overrides)
     cfg.randomness.seed = seed
+    check_config(cfg)
     work_dir = Path(work_dir or f'work_dirs/distill/{time.strftime("%Y%m%d_%H%M%S")}')
     check_unused(work_dir, 'choose another work_dir, or remove it')
     _save(cfg, teacher, student, normalisation, work_dir)
@@ -183,15 +187,19 @@ def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
 
 
 def _per_channel(key: str, values: float | Sequence[float]) -> list[float]:
-    values = [float(v) for v in torch.as_tensor(values).flatten()]
-    values = values * 3 if len(values) == 1 else values
-    if len(values) != 3 or max(values) > 2 or (key == 'std' and min(values) <= 0):
+    if isinstance(values, np.ndarray | torch.Tensor):
+        values = values.flatten().tolist()
+    numbers = list(values) if isinstance(values, Sequence) else [values]
+    numbers = numbers * 3 if len(numbers) == 1 else numbers
+    allowed = '(0, 2]' if key == 'std' else '(-inf, 2]'
+    if len(numbers) != 3 or not all(is_number(n, allowed) for n in numbers):
+        large = any(is_number(n, '(2, inf)') for n in numbers)
         raise ConfigError(
             f'{key}={values} must be one number or three, for images in [0, 1]'
             + (', above 0' if key == 'std' else '')
-            + ('; divide those for images up to 255 by 255' if max(values) > 2 else '')
+            + ('; divide those for images up to 255 by 255' if large else '')
         )
-    return values
+    return [float(n) for n in numbers]
 
 
 def _has_statistics(teacher: nn.Module) -> bool:

@@ -5,6 +5,7 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from ssdkd.buffers.base import BaseBuffer, SampleBatch
+from ssdkd.checks import check_bool, check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.registry import BUFFERS
 
@@ -30,7 +31,7 @@ class ReplayBuffer(BaseBuffer):
         max_gib (float): The most that the images may take, in GiB. Defaults to 16.
 
     Raises:
-        ConfigError: ``capacity`` is no positive integer, or ``device`` cannot be used.
+        ConfigError: A number is out of its range, or ``device`` cannot be used.
     """
 
     required = ('image', 'class_share', 'confidence')  # of a batch
@@ -42,13 +43,12 @@ class ReplayBuffer(BaseBuffer):
         pin_memory: bool = False,
         max_gib: float = 16.0,
     ):
-        if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
-            raise ConfigError(
-                f'{type(self).__name__}: capacity={capacity!r} must be an integer >= 1'
-            )
+        check_int(self, 1, capacity=capacity)
+        check_number(self, '(0, inf)', max_gib=max_gib)
+        check_bool(self, pin_memory=pin_memory)
         try:
             self.max_priority = torch.ones((), device=device or 'cpu')
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, TypeError) as error:
             raise ConfigError(f'{type(self).__name__}: device={device!r}: {error}') from error
         if pin_memory and device != 'cpu':
             raise ConfigError(

@@ -10,20 +10,20 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer
+from ssdkd.checks import check_bool, check_dict, check_int, check_number
 from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
+from ssdkd.distillers.parts import build_part, build_terms
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BalancingFunction, BaseDistillationLoss
 from ssdkd.models import Network, Teacher, has_bfloat16, reuse_layers, student_config
 from ssdkd.registry import (
     BALANCING,
     BUFFERS,
-    LOSSES,
     MODELS,
     SAMPLERS,
     SYNTHESIZERS,
     TASKS,
     WRITERS,
-    ComponentRegistry,
 )
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
@@ -95,10 +95,17 @@ class SSDKD(BaseModel):
         autocast: str | None = None,
         channels_last: bool = False,
     ):
+        check_dict('model', teacher=teacher, student=student, synthesizer=synthesizer)
+        check_dict('model', task=task, buffer=buffer, sampler=sampler, balancing=balancing)
+        check_dict('model', distillation=distillation)
+        check_dict('model', optional=True, writer=writer, reuse=reuse)
+        check_int('model', 1, batch_size=batch_size)
+        check_int('model', 0, crop_padding=crop_padding)
+        check_number('model', '[0, 1]', light=light)
+        check_bool('model', modulate=modulate, normalize=normalize, flip=flip)
+        check_bool('model', channels_last=channels_last)
         task: BaseTask = TASKS.build(task)
         super().__init__(task.data_preprocessor)
-        if not 0 <= light <= 1:
-            raise ConfigError(f'model.light={light} must lie in [0, 1]')
         if autocast not in (None, 'bfloat16', 'auto'):
             raise ConfigError(f"model.autocast='{autocast}' must be None, 'bfloat16' or 'auto'")
         if autocast == 'auto':
@@ -110,16 +117,19 @@ class SSDKD(BaseModel):
         self.synthesizer: BaseSynthesizer = build_part('synthesizer', SYNTHESIZERS, synthesizer)
         # Each of R processes holds 1/R of the slots; class counts are summed over all.
         if 'capacity' in buffer:
+            check_int('model.buffer', 1, capacity=buffer['capacity'])
             buffer = {**buffer, 'capacity': buffer['capacity'] // get_world_size()}
-        self.buffer: BaseBuffer = BUFFERS.build(buffer)
+        self.buffer: BaseBuffer = build_part('buffer', BUFFERS, buffer)
         if writer is None and self.buffer.needs_writer:
             raise ConfigError(
                 f'model.writer=None, but {type(self.buffer).__name__} overwrites samples and '
                 'must be told which; name a writer'
             )
-        self.writer: BaseWriter | None = None if writer is None else WRITERS.build(writer)
-        self.sampler: BaseSampler = SAMPLERS.build(sampler)
-        self.balancing: BalancingFunction = BALANCING.build(balancing)
+        self.writer: BaseWriter | None = (
+            None if writer is None else build_part('writer', WRITERS, writer)
+        )
+        self.sampler: BaseSampler = build_part('sampler', SAMPLERS, sampler)
+        self.balancing: BalancingFunction = build_part('balancing', BALANCING, balancing)
         if getattr(self.balancing, 'needs_counts', False) and not self.buffer.needs_facts:
             raise ConfigError(
                 'model.balancing.diversity=True counts the classes in model.buffer, but '
@@ -138,14 +148,19 @@ class SSDKD(BaseModel):
         self.rng: torch.Generator | None = None
         for term in self.distillation.values():
             term.attach(self.teacher, self.student)
-        self._check_outputs()
+        self._check_outputs(trained=student.get('checkpoint') is not None)
         reuse_layers(self.student.model, self.teacher.model, reuse or {})
         print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
         self.synthesizer.attach(self.teacher, self.task.num_classes)
         self.to(memory_format=self.memory_format)
 
-    def _check_outputs(self) -> None:
-        """Run both networks once on a blank image, so that misfits show before training."""
+    def _check_outputs(self, trained: bool) -> None:
+        """Run both networks once on a blank image, so that misfits show before training.
+
+        Args:
+            trained: Whether the student has weights of its own, as the teacher has. Without,
+                a deep one may overflow until its batch norms have seen images.
+        """
         blank = torch.zeros(1, 3, *self.synthesizer.image_size)
         was_training = self.student.training
         self.student.eval()
@@ -154,6 +169,13 @@ class SSDKD(BaseModel):
                 role: self._checked_logits(role, network, blank)
                 for role, network in (('teacher', self.teacher), ('student', self.student))
             }
+            for role in ('teacher', 'student') if trained else ('teacher',):
+                if not logits[role].isfinite().all():
+                    raise ConfigError(
+                        f'model.{role} gives logits that are not finite for a blank image, '
+                        f'though its weights are finite: check model.{role}.mean and .std, or '
+                        'take another checkpoint'
+                    )
             self.divergence(logits['student'], logits['teacher'])
         self.student.train(was_training)
 
@@ -355,35 +377,6 @@ class SSDKD(BaseModel):
             enabled=self.autocast is not None,
             cache_enabled=False,
         )
-
-
-def build_part(key: str, registry: ComponentRegistry, cfg: dict):
-    """Build ``model.<key>``, so that its errors say where in the config they are."""
-    try:
-        return registry.build(cfg)
-    except ConfigError as error:
-        raise ConfigError(f'model.{key}: {error}') from error
-
-
-def build_terms(distillation: dict[str, dict | None]) -> nn.ModuleDict:
-    """Build the terms of ``model.distillation`` that are not None."""
-    terms = {
-        name: build_part(f'distillation.{name}', LOSSES, cfg)
-        for name, cfg in distillation.items()
-        if cfg is not None
-    }
-    if not terms:
-        raise ConfigError(
-            'model.distillation has no term, so the student would learn nothing; give one, '
-            "such as kl=dict(type='KLDivergenceLoss')"
-        )
-    for name, term in terms.items():
-        if not isinstance(term, BaseDistillationLoss):
-            raise ConfigError(
-                f'model.distillation.{name}: {type(term).__name__} is an inversion loss; it '
-                'belongs in model.synthesizer.losses'
-            )
-    return nn.ModuleDict(terms)
 
 
 @contextmanager

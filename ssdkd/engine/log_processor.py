@@ -2,6 +2,7 @@
 
 from mmengine.runner import LogProcessor
 
+from ssdkd.checks import check_int
 from ssdkd.registry import LOG_PROCESSORS
 
 
@@ -17,6 +18,7 @@ class RoundLogProcessor(LogProcessor):
     """
 
     def __init__(self, window_size: int = 1, **kwargs):
+        check_int(self, 1, window_size=window_size)
         super().__init__(window_size=window_size, **kwargs)
 
     def get_log_after_iter(self, runner, batch_idx: int, mode: str) -> tuple[dict, str]:

@@ -7,7 +7,9 @@ from mmengine.dist import get_rank
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.datasets import check_set
+from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 from ssdkd.runs import random_state, set_random_state
@@ -63,6 +65,9 @@ class DistillLoop(BaseLoop):
                 'train_dataloader must be dict(): data-free training reads no '
                 'dataset, its samples come from the generator'
             )
+        check_int('train_cfg', 1, max_rounds=max_rounds, steps_per_round=steps_per_round)
+        check_int('train_cfg', 0, warmup_rounds=warmup_rounds)
+        check_int('train_cfg', 1, val_interval=val_interval, val_begin=val_begin)
         if max_rounds <= warmup_rounds:
             raise ConfigError(
                 f'train_cfg.max_rounds={max_rounds} must be greater than '
@@ -81,6 +86,8 @@ class DistillLoop(BaseLoop):
         self.distiller = getattr(runner.model, 'module', runner.model)
         self.distiller.seed(runner.seed + get_rank())
         self._check_capacity()
+        # A network may hold infinities on purpose, such as a mask.
+        self._constants = set(not_finite(self.distiller.state_dict()))
 
     def _check_capacity(self) -> None:
         buffer, synthesizer = self.distiller.buffer, self.distiller.synthesizer
@@ -188,7 +195,7 @@ class DistillLoop(BaseLoop):
             )
         else:
             self.run_steps(log)
-        self._check_weights()
+        self._check_finite()
         self._seconds['inversion'] += middle - start
         self._seconds['distillation'] += self._now() - middle
         self.runner.message_hub.update_info('seconds', dict(self._seconds))
@@ -223,19 +230,25 @@ class DistillLoop(BaseLoop):
         values = dict(zip(values, numbers))
         for name, value in values.items():
             if value != value or abs(value) == float('inf'):
-                raise self._diverged(f"'{name}' is {value}")
+                raise self._diverged(
+                    f"'{name}' is {value}",
+                    'Lower optim_wrapper.*.optimizer.lr or the weight of this loss'
+                    + (', or set model.autocast to None' * bool(self.distiller.autocast)),
+                )
         return values
 
-    def _check_weights(self) -> None:
-        parameters = [p.detach() for p in self.distiller.parameters() if p.requires_grad]
-        if not torch.stack([p.isfinite().all() for p in parameters]).all():
-            raise self._diverged('a weight of the student or the generator is not finite')
+    def _check_finite(self) -> None:
+        # All that a checkpoint holds, and before it is saved.
+        tensors = training_tensors(self.distiller, self.runner.optim_wrapper)
+        broken = [name for name in not_finite(tensors) if name not in self._constants]
+        if broken:
+            raise self._diverged(f"'{broken[0]}' is not finite", remedy(broken[0]))
 
-    def _diverged(self, what: str) -> ConfigError:
+    def _diverged(self, what: str, remedy: str) -> ConfigError:
         last = self.runner.message_hub.runtime_info.get('last_ckpt', 'none yet')
         return ConfigError(
             f'training stopped in round {self._epoch + 1}: {what}. Last good checkpoint: '
-            f'{last}. Lower optim_wrapper.*.optimizer.lr or the weight of this loss'
+            f'{last}. {remedy}'
         )
 
     def _now(self) -> float:

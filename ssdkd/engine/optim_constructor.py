@@ -17,6 +17,9 @@ class RoleOptimWrapperConstructor:
     Args:
         optim_wrapper_cfg (dict): Role to config of an ``OptimWrapper``.
         paramwise_cfg: Not used here; give it inside a role's config.
+
+    Raises:
+        ConfigError: A role is unknown, or its optimizer cannot be built.
     """
 
     ROLES = {'student': 'student', 'generator': 'synthesizer'}
@@ -39,5 +42,8 @@ class RoleOptimWrapperConstructor:
                 continue
             cfg = cfg.copy()
             constructor = DefaultOptimWrapperConstructor(cfg, cfg.pop('paramwise_cfg', None))
-            wrappers[role] = constructor(module)
+            try:
+                wrappers[role] = constructor(module)
+            except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+                raise ConfigError(f'optim_wrapper.{role}: {error}') from error
         return OptimWrapperDict(**wrappers)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from mmengine.evaluator import BaseMetric
 
+from ssdkd.checks import is_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import METRICS
 
@@ -35,7 +36,8 @@ class Accuracy(BaseMetric):
         prefix: str | None = None,
     ):
         super().__init__(collect_device, prefix)
-        if isinstance(topk, int) or not topk or min(topk) < 1:
+        numbers = isinstance(topk, Sequence) and all(is_int(k) and k > 0 for k in topk)
+        if not numbers or not topk:
             raise ConfigError(f"Accuracy: key 'topk' is {topk}; give ints above 0, as (1, 5)")
         self.topk = tuple(topk)
 

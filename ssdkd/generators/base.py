@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int, is_int
 from ssdkd.errors import ConfigError
 
 
@@ -23,6 +24,8 @@ class BaseGenerator(nn.Module):
     def __init__(
         self, latent_dim: int, image_size: tuple[int, int], num_classes: int | None = None
     ):
+        check_int(self, 1, latent_dim=latent_dim)
+        check_int(self, 1, optional=True, num_classes=num_classes)
         super().__init__()
         self.latent_dim = latent_dim
         self.image_size = image_size
@@ -55,9 +58,14 @@ def checked_size(
     """Return (H, W) if both are multiples of ``step`` from ``smallest`` to ``largest``.
 
     Raises:
-        ConfigError: They are not; the message names the nearest sizes that are.
+        ConfigError: They are not; the message names the nearest sizes that are, if any.
     """
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    size = image_size if isinstance(image_size, list | tuple) else (image_size, image_size)
+    size = tuple(size)
+    if len(size) != 2 or not all(map(is_int, size)):
+        raise ConfigError(
+            f"generator: key 'image_size' is {image_size!r}; give an integer or (height, width)"
+        )
     highest = largest or max(*size, smallest) + step
     for side in size:
         if side % step == 0 and smallest <= side <= highest:

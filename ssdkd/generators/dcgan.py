@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.generators.base import BaseGenerator, checked_size
 from ssdkd.registry import GENERATORS
 
@@ -32,6 +33,7 @@ class DCGANGenerator(BaseGenerator):
         width: int = 64,
         num_classes: int | None = None,
     ):
+        check_int(self, 1, width=width)
         size = checked_size(image_size, step=4, smallest=8)
         super().__init__(latent_dim, size, num_classes)
         self.start = (2 * width, size[0] // 4, size[1] // 4)

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.generators.base import BaseGenerator, checked_size
 from ssdkd.registry import GENERATORS
 
@@ -34,6 +35,7 @@ class DeepGenerator(BaseGenerator):
         width: int = 64,
         num_classes: int | None = None,
     ):
+        check_int(self, 1, width=width)
         size = checked_size(image_size, step=32, smallest=64, largest=512)
         super().__init__(latent_dim, size, num_classes)
         stages = 5 if min(size) >= 128 else 4

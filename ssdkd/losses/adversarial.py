@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from ssdkd.checks import check_bool, check_number
 from ssdkd.losses.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
@@ -12,7 +13,7 @@ class AdversarialLoss(BaseInversionLoss):
 
     Args:
         weight (float): Factor of this term. Defaults to 1.
-        temperature (float): T of the divergence. Defaults to 20.
+        temperature (float): T of the divergence, above 0. Defaults to 20.
         decision (bool): Only where student and teacher agree on the class, which keeps the
             samples near the decision boundary ("decision adversarial", Fast, Fang et al.
             2022, arXiv 2112.12568). Defaults to False.
@@ -23,6 +24,8 @@ class AdversarialLoss(BaseInversionLoss):
 
     def __init__(self, weight: float = 1.0, temperature: float = 20.0, decision: bool = False):
         super().__init__(weight)
+        check_number(self, '(0, inf)', temperature=temperature)
+        check_bool(self, decision=decision)
         self.temperature = temperature
         self.decision = decision
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from ssdkd.checks import check_number
 from ssdkd.tasks.base import BaseTask
 
 
@@ -42,13 +43,17 @@ class BaseInversionLoss(nn.Module, ABC):
             the warm-up rounds, while the student knows nothing.
 
     Args:
-        weight (float): Factor of this term in the sum.
+        weight (float): Factor of this term in the sum, at least 0.
+
+    Raises:
+        ConfigError: ``weight`` is no such number.
     """
 
     modulated = False
     needs_student = False
 
     def __init__(self, weight: float = 1.0):
+        check_number(self, '[0, inf)', weight=weight)
         super().__init__()
         self.weight = weight
 
@@ -74,10 +79,14 @@ class BaseDistillationLoss(nn.Module, ABC):
     weigh the samples; the sampler sees the same sum.
 
     Args:
-        weight (float): Factor of this term in the sum. Defaults to 1.
+        weight (float): Factor of this term in the sum, at least 0. Defaults to 1.
+
+    Raises:
+        ConfigError: ``weight`` is no such number.
     """
 
     def __init__(self, weight: float = 1.0):
+        check_number(self, '[0, inf)', weight=weight)
         super().__init__()
         self.weight = weight
 

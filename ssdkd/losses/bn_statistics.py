@@ -5,6 +5,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from ssdkd.checks import check_bool, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.losses.base import BaseInversionLoss, InversionState
 from ssdkd.losses.layer_inputs import LayerInputs
@@ -66,8 +67,8 @@ class BNStatisticsLoss(BaseInversionLoss):
 
     def __init__(self, weight: float = 10.0, momentum: float = 0.0, relative: bool = False):
         super().__init__(weight)
-        if not 0 <= momentum < 1:
-            raise ConfigError(f'BNStatisticsLoss: momentum={momentum} must lie in [0, 1)')
+        check_number(self, '[0, 1)', momentum=momentum)
+        check_bool(self, relative=relative)
         self.momentum = momentum
         self.relative = relative
         self._named: set[str] = set()

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ssdkd.errors import ConfigError
+from ssdkd.checks import check_number
 from ssdkd.losses.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
@@ -36,10 +36,7 @@ class JSCompetitionLoss(BaseInversionLoss):
 
     def __init__(self, weight: float = 1.0, temperature: float = 3.0):
         super().__init__(weight)
-        if temperature <= 0:
-            raise ConfigError(
-                f'JSCompetitionLoss: temperature={temperature} must be greater than 0'
-            )
+        check_number(self, '(0, inf)', temperature=temperature)
         self.temperature = temperature
 
     def forward(self, state: InversionState) -> Tensor:

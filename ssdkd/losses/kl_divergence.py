@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ssdkd.errors import ConfigError
+from ssdkd.checks import check_number
 from ssdkd.losses.base import BaseDistillationLoss
 from ssdkd.registry import LOSSES
 from ssdkd.tasks.base import BaseTask
@@ -26,8 +26,7 @@ class KLDivergenceLoss(BaseDistillationLoss):
 
     def __init__(self, weight: float = 1.0, temperature: float = 20.0):
         super().__init__(weight)
-        if temperature <= 0:
-            raise ConfigError(f'temperature={temperature} must be greater than 0')
+        check_number(self, '(0, inf)', temperature=temperature)
         self.temperature = temperature
 
     def forward(self, student_logits: Tensor, teacher_logits: Tensor, task: BaseTask) -> Tensor:

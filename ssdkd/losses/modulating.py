@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ssdkd.buffers.base import BaseBuffer
-from ssdkd.errors import ConfigError
+from ssdkd.checks import check_bool, check_number
 from ssdkd.registry import BALANCING
 from ssdkd.tasks.base import TaskOutput
 
@@ -49,10 +49,9 @@ class ModulatingFunction:
         temperature: float = 1.0,
         normalize: bool = True,
     ):
-        if gamma < 0:
-            raise ConfigError(f'balancing.gamma={gamma} must be at least 0')
-        if temperature <= 0:
-            raise ConfigError(f'balancing.temperature={temperature} must be above 0')
+        check_number(self, '[0, inf)', gamma=gamma)
+        check_number(self, '(0, inf)', temperature=temperature)
+        check_bool(self, diversity=diversity, difficulty=difficulty, normalize=normalize)
         self.gamma = gamma
         self.diversity = diversity
         self.difficulty = difficulty

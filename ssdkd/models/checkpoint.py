@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.sound import check_weights
 
 WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'ema')
 FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+)')
@@ -37,8 +38,8 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
             Defaults to None: the known prefix that makes the keys match.
 
     Raises:
-        ConfigError: The file is missing, corrupt or holds code, or its keys or shapes are not
-            those of the network.
+        ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
+            those of the network, or a weight is not finite.
     """
     state = _unwrap(read_checkpoint(path), path)
     wanted = model.state_dict()
@@ -48,6 +49,7 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
         state = {k: v for k, v in state.items() if not k.startswith(AUXILIARY)}
     check_fits(state, wanted, f"key 'checkpoint': '{path}'")
     model.load_state_dict(state)
+    check_weights(model, f"key 'checkpoint': '{path}'")
 
 
 def recorded_classes(path: str | Path) -> tuple[str, ...] | None:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODELS
 
@@ -44,6 +45,8 @@ class CifarResNet(nn.Module):
     """
 
     def __init__(self, depth: int, num_classes: int = 10):
+        check_int(self, 1, depth=depth)
+        check_int(self, 2, num_classes=num_classes)
         super().__init__()
         if depth < 8 or depth % 6 != 2:
             raise ConfigError(

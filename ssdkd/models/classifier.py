@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ssdkd.checks import check_bool, check_int
 from ssdkd.datasets.augment import random_crop_flip, to_unit_range
 from ssdkd.registry import MODELS
 
@@ -23,6 +24,8 @@ class Classifier(BaseModel):
     """
 
     def __init__(self, network: dict, crop_padding: int = 0, flip: bool = False):
+        check_int(self, 0, crop_padding=crop_padding)
+        check_bool(self, flip=flip)
         super().__init__()
         self.network = MODELS.build(network)
         self.crop_padding = crop_padding

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ssdkd.checks import is_number
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.saved import is_saved
 from ssdkd.models.segmentors import normalisation_of
+from ssdkd.models.sound import check_weights
 from ssdkd.models.zoo import asks_for_weights
 from ssdkd.registry import MODELS
 
@@ -34,8 +37,8 @@ class Network(nn.Module):
             mmengine libraries initialise themselves as their configs say.
 
     Raises:
-        ConfigError: The weights do not load, or mean and std are not one or three positive
-            numbers.
+        ConfigError: The weights do not load or are not finite, or mean and std are not one or
+            three numbers, those of std above 0.
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class Network(nn.Module):
         if checkpoint is not None:
             load_weights(self.model, checkpoint)
             self.classes = recorded_classes(checkpoint)
-        elif isinstance(self.model, BaseModule) and not is_saved(model):
-            _initialise(self.model)
+        else:
+            if isinstance(self.model, BaseModule) and not is_saved(model):
+                _initialise(self.model)
+            check_weights(self.model, type(self.model).__name__)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images [N, 3, H, W] in [0, 1] to the logits [N, K] or [N, K, H, W].
@@ -146,8 +151,14 @@ def _initialise(model: BaseModule) -> None:
 
 
 def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:
-    values = [default] if values is None else list(values)
-    if len(values) not in (1, 3) or (key == 'std' and min(values) <= 0):
+    values = [default] if values is None else values
+    values = values.flatten().tolist() if isinstance(values, np.ndarray | Tensor) else values
+    allowed = '(0, inf)' if key == 'std' else '(-inf, inf)'
+    if not (
+        isinstance(values, Sequence)
+        and len(values) in (1, 3)
+        and all(is_number(value, allowed) for value in values)
+    ):
         raise ConfigError(
             f"network: key '{key}' is {values}; give three numbers for images in [0, 1]"
             + (', all above 0' if key == 'std' else '')

@@ -66,7 +66,7 @@ def mmseg_model(
             f"model: type 'mmseg': the pretrained weights of the backbone, {asked}, cannot be "
             f'loaded ({error!r}); name a file that is at hand, or set pretrained to False'
         ) from error
-    except (KeyError, TypeError, ValueError, AssertionError) as error:
+    except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
         raise ConfigError(f"model: type 'mmseg': {error}") from error
     # Synchronised batch norm wants an accelerator; in one process it is batch norm.
     network = revert_sync_batchnorm(network)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODELS
 
@@ -28,6 +29,8 @@ class VGG(nn.Module):
     """
 
     def __init__(self, depth: int = 11, num_classes: int = 10):
+        check_int(self, 1, depth=depth)
+        check_int(self, 2, num_classes=num_classes)
         super().__init__()
         if depth not in WIDTHS:
             raise ConfigError(f"VGG: key 'depth' is {depth}; it must be 11")

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODELS
 
@@ -61,6 +62,8 @@ class WideResNet(nn.Module):
     """
 
     def __init__(self, depth: int, widen_factor: int, num_classes: int = 10):
+        check_int(self, 1, depth=depth, widen_factor=widen_factor)
+        check_int(self, 2, num_classes=num_classes)
         super().__init__()
         if depth < 10 or depth % 6 != 4:
             raise ConfigError(

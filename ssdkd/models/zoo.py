@@ -121,7 +121,9 @@ def _create(library: str, name: str, factory: Callable, pretrained: bool) -> nn.
     except Exception as error:
         # Every library and hub client has its own exceptions for a failed download.
         if not pretrained:
-            raise
+            if library == 'module':
+                raise  # a mistake in the user's own code, which is found by its traceback
+            raise ConfigError(f"{library} '{name}': {error}") from error
         reason = (str(error).splitlines() or [''])[0]
         raise ConfigError(
             f"{library} '{name}': the pretrained weights cannot be loaded "

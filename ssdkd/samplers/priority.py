@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ssdkd.buffers.base import BaseBuffer
+from ssdkd.checks import check_bool, check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.registry import SAMPLERS
 from ssdkd.samplers.base import BaseSampler
@@ -46,18 +47,16 @@ class PrioritySampler(BaseSampler):
         eps: float = 1e-6,
         normalize: bool = True,
     ):
-        for name, value in dict(alpha=alpha, beta=beta, beta_end=beta_end).items():
-            if value is not None and not 0 <= value <= 1:
-                raise ConfigError(f'PrioritySampler: {name}={value} must be in [0, 1]')
-        if not 0 < eps < float('inf'):
-            raise ConfigError(f'PrioritySampler: eps={eps} must be finite and > 0')
+        check_number(self, '[0, 1]', alpha=alpha, beta=beta)
+        check_number(self, '[0, 1]', optional=True, beta_end=beta_end)
+        check_number(self, '(0, inf)', eps=eps)
+        check_int(self, 1, optional=True, beta_steps=beta_steps)
+        check_bool(self, normalize=normalize)
         if (beta_end is None) != (beta_steps is None):
             raise ConfigError(
                 f'PrioritySampler: beta_end={beta_end} and beta_steps={beta_steps} must be '
                 'given together'
             )
-        if beta_steps is not None and beta_steps < 1:
-            raise ConfigError(f'PrioritySampler: beta_steps={beta_steps} must be >= 1')
         self.alpha, self.eps, self.normalize = alpha, eps, normalize
         self.beta_start, self.beta_end, self.beta_steps = beta, beta_end, beta_steps
         self.draws = 0

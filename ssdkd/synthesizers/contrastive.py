@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from ssdkd.checks import check_int, check_number, is_pair
 from ssdkd.datasets.augment import random_resized_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
@@ -88,11 +89,14 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         flip: bool = True,
         modulate: bool = True,
     ):
-        if temperature <= 0:
-            raise ConfigError(f'temperature={temperature} must be greater than 0')
-        if not 0 < local_scale[0] <= local_scale[1] <= 1:
+        check_int(self, 1, batch_size=batch_size, bank_size=bank_size)
+        check_int(self, 1, negatives=negatives, head_dim=head_dim)
+        check_number(self, '[0, inf)', generator_lr=generator_lr, latent_lr=latent_lr)
+        check_number(self, '[0, inf)', contrast_weight=contrast_weight)
+        check_number(self, '(0, inf)', temperature=temperature)
+        if not is_pair(local_scale, '(0, 1]') or local_scale[0] > local_scale[1]:
             raise ConfigError(
-                f'local_scale={tuple(local_scale)} must be two shares of the area, '
+                f'local_scale={local_scale} must be two shares of the area, '
                 '0 < least <= largest <= 1'
             )
         if bank_size < batch_size * get_world_size():
@@ -100,8 +104,6 @@ class ContrastiveSynthesizer(InversionSynthesizer):
                 f'bank_size={bank_size} must be at least batch_size={batch_size}, times the '
                 'number of processes'
             )
-        if negatives < 1:
-            raise ConfigError(f'negatives={negatives} must be at least 1')
         built: BaseGenerator = GENERATORS.build(generator)
         super().__init__(
             losses, built.image_size, batch_size, steps, crop_padding, flip, modulate

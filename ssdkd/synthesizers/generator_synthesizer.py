@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ssdkd.errors import ConfigError
+from ssdkd.checks import check_int, check_number
 from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
 from ssdkd.synthesizers.inversion import InversionSynthesizer
@@ -38,7 +38,7 @@ class GeneratorSynthesizer(InversionSynthesizer):
             Defaults to None.
 
     Raises:
-        ConfigError: ``samples`` is less than 1.
+        ConfigError: A number is out of its range.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class GeneratorSynthesizer(InversionSynthesizer):
         modulate: bool = True,
         samples: int | None = None,
     ):
-        if samples is not None and samples < 1:
-            raise ConfigError(f'samples={samples} must be at least 1, or None')
+        check_int(self, 1, optional=True, samples=samples)
+        check_number(self, '[0, inf)', latent_lr=latent_lr)
         built: BaseGenerator = GENERATORS.build(generator)
         super().__init__(
             losses, built.image_size, batch_size, steps, crop_padding, flip, modulate

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.datasets.augment import random_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseInversionLoss, InversionState
@@ -30,6 +31,9 @@ class InversionSynthesizer(BaseSynthesizer):
             for none. Defaults to 0.
         flip (bool): Random horizontal flip of the same. Defaults to False.
         modulate (bool): Weigh the terms by phi. Defaults to True.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
 
     def __init__(
@@ -42,6 +46,10 @@ class InversionSynthesizer(BaseSynthesizer):
         flip: bool = False,
         modulate: bool = True,
     ):
+        check_dict(self, losses=losses)
+        check_int(self, 1, batch_size=batch_size, steps=steps)
+        check_int(self, 0, crop_padding=crop_padding)
+        check_bool(self, flip=flip, modulate=modulate)
         super().__init__()
         self.losses: dict[str, BaseInversionLoss] = nn.ModuleDict(
             {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}

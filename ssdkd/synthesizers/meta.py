@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from ssdkd.checks import check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
@@ -74,10 +75,8 @@ class MetaSynthesizer(InversionSynthesizer):
     ):
         if outer not in ('fomaml', 'reptile'):
             raise ConfigError(f"outer='{outer}' must be 'fomaml' or 'reptile'")
-        if reset_round is not None and reset_round < 1:
-            raise ConfigError(
-                f'reset_round={reset_round} must be at least 1, the first round, or None'
-            )
+        check_int(self, 1, optional=True, reset_round=reset_round)
+        check_number(self, '[0, inf)', generator_lr=generator_lr, latent_lr=latent_lr)
         built: BaseGenerator = GENERATORS.build(generator)
         super().__init__(
             losses, built.image_size, batch_size, steps, crop_padding, flip, modulate

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.generators.base import checked_size
 from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import BaseSynthesizer
@@ -24,6 +25,7 @@ class NoiseSynthesizer(BaseSynthesizer):
     """
 
     def __init__(self, image_size: int | tuple[int, int], batch_size: int):
+        check_int(self, 1, batch_size=batch_size)
         super().__init__()
         self.image_size = checked_size(image_size, step=1, smallest=1, largest=4096)
         self.batch_size = batch_size

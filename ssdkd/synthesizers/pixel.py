@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int, check_number, is_pair
 from ssdkd.datasets.augment import random_crop_flip, random_roll
 from ssdkd.errors import ConfigError
 from ssdkd.generators.base import checked_size
@@ -41,7 +42,7 @@ class PixelSynthesizer(InversionSynthesizer):
         modulate (bool): Weigh the terms by phi. Defaults to True; the authors have none.
 
     Raises:
-        ConfigError: ``jitter`` is negative or not less than the image.
+        ConfigError: A number is out of its range; ``jitter`` must be less than the image.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class PixelSynthesizer(InversionSynthesizer):
         modulate: bool = True,
     ):
         size = checked_size(image_size, step=1, smallest=1, largest=4096)
-        if not 0 <= jitter < min(size):
-            raise ConfigError(f'jitter={jitter} must lie in [0, {min(size) - 1}]')
+        check_int(self, 0, min(size) - 1, jitter=jitter)
+        check_number(self, '(0, inf)', pixel_lr=pixel_lr)
+        if not is_pair(betas, '[0, 1)'):
+            raise ConfigError(f'PixelSynthesizer: betas={betas} must be two numbers in [0, 1)')
         super().__init__(losses, size, batch_size, steps, flip=flip, modulate=modulate)
         self.pixel_lr = pixel_lr
         self.betas = betas

@@ -8,6 +8,7 @@ from mmengine.dist import broadcast, get_rank, get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ssdkd.checks import check_int
 from ssdkd.datasets.augment import to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS, SYNTHESIZERS
@@ -32,6 +33,7 @@ class RealImageSynthesizer(BaseSynthesizer):
     """
 
     def __init__(self, dataset: dict, batch_size: int):
+        check_int(self, 1, batch_size=batch_size)
         super().__init__()
         self.dataset = DATASETS.build(dataset)
         self.image_size = tuple(self.dataset[0]['inputs'].shape[-2:])

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ssdkd.checks import check_int
+
 
 class TaskOutput(NamedTuple):
     """What the teacher says of N samples, the same for every task.
@@ -31,13 +33,18 @@ class BaseTask(ABC):
         logits_form (str): Shape of the logits that the task reads, for messages: ``'[N, K]'``.
 
     Args:
-        num_classes (int): Number of classes K, at least 2.
+        num_classes (int): Number of classes K, at least 2: the share of a single class is
+            always 1, and nothing can be learnt from it.
+
+    Raises:
+        ConfigError: ``num_classes`` is no such number.
     """
 
     data_preprocessor: dict | None = None
     logits_form: str
 
     def __init__(self, num_classes: int):
+        check_int('model.task', 2, num_classes=num_classes)
         self.num_classes = num_classes
 
     @abstractmethod

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine.structures import PixelData
 from torch import Tensor
 
-from ssdkd.errors import ConfigError
+from ssdkd.checks import check_number
 from ssdkd.registry import TASKS
 from ssdkd.tasks.base import BaseTask, TaskOutput
 from ssdkd.tasks.classification import kl_divergence
@@ -24,7 +24,8 @@ class Segmentation(BaseTask):
     ``-log`` of that class's mean probability over the pixels (*choice*; the paper is silent).
 
     Args:
-        num_classes (int): Number of classes K, at least 2.
+        num_classes (int): Number of classes K, at least 2. A network with one output and a
+            sigmoid does not fit: foreground and background are two classes.
         min_confidence (float): Pixels of which the teacher is less sure than this, in [0, 1),
             do not count in the divergence; an image of such pixels alone has divergence 0.
             Defaults to 0: all count.
@@ -45,8 +46,7 @@ class Segmentation(BaseTask):
 
     def __init__(self, num_classes: int, min_confidence: float = 0.0):
         super().__init__(num_classes)
-        if not 0 <= min_confidence < 1:
-            raise ConfigError(f'task.min_confidence={min_confidence} must lie in [0, 1)')
+        check_number('model.task', '[0, 1)', min_confidence=min_confidence)
         self.min_confidence = min_confidence
 
     @torch.no_grad()

@@ -1,12 +1,10 @@
 """Eviction that restores the balance of classes."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from ssdkd.buffers.base import BaseBuffer, SampleBatch
-from ssdkd.errors import ConfigError
+from ssdkd.checks import check_number
 from ssdkd.registry import WRITERS
 from ssdkd.writers.base import BaseWriter
 
@@ -52,13 +50,16 @@ class CrowdedWriter(BaseWriter):
         age_weight: float = 1.0,
         confidence_weight: float = 1.0,
     ):
+        check_number(
+            self,
+            '[0, inf)',
+            priority_weight=priority_weight,
+            age_weight=age_weight,
+            confidence_weight=confidence_weight,
+        )
         self.weights = dict(
             priority=priority_weight, birth=age_weight, confidence=confidence_weight
         )
-        names = ('priority_weight', 'age_weight', 'confidence_weight')
-        for name, weight in zip(names, self.weights.values()):
-            if not 0 <= weight < math.inf:
-                raise ConfigError(f'CrowdedWriter: {name}={weight} must be finite and >= 0')
 
     def evict(self, buffer: BaseBuffer, batch: SampleBatch, n: int) -> Tensor:
         """Choose ``n`` slots of the most crowded classes, least useful first -> [n] int64."""

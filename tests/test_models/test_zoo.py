@@ -119,6 +119,16 @@ def test_pretrained_weights_that_cannot_be_had(monkeypatch):
         assert 'OSError: no network)' in str(info.value)
 
 
+# Without classes (0 and less) timm builds a network of features, which fits no task.
+@pytest.mark.parametrize(
+    'library, classes',
+    [('timm', 2.5), ('timm', '64'), ('torchvision', -3), ('torchvision', '64')],
+)
+def test_a_number_of_classes_that_cannot_be(library, classes):
+    with pytest.raises(ConfigError, match=f"{library} 'resnet18'"):
+        MODELS.build(dict(type=library, name='resnet18', num_classes=classes))
+
+
 def test_failures_of_the_network_itself_keep_their_type():
     with pytest.raises(ZeroDivisionError):
         MODELS.build(dict(type='module', path='fractions.Fraction', numerator=1, denominator=0))

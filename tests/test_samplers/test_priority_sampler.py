@@ -262,14 +262,14 @@ def test_update_carries_no_gradient():
 @pytest.mark.parametrize(
     'arguments, message',
     [
-        (dict(alpha=-0.1), r'alpha=-0.1 must be in \[0, 1\]'),
+        (dict(alpha=-0.1), r'alpha=-0.1 must lie in \[0, 1\]'),
         (dict(alpha=float('nan')), 'alpha=nan'),
-        (dict(beta=1.5), r'beta=1.5 must be in \[0, 1\]'),
+        (dict(beta=1.5), r'beta=1.5 must lie in \[0, 1\]'),
         (dict(beta_end=2, beta_steps=5), 'beta_end=2'),
         (dict(beta_end=1.0), 'beta_steps=None must be given together'),
         (dict(beta_steps=10), 'beta_end=None'),
-        (dict(beta_end=1.0, beta_steps=0), 'beta_steps=0 must be >= 1'),
-        (dict(eps=0), 'eps=0 must be finite and > 0'),
+        (dict(beta_end=1.0, beta_steps=0), 'beta_steps=0 must be at least 1'),
+        (dict(eps=0), 'eps=0 must be above 0'),
     ],
 )
 def test_arguments_are_checked(arguments, message):

@@ -244,7 +244,7 @@ def test_fresh_copy():
 @pytest.mark.parametrize(
     'options, message',
     [
-        (dict(temperature=0), 'temperature=0 must be greater than 0'),
+        (dict(temperature=0), 'temperature=0 must be above 0'),
         (dict(local_scale=(0.5, 1.5)), r'local_scale=\(0.5, 1.5\) must be two shares'),
         (dict(bank_size=3), 'bank_size=3 must be at least batch_size=4'),
         (dict(negatives=0), 'negatives=0 must be at least 1'),

@@ -124,6 +124,78 @@ BEFORE_TRAINING = {
     ),
     'a data loader': ({'train_dataloader.batch_size': 4}, 'train_dataloader must be dict()'),
     'rounds': ({'train_cfg.max_rounds': 1}, 'train_cfg.max_rounds=1 must be greater'),
+    'a single class': ({'model.task.num_classes': 1}, 'model.task.num_classes=1 must be at'),
+    'empty batch': ({'model.batch_size': 0}, 'model.batch_size=0 must be at least 1'),
+    'negative batch': ({'model.batch_size': -3}, 'model.batch_size=-3 must be at least 1'),
+    'batch size as text': (
+        {'model.batch_size': 'many'},
+        "model.batch_size='many' must be an integer",
+    ),
+    'no steps': (
+        {'model.synthesizer.steps': 0},
+        'model.synthesizer: GeneratorSynthesizer: steps=0 must be at least 1',
+    ),
+    'latents at infinity': (
+        {'model.synthesizer.latent_lr': 'inf'},
+        'model.synthesizer: GeneratorSynthesizer: latent_lr=inf must be a finite number',
+    ),
+    'not a number': (
+        {'model.synthesizer.latent_lr': 'nan'},
+        'model.synthesizer.latent_lr=nan is not a number',
+    ),
+    'not a number in a list': (
+        {'model.teacher.std': '[nan,1,1]'},
+        'model.teacher.std.0=nan is not',
+    ),
+    'half a slot': ({'model.buffer.capacity': 64.5}, 'capacity=64.5 must be an integer'),
+    'a buffer that is a number': ({'model.buffer': 64}, 'model.buffer=64 must be a dict'),
+    'rounds as text': ({'train_cfg.max_rounds': 'many'}, "train_cfg.max_rounds='many' must"),
+    'a loop that is text': ({'train_cfg': 'long'}, "train_cfg='long' must be a dict"),
+    'a key below a number': ({'model.batch_size.of': 3}, '--cfg-options: '),
+    'learning rate': (
+        {'optim_wrapper.student.optimizer.lr': -1},
+        'optim_wrapper.student.optimizer.lr=-1 must be at least 0',
+    ),
+    'learning rate as text': (
+        {'optim_wrapper.student.optimizer.lr': 'fast'},
+        "optim_wrapper.student.optimizer.lr='fast' must be a finite number",
+    ),
+    'momentum': (
+        {'optim_wrapper.student.optimizer.momentum': 1.5},
+        'optim_wrapper.student.optimizer.momentum=1.5 must lie in [0, 1)',
+    ),
+    'betas': (
+        {'optim_wrapper.generator.optimizer.betas': '(0.5,1.5)'},
+        'optim_wrapper.generator.optimizer.betas=',
+    ),
+    'what only the optimizer knows': (
+        {'optim_wrapper.student.optimizer.dampening': 0.5},
+        'optim_wrapper.student: Nesterov momentum requires',
+    ),
+    'length of a schedule': (
+        {'param_scheduler.student.0.T_max': 'long'},
+        "param_scheduler.student.0.T_max='long' must be an integer",
+    ),
+    'schedule that begins after the end': (
+        {'param_scheduler.student.0.begin': 1000},
+        'param_scheduler.student.0: CosineAnnealingLR: end should be larger than begin',
+    ),
+    'schedule below 0': (
+        {'param_scheduler.student.0.eta_min': -0.1},
+        'param_scheduler.student.0.eta_min=-0.1 must be at least 0',
+    ),
+    'schedule that is text': (
+        {'param_scheduler.student': 'cosine'},
+        "param_scheduler.student.0='cosine' must be a dict",
+    ),
+    'seed': ({'randomness.seed': -3}, 'randomness.seed=-3 must lie in [0, 4294967295]'),
+    'seed as text': ({'randomness.seed': 'x'}, "randomness.seed='x' must be an integer"),
+    'batches of a val set': ({'val_dataloader.batch_size': 0}, 'val_dataloader.batch_size=0'),
+    'interval of checkpoints': (
+        {'default_hooks.checkpoint.interval': 'often'},
+        "default_hooks.checkpoint.interval='often' must be an integer",
+    ),
+    'interval of a hook': ({'custom_hooks.0.interval': 0}, 'interval=0 must be at least 1'),
 }
 
 
@@ -131,6 +203,17 @@ BEFORE_TRAINING = {
 def test_before_training(folder, capfd, no_training, case):
     options, message = BEFORE_TRAINING[case]
     assert message in error_of(capfd, *arguments(folder, options))
+
+
+@pytest.mark.parametrize('wrong', [float('nan'), float('inf')])
+@pytest.mark.parametrize('key', ['conv1.weight', 'bn1.running_var'])
+def test_damaged_teacher(folder, capfd, no_training, key, wrong):
+    state = torch.load(folder / 'teacher.pth')
+    state[key].view(-1)[5] = wrong
+    torch.save(state, folder / 'teacher.pth')
+    message = error_of(capfd, *arguments(folder, {}))
+    assert f"'{key}' holds {wrong}" in message and 'model.teacher' in message
+    assert 'damaged' in message and 'learning' not in message and '.lr' not in message
 
 
 def test_truncated_checkpoint(folder, capfd, no_training):
@@ -211,14 +294,27 @@ def test_loss_that_is_not_a_number(folder, capfd, monkeypatch):
     assert not (folder / 'run/student.pth').exists()
 
 
-@pytest.mark.parametrize('role', ['student', 'generator'])
-def test_learning_rate_that_explodes(folder, capfd, role):
-    options = {f'optim_wrapper.{role}.optimizer.lr': 1e30, 'train_cfg.max_rounds': 6}
+def broken(value) -> bool:
+    """Whether a number that is not finite is anywhere in what a checkpoint holds."""
+    if isinstance(value, torch.Tensor):
+        return not value.isfinite().all()
+    parts = value.values() if isinstance(value, dict) else value
+    return isinstance(value, dict | list | tuple) and any(map(broken, parts))
+
+
+# At 1e12 and 1e9 the statistics of batch norms overflow first, while all weights are finite.
+@pytest.mark.parametrize(
+    'role, lr', [('student', 1e30), ('student', 1e12), ('generator', 1e30), ('generator', 1e9)]
+)
+def test_learning_rate_that_explodes(folder, capfd, role, lr):
+    options = {f'optim_wrapper.{role}.optimizer.lr': lr, 'train_cfg.max_rounds': 6}
     message = error_of(capfd, *arguments(folder, options))
     assert re.search('training stopped in round [1-6]', message)
-    for path in (folder / 'run').glob('round_*.pth'):
-        state = torch.load(path)['state_dict']
-        assert all(v.isfinite().all() for v in state.values()), path
+    assert re.search(rf'Lower optim_wrapper.({role}|\*).optimizer.lr', message)
+    for path in (folder / 'run').glob('*_*.pth'):
+        content = torch.load(path)
+        for part in ('state_dict', 'optimizer', 'distillation'):
+            assert not broken(content[part]), (path, part)
 
 
 def test_as_a_process(folder):

@@ -6,6 +6,7 @@ import torch
 from mmengine.hooks import Hook
 
 from ssdkd.buffers import BaseBuffer
+from ssdkd.checks import check_int
 from ssdkd.registry import HOOKS
 
 
@@ -58,6 +59,8 @@ class BufferStatisticsHook(Hook):
     priority = 'LOW'
 
     def __init__(self, interval: int = 10, max_classes: int = 100):
+        check_int(self, 1, interval=interval)
+        check_int(self, 0, max_classes=max_classes)
         self.interval = interval
         self.max_classes = max_classes
 

@@ -2,6 +2,7 @@
 
 from mmengine.hooks import Hook
 
+from ssdkd.checks import check_int
 from ssdkd.registry import HOOKS
 
 
@@ -14,6 +15,7 @@ class EstimateHook(Hook):
     """
 
     def __init__(self, rounds: int = 2):
+        check_int(self, 1, rounds=rounds)
         self.rounds = rounds
 
     def after_train_epoch(self, runner) -> None:

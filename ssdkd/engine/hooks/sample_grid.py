@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
+from ssdkd.checks import check_int
 from ssdkd.registry import HOOKS
 from ssdkd.visualization import save_sample_grid
 
@@ -25,6 +26,7 @@ class SampleGridHook(Hook):
     priority = 'LOW'
 
     def __init__(self, interval: int = 10, columns: int = 10, max_classes: int = 20):
+        check_int(self, 1, interval=interval, columns=columns, max_classes=max_classes)
         self.interval = interval
         self.columns = columns
         self.max_classes = max_classes

@@ -1,0 +1,41 @@
+"""Build the parts of a distiller, so that their errors say where in the config they are."""
+
+from torch import nn
+
+from ssdkd.errors import ConfigError
+from ssdkd.losses import BaseDistillationLoss
+from ssdkd.registry import LOSSES, ComponentRegistry
+
+
+def build_part(key: str, registry: ComponentRegistry, cfg: dict):
+    """Build ``model.<key>``, so that its errors say where in the config they are."""
+    try:
+        return registry.build(cfg)
+    except ConfigError as error:
+        raise ConfigError(f'model.{key}: {error}') from error
+
+
+def build_terms(distillation: dict[str, dict | None]) -> nn.ModuleDict:
+    """Build the terms of ``model.distillation`` that are not None."""
+    terms = {
+        name: build_part(f'distillation.{name}', LOSSES, cfg)
+        for name, cfg in distillation.items()
+        if cfg is not None
+    }
+    if not terms:
+        raise ConfigError(
+            'model.distillation has no term, so the student would learn nothing; give one, '
+            "such as kl=dict(type='KLDivergenceLoss')"
+        )
+    for name, term in terms.items():
+        if not isinstance(term, BaseDistillationLoss):
+            raise ConfigError(
+                f'model.distillation.{name}: {type(term).__name__} is an inversion loss; it '
+                'belongs in model.synthesizer.losses'
+            )
+    if not any(term.weight for term in terms.values()):
+        raise ConfigError(
+            f'model.distillation: {", ".join(terms)}: weight=0, so the student would learn '
+            'nothing; give one of them a weight above 0'
+        )
+    return nn.ModuleDict(terms)
