@@ -7,6 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
+from ssdkd.engine.distributed import unite_buffers
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 
@@ -156,6 +157,7 @@ class DistillLoop(BaseLoop):
             )
         else:
             self.run_steps(log)
+        unite_buffers(self.distiller)
         self._check_weights()
         self._seconds['inversion'] += middle - start
         self._seconds['distillation'] += self._now() - middle

@@ -8,6 +8,7 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook
 
 import ssdkd.engine.atomic_backend  # noqa: F401  (registers the backend 'atomic')
+from ssdkd.engine.redeal import redeal
 from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
 
@@ -56,34 +57,30 @@ class DistillCheckpointHook(CheckpointHook):
         # Also called when weights alone are loaded, as a starting point.
         if not (runner._resume and 'distillation' in checkpoint):
             return
-        states = checkpoint['distillation']
-        if len(states) != get_world_size():
-            raise ConfigError(
-                f'--resume: the checkpoint is of {len(states)} process(es), this '
-                f'run has {get_world_size()}; start as many'
-            )
-        state = states[get_rank()]
+        states, rank, world_size = checkpoint['distillation'], get_rank(), get_world_size()
+        state = states[rank % len(states)]
+        training = state['distiller']
         distiller = getattr(runner.model, 'module', runner.model)
-        distiller.load_training_state(state['distiller'])
+        if len(states) != world_size:
+            training = redeal(distiller, [s['distiller'] for s in states], rank, world_size)
+            runner.logger.info(
+                f'The checkpoint is of {len(states)} process(es), this run has {world_size}: '
+                'the samples are dealt anew, random numbers begin anew, and a step of the '
+                f'student now takes {world_size} x {distiller.batch_size} samples'
+            )
+        distiller.load_training_state(training)
         torch.set_rng_state(state['torch'].cpu())
         if state['cuda'] is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(state['cuda'].cpu())
         version, internal, gauss = state['python']
         random.setstate((version, tuple(internal), gauss))
-        np.random.set_state(
-            (
-                'MT19937',
-                state['numpy'].cpu().numpy().astype(np.uint32),
-                state['numpy_position'],
-                0,
-                0.0,
-            )
-        )
+        key = state['numpy'].cpu().numpy().astype(np.uint32)
+        np.random.set_state(('MT19937', key, state['numpy_position'], *state['numpy_gauss']))
 
     @staticmethod
     def _state(runner) -> dict:
         distiller = getattr(runner.model, 'module', runner.model)
-        _, key, position, _, _ = np.random.get_state()
+        _, key, position, *gauss = np.random.get_state()
         return {
             'distiller': distiller.training_state(),
             'torch': torch.get_rng_state(),
@@ -91,4 +88,5 @@ class DistillCheckpointHook(CheckpointHook):
             'python': random.getstate(),
             'numpy': torch.from_numpy(key.astype(np.int64)),
             'numpy_position': position,
+            'numpy_gauss': gauss,
         }
