@@ -20,7 +20,7 @@ VARIABLES = {
 }
 
 
-def join_processes(launcher: str) -> None:
+def join_processes(launcher: str, device: str | None = None) -> None:
     """Let processes without an accelerator meet, which mmengine's Runner cannot.
 
     Its own start chooses a CUDA device for each process. With one, without a launcher, or
@@ -30,11 +30,13 @@ def join_processes(launcher: str) -> None:
         launcher (str): How the processes were started: ``'none'``, ``'pytorch'``, ``'slurm'``
             or ``'mpi'``. The first process is found at ``MASTER_ADDR`` and ``MASTER_PORT``,
             which default, under Slurm, to its first node and 29500.
+        device (str, optional): ``'cpu'`` does without CUDA. Defaults to None: as it is there.
 
     Raises:
         ConfigError: The environment is not that of the launcher.
     """
-    if launcher == 'none' or torch.cuda.is_available() or torch.distributed.is_initialized():
+    on_cuda = torch.cuda.is_available() and device != 'cpu'
+    if launcher == 'none' or on_cuda or torch.distributed.is_initialized():
         return
     missing = [name for name in VARIABLES[launcher] if name not in os.environ]
     if missing:
@@ -116,7 +118,8 @@ class DistributedDistiller(nn.Module):
 
     @staticmethod
     def _wrap(network: nn.Module) -> nn.Module:
-        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else None
+        device = next(network.parameters()).device
+        devices = [device] if device.type == 'cuda' else None
         # Buffers are united once a round, see unite_buffers, and not at every step.
         return PartDataParallel(network, device_ids=devices, broadcast_buffers=False)
 
