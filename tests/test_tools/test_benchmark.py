@@ -177,7 +177,7 @@ def test_jobs_of_a_cluster(tmp_path):
     pytest.importorskip('submitit')
     spec, out = write_spec(tmp_path, 'student_steps=4'), tmp_path / 'out'
     command = (spec, '--work-dir', out, '--methods', 'ours,broken', '--jobs', 2,
-               '--executor', 'submitit', '--executor-options', 'cluster=local', 'timeout_min=30',
+               '--executor', 'submitit', '--executor-options', 'cluster=local',
                '--cfg-options', 'seeds=[0]')  # fmt: skip
     done = run_tool('benchmark.py', *command, timeout=600)
     assert done.returncode == 1, done.stderr
