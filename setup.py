@@ -24,11 +24,12 @@ setup(
         'seg': requirements('seg'),
         'analysis': requirements('analysis'),
         'export': requirements('export'),
+        'cluster': requirements('cluster'),
         'docs': requirements('docs'),
         'test': requirements('test'),
         'all': [
             requirement
-            for name in ('seg', 'analysis', 'export', 'docs', 'test')
+            for name in ('seg', 'analysis', 'export', 'cluster', 'docs', 'test')
             for requirement in requirements(name)
         ],
     },

@@ -1,8 +1,8 @@
 """Run methods x seeds under an equal budget and write a table and plots.
 
-Each run is a process of tools/train.py. Call it again after an interruption: finished runs
-are kept, a broken one goes on from its checkpoint. A failed run is named in the report, and
-the others go on.
+Each run is a process of tools/train.py, here or (--executor submitit) in a job of a cluster.
+Call it again after an interruption: finished runs are kept, a broken one goes on from its
+checkpoint. A failed run is named in the report, and the others go on.
 """
 
 import argparse
@@ -56,6 +56,21 @@ def parse_args() -> argparse.Namespace:
         '--threads', type=int, help='threads a run, as OMP_NUM_THREADS (default: cores // jobs)'
     )
     parser.add_argument(
+        '--executor',
+        choices=['local', 'submitit'],
+        default='local',
+        help='where the runs go: processes here, or jobs of a cluster (Slurm)',
+    )
+    parser.add_argument(
+        '--executor-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='what submitit asks the cluster for, e.g. slurm_partition=gpu gpus_per_node=1 '
+        'timeout_min=600',
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -88,6 +103,19 @@ def chosen_methods(spec: Spec, names: str | None) -> list[str]:
                 f"--methods: there is no method '{name}'{nearest(name, list(spec.methods))}"
             )
     return chosen
+
+
+def make_trainer(args: argparse.Namespace, threads: int, lock: int, out: Path) -> Trainer:
+    """What starts the runs, as ``--executor`` says."""
+    if args.executor == 'local':
+        return Trainer(TRAIN, threads, lock)
+    try:
+        from ssdkd.apis.benchmark.cluster import ClusterTrainer
+    except ImportError as error:
+        raise ConfigError(
+            f"--executor submitit: {error}; run pip install -e '.[cluster]'"
+        ) from error
+    return ClusterTrainer(TRAIN, threads, out / 'jobs', args.executor_options)
 
 
 def environment() -> dict[str, str]:
@@ -165,7 +193,12 @@ def main() -> None:
         report(spec, plans, out)
         return
 
-    threads = args.threads or max(1, len(os.sched_getaffinity(0)) // max(1, args.jobs))
+    if args.executor == 'submitit':
+        threads = args.threads or args.executor_options.get('cpus_per_task', 1)
+    else:
+        threads = args.threads or max(1, len(os.sched_getaffinity(0)) // max(1, args.jobs))
+        if args.executor_options:
+            raise ConfigError('--executor-options is for --executor submitit; add that')
     for name, value in (('--jobs', args.jobs), ('--threads', threads)):
         if value < 1:
             raise ConfigError(f'{name}={value} must be at least 1')
@@ -181,7 +214,7 @@ def main() -> None:
         return
 
     with locked(out) as lock, ending_on_signals():
-        trainer = Trainer(TRAIN, threads, lock)
+        trainer = make_trainer(args, threads, lock, out)
         benchmark = Benchmark(
             spec, configs, out, plans, trainer, lambda line: print(line, flush=True)
         )

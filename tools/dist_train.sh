@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Distil on the GPUs of one machine: tools/dist_train.sh CONFIG GPUS [arguments of train.py]
+# Distil in several processes, one a GPU: tools/dist_train.sh CONFIG PROCESSES [arguments of
+# train.py]. On several nodes, run it on each with NNODES, NODE_RANK and MASTER_ADDR set.
 set -euo pipefail
 if [ $# -lt 2 ]; then
-    echo "usage: $0 CONFIG GPUS [arguments of tools/train.py]" >&2
+    echo "usage: [NNODES=2 NODE_RANK=0 MASTER_ADDR=HOST [PORT=29500]]" \
+        "$0 CONFIG PROCESSES_PER_NODE [arguments of tools/train.py]" >&2
     exit 2
 fi
 config=$1
-gpus=$2
+processes=$2
 shift 2
-exec python -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
-    --nproc_per_node="$gpus" \
+if [ "${NNODES:-1}" = 1 ]; then
+    meeting=(--standalone) # at a free port, so that several runs fit on one machine
+else
+    meeting=(--nnodes="$NNODES" --node_rank="${NODE_RANK:?set it to 0 ... NNODES-1}"
+        --master_addr="${MASTER_ADDR:?set it to the address of node 0}"
+        --master_port="${PORT:-29500}")
+fi
+exec python -m torch.distributed.run "${meeting[@]}" --nproc_per_node="$processes" \
     "$(dirname "$0")/train.py" "$config" --launcher pytorch "$@"

@@ -66,7 +66,7 @@ class BanditSampler(BaseSampler):
         self.forgetting, self.prior = forgetting, prior
         # [3, arms]: discounted number, sum and sum of squares of the rewards.
         self._rewards = torch.zeros(3, 0, dtype=torch.float64)
-        self._arm = torch.zeros(0, dtype=torch.int64)  # [M], of each slot at its latest draw
+        self._arm = torch.zeros(0, dtype=torch.int64)  # [M], of each slot's latest draw, or -1
         self._drawn = None  # arms of the latest draw, and whether their slots are new
 
     @torch.no_grad()
@@ -132,11 +132,17 @@ class BanditSampler(BaseSampler):
         """Go on from a :meth:`state_dict`."""
         self._rewards, self._arm = state['rewards'].clone(), state['arm'].clone()
 
+    def deal(self, states: list[dict]) -> dict:
+        """The mean of all rewards; of samples in other slots no arm is known."""
+        rewards = torch.stack([state['rewards'] for state in states]).mean(0)
+        return dict(rewards=rewards, arm=states[0]['arm'][:0])
+
     def _allocate(self, buffer) -> None:
         """Make room at the first draw; a checkpoint may have come to another device."""
         classes = buffer.columns['class_share'].shape[1] if buffer.needs_facts else 1
         if not len(self._arm):
-            self._arm = self._arm.new_zeros(buffer.capacity)
+            self._arm = self._arm.new_full((buffer.capacity,), -1)
+        if not self._rewards.shape[1]:
             self._rewards = self._rewards.new_zeros(3, classes * self.bins)
         self._arm = self._arm.to(buffer.device)
         self._rewards = self._rewards.to(buffer.device)

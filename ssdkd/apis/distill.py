@@ -12,6 +12,13 @@ import mmengine.device.utils as mmengine_device
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dist import (
+    barrier,
+    broadcast_object_list,
+    get_world_size,
+    init_dist,
+    is_main_process,
+)
 from mmengine.runner import Runner, ValLoop
 from torch import nn
 
@@ -20,15 +27,16 @@ from ssdkd.apis.command import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.checks import is_number
+from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
 from ssdkd.registry import nearest
-from ssdkd.runs import check_unused
+from ssdkd.runs import check_unused, locked
 
 HEADER = '''\
 """What distill() ran, as a config: the same student comes out of
 
-    python tools/train.py {path}
+    {command}
 
 Both networks lie beside this file as whole modules. Loading such a file runs code: never do it
 with one that you did not make. A val set is not in here; training does not read it.
@@ -45,7 +53,7 @@ class DistillResult:
         student: The caller's own module, trained, in evaluation mode.
         history: A dict of scalars for each round, ``round`` counting from 1: the losses, the
             agreement, figures of the buffer, and the val set's where one was read.
-        buffer: The samples that the student learned from.
+        buffer: The samples that the student learned from; of several processes, this one's.
         report: An HTML page about the run.
         config: The whole config; ``work_dir/config.py`` is its file.
         work_dir: Where logs, checkpoints, sample grids and ``student.pth`` lie.
@@ -83,6 +91,11 @@ def distill(
 
     Like every run, it seeds the random generators of Python, numpy and torch.
 
+    In a script that torchrun starts, or after ``torch.distributed.init_process_group``, every
+    process must call it. They train one student together, from the first process's networks and
+    settings, and each gets it back; the first one writes the files. ``model.batch_size`` and
+    ``model.synthesizer.batch_size`` are those of each process, see docs/distributed.md.
+
     Args:
         teacher (nn.Module): A trained network: images to logits [N, K], or [N, K, H, W].
         student (nn.Module): The network to train, from the weights that it has. Afterwards it
@@ -101,7 +114,8 @@ def distill(
         task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
         val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
             [0, 1] and *not* normalised. They are used to measure accuracy or mIoU a few times
-            and reach nothing else. Defaults to None: nothing is measured.
+            and reach nothing else. Of several processes each gives all batches or its part.
+            Defaults to None: nothing is measured.
         work_dir (str | Path, optional): A folder without a run in it. Defaults to
             ``work_dirs/distill/<time>``.
         seed (int): Of all randomness. Defaults to 0.
@@ -117,9 +131,10 @@ def distill(
     """
     from ssdkd.visualization import write_report
 
+    device = str(device or mmengine_device.get_device())
+    launcher = _join(device)
     _check_networks(teacher, student)
     normalisation = dict(mean=_per_channel('mean', mean), std=_per_channel('std', std))
-    device = str(device or mmengine_device.get_device())
     cfg = recommended(
         num_classes=num_classes,
         image_size=image_size,
@@ -134,39 +149,72 @@ def distill(
     _merge(cfg, overrides)
     cfg.randomness.seed = seed
     check_config(cfg)
-    work_dir = Path(work_dir or f'work_dirs/distill/{time.strftime("%Y%m%d_%H%M%S")}')
-    check_unused(work_dir, 'choose another work_dir, or remove it')
-    _save(cfg, teacher, student, normalisation, work_dir)
-    path = work_dir / 'config.py'
-    text = HEADER.format(path=path) + cfg.pretty_text
-    path.write_text(text)
-    cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
-    cfg.experiment_name = str(work_dir.resolve())  # one of its own for each run of a process
-    with _on(device):
-        runner = Runner.from_cfg(cfg)
-        path.write_text(text)  # over the runner's own copy, which names this folder
-        if not _has_statistics(teacher):
-            runner.logger.warning(
-                'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
-                'left out, and the samples follow its classes alone.'
+    work_dir = _first(work_dir or f'work_dirs/distill/{time.strftime("%Y%m%d_%H%M%S")}')
+    work_dir = Path(work_dir)
+    with locked(work_dir, launcher):
+        check_unused(work_dir, 'choose another work_dir, or remove it')
+        barrier()  # the first process may write when all have looked
+        path = work_dir / 'config.py'
+        command = f'python tools/train.py {path}'
+        if launcher != 'none':
+            command = f'tools/dist_train.sh {path} {get_world_size()}'
+        if is_main_process():
+            _save(cfg, teacher, student, normalisation, work_dir)
+            text = HEADER.format(command=command) + cfg.pretty_text
+            path.write_text(text)
+        barrier()
+        cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
+        cfg.experiment_name = str(
+            work_dir.resolve()
+        )  # one of its own for each run of a process
+        if launcher != 'none':
+            cfg.launcher = launcher
+            cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
+        with _on(device):
+            runner = Runner.from_cfg(cfg)
+            if is_main_process():
+                path.write_text(text)  # over the runner's own copy, which names this folder
+            if not _has_statistics(teacher):
+                runner.logger.warning(
+                    'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
+                    'left out, and the samples follow its classes alone.'
+                )
+            runner.logger.info(
+                f'{cfg.train_cfg.max_rounds} rounds on {device}; the config above is {path}, and '
+                f'{command} makes the same student of it.'
             )
-        runner.logger.info(
-            f'{cfg.train_cfg.max_rounds} rounds on {device}; the config above is '
-            f'{path}, and tools/train.py makes the same student of it.'
-        )
-        if val is not None:
-            metric = dict(type='Accuracy')
-            if task == 'segmentation':
-                metric = dict(type='IoUMetric', _scope_='mmseg')
-            # An object cannot stand in a config, from which the runner builds its own.
-            runner._val_loop = ValLoop(runner, val, metric)
-        distiller = runner.train()
-    student.load_state_dict(distiller.student.model.state_dict())
-    report, _ = write_report(work_dir)
+            if val is not None:
+                metric = dict(type='Accuracy')
+                if task == 'segmentation':
+                    metric = dict(type='IoUMetric', _scope_='mmseg')
+                # An object cannot stand in a config, from which the runner builds its own.
+                runner._val_loop = ValLoop(runner, val, metric)
+            model = runner.train()
+    distiller = getattr(model, 'module', model)
+    trained = getattr(distiller.student, 'module', distiller.student)
+    student.load_state_dict(trained.model.state_dict())
+    report = Path(_first(write_report(work_dir)[0] if is_main_process() else None))
     runner.logger.info(f'The report is {report}.')
     return DistillResult(
         student.eval(), _history(work_dir), distiller.buffer, report, cfg, work_dir
     )
+
+
+def _join(device: str) -> str:
+    """Let the processes meet, if there are several -> the launcher for the runner."""
+    if not (torch.distributed.is_initialized() or torch.distributed.is_torchelastic_launched()):
+        return 'none'
+    join_processes('pytorch', device)
+    if not torch.distributed.is_initialized():
+        init_dist('pytorch')  # the runner would do it, but we have to agree on a folder before
+    return 'pytorch'
+
+
+def _first(value: Any) -> Any:
+    """What the first process has."""
+    values = [value]
+    broadcast_object_list(values)
+    return values[0]
 
 
 def _check_networks(teacher: nn.Module, student: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
+from mmengine.dist import all_reduce
 from torch import Tensor
 
 from ssdkd.datasets.augment import to_unit_range
@@ -14,6 +15,9 @@ VOID = 255  # pixels without a class
 
 class ValBatches:
     """The batches of ``val_loader`` as dicts, each of them checked.
+
+    Of several processes each reads a loader of its own, with all batches or with a part of
+    them. Their results are put together, so that every batch counts as often as it is read.
 
     Args:
         loader (Iterable): Gives ``(images, labels)`` or ``dict(inputs=, data_samples=)``, again
@@ -80,6 +84,9 @@ class ValBatches:
                 yield self._as_mmseg(images, labels)
             else:
                 yield dict(inputs=images, data_samples=labels)
+        count = torch.tensor(self.dataset.count)
+        all_reduce(count)
+        self.dataset.count = int(count)
 
     def _images(self, images) -> Tensor:
         images = torch.as_tensor(images)

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from ssdkd.errors import ConfigError
+
 # Rows of a buffer, one tensor per column, all with the same first dimension N.
 SampleBatch = dict[str, Tensor]
 
@@ -123,6 +125,31 @@ class BaseBuffer(ABC):
     @abstractmethod
     def load_state_dict(self, state: dict) -> None:
         """Take over what :meth:`state_dict` returned."""
+
+    def deal(self, states: list[dict], rank: int, world_size: int) -> dict:
+        """This process's part of what other processes, more or fewer, have stored together.
+
+        A run that goes on with another number of processes asks for it. The parts of all
+        processes differ in size by one at most, and together they hold every sample once, or
+        the newest if there are more than ``world_size`` times the capacity. A buffer may
+        refuse, which it does by default.
+
+        Args:
+            states (list[dict]): What :meth:`state_dict` returned in each of them, by rank.
+            rank (int): Which part.
+            world_size (int): Number of parts.
+
+        Returns:
+            dict: For :meth:`load_state_dict`.
+
+        Raises:
+            ConfigError: The samples cannot be dealt.
+        """
+        raise ConfigError(
+            f'--resume: the checkpoint is of {len(states)} process(es), this run has '
+            f'{world_size}, and a {type(self).__name__} cannot be dealt to another number; '
+            f'start {len(states)}'
+        )
 
     def __len__(self) -> int:
         """Number of filled slots, at most M."""

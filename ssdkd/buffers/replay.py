@@ -211,6 +211,31 @@ class ReplayBuffer(BaseBuffer):
             self.add_column(name, rows.shape[1:], rows.dtype, state['fill'][name])
             self.columns[name][: self.size] = rows.to(self.max_priority.device)
 
+    def deal(self, states: list[dict], rank: int, world_size: int) -> dict:
+        """Every ``world_size``-th of all samples, from the oldest to the newest.
+
+        Each process gets an equal part of every round's samples. ``class_counts`` and the
+        largest priority are those of all parts together, capacity is this process's own. See
+        :meth:`BaseBuffer.deal`.
+        """
+        birth = torch.cat([state['columns']['birth'] for state in states])
+        kept = birth.argsort(stable=True)[-world_size * self.capacity :]
+        columns = {
+            name: torch.cat([state['columns'][name] for state in states])[kept]
+            for name in states[0]['columns']
+        }
+        mine = {name: rows[rank::world_size].clone() for name, rows in columns.items()}
+        counts = states[0]['class_counts']
+        if 'class_share' in columns:
+            counts = columns['class_share'].double().sum(0)
+        return states[0] | dict(
+            capacity=self.capacity,
+            size=len(mine['birth']),
+            class_counts=counts,
+            max_priority=torch.stack([state['max_priority'] for state in states]).max(),
+            columns=mine,
+        )
+
     def _new_column(self, shape: tuple[int, ...], dtype: torch.dtype, fill: float) -> Tensor:
         """[room, *shape], filled, where the buffer lives."""
         return torch.full(

@@ -1,24 +1,99 @@
 """Distributed data parallelism for a model with two optimizers."""
 
+import os
+import subprocess
+
 import torch
 from mmengine.device import get_device
+from mmengine.dist import all_reduce, broadcast, get_world_size
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
+from ssdkd.errors import ConfigError
 from ssdkd.registry import MODEL_WRAPPERS
 
+# Where a launcher says RANK, WORLD_SIZE and LOCAL_RANK.
+VARIABLES = {
+    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
+    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+}
 
-def join_processes(launcher: str) -> None:
+
+def join_processes(launcher: str, device: str | None = None) -> None:
     """Let processes without an accelerator meet, which mmengine's Runner cannot.
 
-    Its own start chooses a CUDA device for each process. With one, or without a launcher,
-    nothing is done here; Slurm and MPI are left to mmengine.
+    Its own start chooses a CUDA device for each process. With one, without a launcher, or
+    where the processes have met before, nothing is done here.
 
     Args:
-        launcher (str): How the processes were started.
+        launcher (str): How the processes were started: ``'none'``, ``'pytorch'``, ``'slurm'``
+            or ``'mpi'``. The first process is found at ``MASTER_ADDR`` and ``MASTER_PORT``,
+            which default, under Slurm, to its first node and 29500.
+        device (str, optional): ``'cpu'`` does without CUDA. Defaults to None: as it is there.
+
+    Raises:
+        ConfigError: The environment is not that of the launcher.
     """
-    if launcher == 'pytorch' and not torch.cuda.is_available():
-        torch.distributed.init_process_group('gloo')
+    on_cuda = torch.cuda.is_available() and device != 'cpu'
+    if launcher == 'none' or on_cuda or torch.distributed.is_initialized():
+        return
+    missing = [name for name in VARIABLES[launcher] if name not in os.environ]
+    if missing:
+        raise ConfigError(
+            f'--launcher {launcher}: the environment has no {missing[0]}; start with '
+            'tools/dist_train.sh (pytorch), tools/slurm_train.sh (slurm) or mpirun (mpi)'
+        )
+    for name, source in zip(VARIABLES['pytorch'], VARIABLES[launcher]):
+        os.environ[name] = os.environ[source]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    if launcher == 'slurm' and 'MASTER_ADDR' not in os.environ:
+        nodes = ['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']]
+        os.environ['MASTER_ADDR'] = subprocess.check_output(nodes, text=True).split()[0]
+    torch.distributed.init_process_group('gloo')
+
+
+@torch.no_grad()
+def unite_buffers(distiller: nn.Module) -> None:
+    """Let all processes hold the same student and synthesizer again, at the end of a round.
+
+    Gradients are averaged at every step, so parameters never differ. Buffers do: each process
+    updates the statistics of batch norm from its own samples. Floating-point buffers become
+    their mean over the processes, all others those of the first process. What is validated,
+    checkpointed and exported is then one network, whichever process does it. One process
+    changes nothing.
+
+    Args:
+        distiller (nn.Module): The distiller itself, not its wrapper.
+    """
+    if get_world_size() == 1:
+        return
+    for part in (distiller.student, distiller.synthesizer, distiller.distillation):
+        for value in part.buffers():
+            first = value.clone()
+            broadcast(first)
+            if value.is_floating_point():
+                # The mean of the differences: values that are equal stay so, to the bit.
+                change = torch.where(value == first, 0, value - first)
+                all_reduce(change, 'mean')
+                first += change
+            value.copy_(first)
+
+
+class PartDataParallel(MMDistributedDataParallel):
+    """Data parallelism around a part of the distiller, with the state dict of that part.
+
+    The keys have no ``module.``: any number of processes can load what another has saved
+    (mmengine looks for such keys, and torch's own ``load_state_dict`` is told of them).
+    """
+
+    def state_dict(self, *args, **kwargs) -> dict:
+        return self.module.state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
+        for key in [key for key in state_dict if key.startswith(prefix)]:
+            state_dict[f'{prefix}module.{key[len(prefix) :]}'] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 @MODEL_WRAPPERS.register_module()
@@ -27,6 +102,7 @@ class DistributedDistiller(nn.Module):
 
     One DDP around the whole distiller would wait, in a generator step, for gradients that
     the frozen student never gets, and the reverse. Chosen by ``tools/train.py --launcher``.
+    The loop calls :func:`unite_buffers` after every round.
 
     Args:
         module (nn.Module): The distiller.
@@ -42,10 +118,10 @@ class DistributedDistiller(nn.Module):
 
     @staticmethod
     def _wrap(network: nn.Module) -> nn.Module:
-        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else None
-        # The statistics of batch norm are averaged over more steps than ranks: each rank
-        # keeps its own, as is usual, and rank 0's are saved.
-        return MMDistributedDataParallel(network, device_ids=devices, broadcast_buffers=False)
+        device = next(network.parameters()).device
+        devices = [device] if device.type == 'cuda' else None
+        # Buffers are united once a round, see unite_buffers, and not at every step.
+        return PartDataParallel(network, device_ids=devices, broadcast_buffers=False)
 
     def train_step(self, data, optim_wrapper):
         """See the distiller."""

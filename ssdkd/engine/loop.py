@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ssdkd.checks import check_int
 from ssdkd.datasets import check_set
+from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
@@ -195,6 +196,7 @@ class DistillLoop(BaseLoop):
             )
         else:
             self.run_steps(log)
+        unite_buffers(self.distiller)
         self._check_finite()
         self._seconds['inversion'] += middle - start
         self._seconds['distillation'] += self._now() - middle

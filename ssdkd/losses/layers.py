@@ -116,8 +116,8 @@ class BaseLayerLoss(BaseDistillationLoss):
         teacher_calls = self._kept.get(('teacher', teacher_name), [])
         if not student_calls or len(student_calls) != len(teacher_calls):
             raise self._misfit(
-                f"a pass calls the student's layer '{student_name}' {len(student_calls)} times, "
-                f"the teacher's '{teacher_name}' {len(teacher_calls)} times; name in layers "
+                f"a pass calls the student's layer '{student_name}' {len(student_calls)} times "
+                f"and the teacher's '{teacher_name}' {len(teacher_calls)} times; name in layers "
                 'those that are called equally often, of networks without torch.compile'
             )
         calls = [

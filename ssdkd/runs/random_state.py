@@ -8,13 +8,14 @@ import torch
 
 def random_state() -> dict:
     """The states of torch, its accelerator, Python and numpy, as plain tensors and numbers."""
-    _, key, position, _, _ = np.random.get_state()
+    _, key, position, *gauss = np.random.get_state()
     return {
         'torch': torch.get_rng_state(),
         'cuda': torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         'python': random.getstate(),
         'numpy': torch.from_numpy(key.astype(np.int64)),
         'numpy_position': position,
+        'numpy_gauss': gauss,
     }
 
 
@@ -26,4 +27,4 @@ def set_random_state(state: dict) -> None:
     version, internal, gauss = state['python']
     random.setstate((version, tuple(internal), gauss))
     key = state['numpy'].cpu().numpy().astype(np.uint32)
-    np.random.set_state(('MT19937', key, state['numpy_position'], 0, 0.0))
+    np.random.set_state(('MT19937', key, state['numpy_position'], *state['numpy_gauss']))

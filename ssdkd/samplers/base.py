@@ -41,3 +41,18 @@ class BaseSampler(ABC):
 
     def load_state_dict(self, state: dict) -> None:  # noqa: B027
         """Take over what :meth:`state_dict` returned."""
+
+    def deal(self, states: list[dict]) -> dict:
+        """A state to go on with where the samples were dealt to other slots.
+
+        A run that goes on with another number of processes asks for it, see
+        :meth:`BaseBuffer.deal`. What refers to slots must be left out; the rest, such as the
+        number of draws, is by default that of the first process.
+
+        Args:
+            states (list[dict]): What :meth:`state_dict` returned in each process, by rank.
+
+        Returns:
+            dict: For :meth:`load_state_dict`, the same in all processes.
+        """
+        return states[0]

@@ -54,6 +54,10 @@ class SequentialSampler(BaseSampler):
         """Go on with a saved pass."""
         self._order, self._next, self._version = state['order'], 0, state['version']
 
+    def deal(self, states: list[dict]) -> dict:
+        """A new pass: the slots of the old ones hold other samples."""
+        return dict(order=torch.zeros(0, dtype=torch.int64), version=-1)
+
     def _shuffle(self, buffer: BaseBuffer) -> None:
         self._order = buffer.rand(len(buffer)).argsort()
         self._next, self._version = 0, buffer.version

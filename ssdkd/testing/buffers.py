@@ -19,7 +19,8 @@ def check_buffer(component: Callable[..., BaseBuffer], **arguments) -> None:
 
     It is filled from empty over one sample to full and beyond, and each time looked at: which
     rows came back, which were overwritten, what the counters say. Then added columns, batches
-    that must be refused, and going on from a checkpoint.
+    that must be refused, going on from a checkpoint, and (unless it refuses that) dealing the
+    samples of several processes to more and to fewer of them.
 
     Args:
         component: The class, or a function that makes a new buffer; it is called with
@@ -41,6 +42,7 @@ def check_buffer(component: Callable[..., BaseBuffer], **arguments) -> None:
     _check_refusals(make)
     _check_columns(make)
     _check_resume(make)
+    _check_deal(make)
 
 
 class _Recorder(BaseWriter):
@@ -269,3 +271,67 @@ def _check_resume(make: Maker) -> None:
         )
         _check_counts(make, resumed)
         make.must(buffer.size == 0 or len(buffer.class_counts) in (0, K), 'count K classes')
+
+
+def _check_deal(make: Maker) -> None:
+    for sizes, parts, capacity in (
+        ((0, 0), 3, CAPACITY),
+        ((5, 6, 4), 2, CAPACITY),
+        ((7,), 3, CAPACITY),
+        ((8, 7, 8), 2, 3),
+    ):
+        states = []
+        for rank, n in enumerate(sizes):
+            buffer = make(capacity=CAPACITY)
+            buffer.round = rank
+            if n:
+                buffer.set_priority(_extend(buffer, n, rank), torch.full((n,), 1.0 + rank))
+            states.append(make.resaved(buffer.state_dict()))
+        given, dealt = cloned(states), [make(capacity=capacity) for _ in range(parts)]
+        with make.doing(f'deal the samples of {len(sizes)} processes to {parts}'):
+            try:
+                for rank, buffer in enumerate(dealt):
+                    state = buffer.deal(states, rank, parts)
+                    buffer.load_state_dict(make.resaved(state))
+            except ConfigError:
+                return  # it refuses, as it may
+        make.must(same(states, given), 'leave the states that it deals as they are')
+        _check_parts(make, dealt, states)
+
+
+def _check_parts(make: Maker, dealt: list[BaseBuffer], states: list[dict]) -> None:
+    rows = [row for state in states for row in _rows(state['columns'], state['size'])]
+    rows.sort(key=lambda row: row[0])
+    held = sum((_rows(b.columns, b.size) for b in dealt), [])
+    room = sum(buffer.capacity for buffer in dealt)
+    make.must(
+        len(held) == min(len(rows), room) and all(row in rows for row in held),
+        'deal every sample once, or as many as there is room for',
+        f'got {len(held)} of {len(rows)}',
+    )
+    births = sorted(row[0] for row in held)
+    make.must(
+        births == [row[0] for row in rows[len(rows) - len(held) :]],
+        'deal the newest samples where there is no room for all',
+        f'got those of rounds {births}',
+    )
+    lengths = [len(buffer) for buffer in dealt]
+    make.must(max(lengths) - min(lengths) <= 1, 'deal parts of equal size', f'got {lengths}')
+    expected = torch.zeros(0, dtype=torch.float64)
+    if held and dealt[0].needs_facts:
+        shares = [b.columns['class_share'][: len(b)].double() for b in dealt]
+        expected = torch.cat(shares).sum(0)
+    for buffer in dealt:
+        make.must(
+            same(buffer.class_counts, expected)
+            and buffer.max_priority == max(state['max_priority'] for state in states)
+            and (buffer.round, buffer.version) == (states[0]['round'], states[0]['version']),
+            'deal class counts and the largest priority of all parts, and round and version',
+        )
+        _extend(buffer, 2, seed=9)
+
+
+def _rows(columns: dict[str, Tensor], size: int) -> list[tuple]:
+    """A row a sample, its birth first, that can be compared."""
+    names = sorted(columns, key=lambda name: (name != 'birth', name))
+    return list(zip(*(columns[name][:size].tolist() for name in names)))

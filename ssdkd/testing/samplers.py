@@ -26,7 +26,8 @@ def check_sampler(component: Callable[..., BaseSampler], **arguments) -> None:
 
     Draws of any size from buffers with none, one, some and all slots filled; indices, weights
     and use counts; what it leaves alone; randomness from ``buffer.rng`` only; updates with
-    zero and with overflown divergences; going on from a checkpoint.
+    zero and with overflown divergences; going on from a checkpoint, also with another number of
+    processes.
 
     Args:
         component: The class, or a function that makes a new sampler.
@@ -53,6 +54,7 @@ def check_sampler(component: Callable[..., BaseSampler], **arguments) -> None:
             _check_step(make, sampler, buffer, 5, divergence)
     _check_randomness(make)
     _check_resume(make)
+    _check_deal(make)
 
 
 def _check_step(
@@ -136,3 +138,17 @@ def _check_resume(make: Maker) -> None:
             same(_run(resumed, buffer, 5), expected),
             'draw after load_state_dict as it would have without a stop',
         )
+
+
+def _check_deal(make: Maker) -> None:
+    for steps in (0, 4):
+        states = []
+        for seed in (0, 1):
+            sampler = make()
+            _run(sampler, filled_buffer(8, 8, seed), steps)
+            states.append(make.resaved(cloned(sampler.state_dict())))
+        for size in (3, 12):
+            sampler, buffer = make(), filled_buffer(size, 16)
+            with make.doing('go on with the samples in other slots (see deal())'):
+                sampler.load_state_dict(make.resaved(sampler.deal(states)))
+            _check_step(make, sampler, buffer, 20, torch.linspace(0.1, 2, 20))

@@ -213,6 +213,29 @@ class SavesViews(ReplayBuffer):
         return super().state_dict() | dict(class_counts=self.class_counts)
 
 
+class LosesSamples(ReplayBuffer):
+    def deal(self, states, rank, world_size):
+        return super().deal(states[:1], rank, world_size)
+
+
+class KeepsOldest(ReplayBuffer):
+    def deal(self, states, rank, world_size):
+        for state in states:
+            state['columns']['birth'] *= -1
+        dealt = super().deal(states, rank, world_size)
+        for columns in (dealt['columns'], *(state['columns'] for state in states)):
+            columns['birth'] *= -1
+        return dealt
+
+
+class CountsItsPart(ReplayBuffer):
+    def deal(self, states, rank, world_size):
+        dealt = super().deal(states, rank, world_size)
+        if 'class_share' in dealt['columns']:
+            dealt['class_counts'] = dealt['columns']['class_share'].double().sum(0)
+        return dealt
+
+
 class PicklesItself(ReplayBuffer):
     def state_dict(self):
         return super().state_dict() | dict(kind=object())
@@ -250,6 +273,9 @@ BUFFERS = {
     ForgetsPriorities: 'be the same after load_state_dict',
     ForgetsFill: 'go on after load_state_dict',
     SavesViews: 'return copies in state_dict',
+    LosesSamples: 'deal every sample once',
+    KeepsOldest: 'deal the newest samples',
+    CountsItsPart: 'deal class counts and the largest priority of all parts',
     PicklesItself: 'have a state_dict of plain tensors',
 }
 

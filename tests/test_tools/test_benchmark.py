@@ -171,6 +171,25 @@ def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
     assert 'Uniform has no result yet' in report and 'Uniform, seed 0' in report
 
 
+@pytest.mark.slow
+def test_jobs_of_a_cluster(tmp_path):
+    """submitit's executor for this machine; the second call finds nothing to do."""
+    pytest.importorskip('submitit')
+    spec, out = write_spec(tmp_path, 'student_steps=4'), tmp_path / 'out'
+    command = (spec, '--work-dir', out, '--methods', 'ours,broken', '--jobs', 2,
+               '--executor', 'submitit', '--executor-options', 'cluster=local',
+               '--cfg-options', 'seeds=[0]')  # fmt: skip
+    done = run_tool('benchmark.py', *command, timeout=600)
+    assert done.returncode == 1, done.stderr
+    assert (
+        'Broken, seed 7: FAILED: exit status 2: error: model.buffer.capacity=8' in done.stdout
+    )
+    assert json.loads((out / 'ours/seed_0/summary.json').read_text())['student_steps'] == 4
+    assert list((out / 'jobs').glob('*_result.pkl'))
+    again = run_tool('benchmark.py', *command, timeout=600)
+    assert '2 of 2 runs have ended before' in again.stdout
+
+
 @pytest.mark.parametrize(
     'arguments, message',
     [
@@ -181,6 +200,7 @@ def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
         (['--report-only'], '--report-only: '),
         (['--jobs', '0'], '--jobs=0 must be at least 1'),
         (['--replan'], '--replan is for a budget in minutes'),
+        (['--executor-options', 'gpus_per_node=1'], 'is for --executor submitit'),
     ],
 )
 def test_wrong_arguments_end_in_one_line(tmp_path, capsys, arguments, message):

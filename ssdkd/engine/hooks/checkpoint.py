@@ -7,6 +7,7 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_p
 from mmengine.hooks import CheckpointHook
 
 import ssdkd.engine.atomic_backend  # noqa: F401  (registers the backend 'atomic')
+from ssdkd.engine.redeal import redeal
 from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
 from ssdkd.runs import plain_settings, set_random_state
@@ -130,16 +131,19 @@ class DistillCheckpointHook(SafeCheckpointHook):
         # Also called when weights alone are loaded, as a starting point.
         if not (runner._resume and 'distillation' in checkpoint):
             return
-        states = checkpoint['distillation']
-        if len(states) != get_world_size():
-            raise ConfigError(
-                f'--resume: the checkpoint is of {len(states)} process(es), this '
-                f'run has {get_world_size()}; start as many'
-            )
-        state = states[get_rank()]
+        states, rank, world_size = checkpoint['distillation'], get_rank(), get_world_size()
+        state = states[rank % len(states)]
+        training = state['distiller']
         distiller = getattr(runner.model, 'module', runner.model)
         distiller.check_resumable(checkpoint['state_dict'])
-        distiller.load_training_state(state['distiller'])
+        if len(states) != world_size:
+            training = redeal(distiller, [s['distiller'] for s in states], rank, world_size)
+            runner.logger.info(
+                f'The checkpoint is of {len(states)} process(es), this run has {world_size}: '
+                'the samples are dealt anew, random numbers begin anew, and a step of the '
+                f'student now takes {world_size} x {distiller.batch_size} samples'
+            )
+        distiller.load_training_state(training)
         set_random_state(state)
         runner.train_loop.start = (checkpoint['meta']['epoch'], checkpoint['meta']['iter'])
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
-from mmengine.dist import is_main_process
+from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 
 from ssdkd.engine.hooks.buffer_statistics import buffer_statistics
@@ -41,7 +41,8 @@ class SummaryHook(Hook):
     """Evaluates teacher and student once more and says in one line how the run went.
 
     The line is the last of the log; ``summary.json`` in the work directory holds the same.
-    Without a val set the accuracies are left out.
+    Without a val set the accuracies are left out. Of several processes it counts the samples of
+    all, and states mean confidence and memory of the first.
     """
 
     priority = 'LOWEST'
@@ -60,7 +61,9 @@ class SummaryHook(Hook):
             )
         statistics = buffer_statistics(distiller.buffer)
         seconds = runner.message_hub.get_info('seconds')
-        summary['buffer_samples'] = len(distiller.buffer)
+        samples = torch.tensor(len(distiller.buffer))
+        all_reduce(samples)
+        summary['buffer_samples'] = int(samples)
         if distiller.buffer.needs_facts:
             summary['class_ratio'] = round(statistics['class_ratio'], 2)
             summary['mean_confidence'] = round(statistics['confidence'], 3)
