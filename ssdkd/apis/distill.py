@@ -1,5 +1,6 @@
 """Distillation as one function, for those who do not want configs."""
 
+import io
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from ssdkd.apis.command import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.train import check_unused
 from ssdkd.apis.val_batches import ValBatches
+from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
 
@@ -135,12 +137,12 @@ def distill(
     _save(cfg, teacher, student, normalisation, work_dir)
     path = work_dir / 'config.py'
     text = HEADER.format(path=path) + cfg.pretty_text
-    path.write_text(text)
+    write_whole(path, text)
     cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
     cfg.experiment_name = str(work_dir.resolve())  # one of its own for each run of a process
     with _on(device):
         runner = Runner.from_cfg(cfg)
-        path.write_text(text)  # over the runner's own copy, which names this folder
+        write_whole(path, text)  # over the runner's own copy, which names this folder
         if not _has_statistics(teacher):
             runner.logger.warning(
                 'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
@@ -217,14 +219,15 @@ def _save(
     """Write the networks, and name them in the config."""
     work_dir.mkdir(parents=True, exist_ok=True)
     for role, network in (('teacher', teacher), ('student', student)):
-        file = f'{role}_module.pt'
+        file, content = f'{role}_module.pt', io.BytesIO()
         try:
-            torch.save(network, work_dir / file)
+            torch.save(network, content)
         except Exception as error:  # whatever a member of the module raises
             raise ConfigError(
                 f'{role} cannot be copied through a file ({type(error).__name__}: {error}); '
                 'define its classes and functions at the top level of a module'
             ) from error
+        write_whole(work_dir / file, content.getvalue())
         # mmengine puts the config's own folder there, so that the work directory can move.
         source = dict(type='SavedModule', file='{{ fileDirname }}/' + file)
         cfg.model[role] = dict(cfg.model.get(role, {}), model=source, **normalisation)
