@@ -7,6 +7,7 @@ from mmengine.dist import get_rank
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
+from ssdkd.engine.memory import check_memory
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 
@@ -110,6 +111,7 @@ class DistillLoop(BaseLoop):
 
     def run(self) -> nn.Module:
         """Run all rounds that are left."""
+        check_memory(self.runner)
         if self.runner.val_loop is not None:
             self.runner.val_loop.dataloader.dataset[0]  # misplaced or wrong labels show now
         self.runner.call_hook('before_train')
