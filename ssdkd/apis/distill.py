@@ -1,5 +1,6 @@
 """Distillation as one function, for those who do not want configs."""
 
+import io
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,7 @@ from ssdkd.apis.check import check_config
 from ssdkd.apis.command import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
+from ssdkd.atomic import write_whole
 from ssdkd.checks import is_number
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
@@ -161,27 +163,26 @@ def distill(
         if is_main_process():
             _save(cfg, teacher, student, normalisation, work_dir)
             text = HEADER.format(command=command) + cfg.pretty_text
-            path.write_text(text)
+            write_whole(path, text)
         barrier()
         cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
-        cfg.experiment_name = str(
-            work_dir.resolve()
-        )  # one of its own for each run of a process
+        # One of its own for each run of a process.
+        cfg.experiment_name = str(work_dir.resolve())
         if launcher != 'none':
             cfg.launcher = launcher
             cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
         with _on(device):
             runner = Runner.from_cfg(cfg)
             if is_main_process():
-                path.write_text(text)  # over the runner's own copy, which names this folder
+                write_whole(path, text)  # over the runner's own copy, which names this folder
             if not _has_statistics(teacher):
                 runner.logger.warning(
                     'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
                     'left out, and the samples follow its classes alone.'
                 )
             runner.logger.info(
-                f'{cfg.train_cfg.max_rounds} rounds on {device}; the config above is {path}, and '
-                f'{command} makes the same student of it.'
+                f'{cfg.train_cfg.max_rounds} rounds on {device}; the config above is {path}, '
+                f'and {command} makes the same student of it.'
             )
             if val is not None:
                 metric = dict(type='Accuracy')
@@ -271,14 +272,15 @@ def _save(
     """Write the networks, and name them in the config."""
     work_dir.mkdir(parents=True, exist_ok=True)
     for role, network in (('teacher', teacher), ('student', student)):
-        file = f'{role}_module.pt'
+        file, content = f'{role}_module.pt', io.BytesIO()
         try:
-            torch.save(network, work_dir / file)
+            torch.save(network, content)
         except Exception as error:  # whatever a member of the module raises
             raise ConfigError(
                 f'{role} cannot be copied through a file ({type(error).__name__}: {error}); '
                 'define its classes and functions at the top level of a module'
             ) from error
+        write_whole(work_dir / file, content.getvalue())
         # mmengine puts the config's own folder there, so that the work directory can move.
         source = dict(type='SavedModule', file='{{ fileDirname }}/' + file)
         cfg.model[role] = dict(cfg.model.get(role, {}), model=source, **normalisation)

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import io
 import logging
 import warnings
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from mmengine.model import BaseModel
 from mmengine.utils import digit_version
 from torch import Tensor, nn
 
+from ssdkd.atomic import write_whole
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.errors import ConfigError
 from ssdkd.models import Network
@@ -31,6 +33,8 @@ CHECKED_BATCHES = (1, 3)  # neither is the one that the network is traced with
 TRACED_BATCH = 2
 NEEDED_TORCH = {'onnx': '2.6', 'exported_program': '2.5'}
 ONNX_PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
+# The bytes of a file, and what they do once they are loaded: images to logits.
+Artefact = tuple[bytes, Callable[[Tensor], Tensor]]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def export(
 
     All formats but ``state_dict`` hold the normalisation, take RGB images
     [N, 3, H, W] in [0, 1] for any N, and return the logits, of a segmentor for every pixel.
+    An old file stays until the new one has been made and loaded.
 
     Args:
         network (Network): The network, in evaluation mode, on the CPU.
@@ -80,7 +85,6 @@ def export(
         ConfigError: A package is missing, or the format cannot express the network.
     """
     require_packages(form)
-    path.parent.mkdir(parents=True, exist_ok=True)
     example = torch.rand(TRACED_BATCH, 3, *size, generator=torch.Generator().manual_seed(0))
     if form == 'state_dict':
         save_plain(network, path, meta, pipeline)
@@ -90,7 +94,7 @@ def export(
             with warnings.catch_warnings(), torch.no_grad():
                 # Of shapes that are fixed, which is what is asked for, and of torch's own code.
                 warnings.simplefilter('ignore')
-                run = WRITERS[form](network, path, example)
+                content, run = SERIALIZERS[form](network, example)
         except ConfigError:
             raise
         except Exception as error:  # each exporter has its own exceptions, and many of them
@@ -98,6 +102,7 @@ def export(
                 f'--format {form} cannot express this network ({type(error).__name__}: '
                 f'{str(error).splitlines()[0][:300]}); choose another format'
             ) from error
+        write_whole(path, content)
     return compare(network, run, size)
 
 
@@ -175,39 +180,44 @@ def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor],
     return fresh.eval()
 
 
-def _torchscript(network: Network, path: Path, example: Tensor) -> Callable[[Tensor], Tensor]:
-    torch.jit.trace(network, example, check_trace=False).save(str(path))
-    return torch.jit.load(str(path))
+def _torchscript(network: Network, example: Tensor) -> Artefact:
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.trace(network, example, check_trace=False), file)
+    return file.getvalue(), torch.jit.load(_reopened(file))
 
 
-def _exported_program(
-    network: Network, path: Path, example: Tensor
-) -> Callable[[Tensor], Tensor]:
+def _exported_program(network: Network, example: Tensor) -> Artefact:
     batch = torch.export.Dim('batch')
     program = torch.export.export(network, (example,), dynamic_shapes=({0: batch},))
-    torch.export.save(program, str(path))
-    return torch.export.load(str(path)).module()
+    file = io.BytesIO()
+    torch.export.save(program, file)
+    return file.getvalue(), torch.export.load(_reopened(file)).module()
 
 
-def _onnx(network: Network, path: Path, example: Tensor) -> Callable[[Tensor], Tensor]:
+def _onnx(network: Network, example: Tensor) -> Artefact:
     with _quiet():
-        torch.onnx.export(
+        program = torch.onnx.export(
             network,
             (example,),
-            str(path),
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim('batch')},),
             input_names=['images'],
             output_names=['logits'],
-            external_data=False,
             verbose=False,
         )
+    # All in one file, weights included; the format ends at 2 GiB.
+    content = program.model_proto.SerializeToString()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, ['CPUExecutionProvider'])
-    return partial(_run_session, session)
+    session = onnxruntime.InferenceSession(content, options, ['CPUExecutionProvider'])
+    return content, partial(_run_session, session)
+
+
+def _reopened(file: io.BytesIO) -> io.BytesIO:
+    file.seek(0)
+    return file
 
 
 def _run_session(session, images: Tensor) -> Tensor:
@@ -226,7 +236,7 @@ def _quiet():
         logger.setLevel(level)
 
 
-WRITERS = {
+SERIALIZERS = {
     'torchscript': _torchscript,
     'exported_program': _exported_program,
     'onnx': _onnx,

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ssdkd.atomic import whole_folder
 from ssdkd.buffers import StoredSamples
 from ssdkd.errors import ConfigError
 from ssdkd.models import Network
@@ -47,13 +48,14 @@ def write_image_folder(
     """
     _check_empty(out)
     width, places = len(str(len(samples) - 1)), len(str(num_classes - 1))
-    for k in range(num_classes):
-        (out / f'{k:0{places}d}').mkdir(parents=True)
     files = [f'{k:0{places}d}/{i:0{width}d}.png' for i, k in enumerate(labels.tolist())]
-    for i in track(list(range(len(samples)))):
-        _save(samples, i, out / files[i])
-    rows = [dict(file=file, label=int(k)) for file, k in zip(files, labels)]
-    _write_manifest(out, samples, rows, facts)
+    with whole_folder(out) as folder:
+        for k in range(num_classes):
+            (folder / f'{k:0{places}d}').mkdir()
+        for i in track(list(range(len(samples)))):
+            _save(samples, i, folder / files[i])
+        rows = [dict(file=file, label=int(k)) for file, k in zip(files, labels)]
+        _write_manifest(folder, samples, rows, facts)
     counts = torch.bincount(labels, minlength=num_classes)
     return [k for k, n in enumerate(counts.tolist()) if not n]
 
@@ -77,19 +79,20 @@ def write_segmentation_folder(
         track: See :func:`write_image_folder`.
     """
     _check_empty(out)
-    for part in ('img_dir', 'ann_dir'):
-        (out / part / 'train').mkdir(parents=True)
     width = len(str(len(samples) - 1))
     flat = np.asarray(palette, np.uint8).flatten().tolist()
     rows, maps = [], iter(label_maps)
-    for i in track(list(range(len(samples)))):
-        name = f'train/{i:0{width}d}.png'
-        _save(samples, i, out / 'img_dir' / name)
-        annotation = Image.fromarray(next(maps).numpy().astype(np.uint8))
-        annotation.putpalette(flat)
-        annotation.save(out / 'ann_dir' / name)
-        rows.append(dict(file=f'img_dir/{name}', annotation=f'ann_dir/{name}'))
-    _write_manifest(out, samples, rows, facts)
+    with whole_folder(out) as folder:
+        for part in ('img_dir', 'ann_dir'):
+            (folder / part / 'train').mkdir(parents=True)
+        for i in track(list(range(len(samples)))):
+            name = f'train/{i:0{width}d}.png'
+            _save(samples, i, folder / 'img_dir' / name)
+            annotation = Image.fromarray(next(maps).numpy().astype(np.uint8))
+            annotation.putpalette(flat)
+            annotation.save(folder / 'ann_dir' / name)
+            rows.append(dict(file=f'img_dir/{name}', annotation=f'ann_dir/{name}'))
+        _write_manifest(folder, samples, rows, facts)
 
 
 @torch.no_grad()

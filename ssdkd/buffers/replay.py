@@ -1,12 +1,14 @@
 """The dynamic replay buffer of SSD-KD."""
 
 import torch
+from mmengine.device import get_device
 from mmengine.dist import all_reduce
 from torch import Tensor
 
 from ssdkd.buffers.base import BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_int, check_number
 from ssdkd.errors import ConfigError
+from ssdkd.free_memory import free_memory
 from ssdkd.registry import BUFFERS
 
 # Kept by the buffer itself: a batch that brings them (rows of another buffer) is not asked.
@@ -78,7 +80,7 @@ class ReplayBuffer(BaseBuffer):
         """Say what M x 3 x H x W bytes of images take; nothing is allocated yet.
 
         Raises:
-            ConfigError: It is more than ``max_gib``.
+            ConfigError: It is more than ``max_gib``, or than what is free.
         """
         height, width = image_size
         gib = self.capacity * 3 * height * width / 2**30
@@ -87,6 +89,14 @@ class ReplayBuffer(BaseBuffer):
             raise ConfigError(
                 f'model.buffer: capacity={self.capacity} takes {figure}, more than '
                 f'max_gib={self.max_gib}; lower capacity or raise max_gib'
+            )
+        device = self._home or get_device()
+        free = free_memory(device)
+        if free is not None and gib * 2**30 > free:
+            raise ConfigError(
+                f'model.buffer: capacity={self.capacity} takes {figure}, but '
+                f'{free / 2**30:.3g} GiB of memory are free ({device}); lower capacity or '
+                'image_size, or choose another device'
             )
         return f'The replay buffer takes {figure}.'
 

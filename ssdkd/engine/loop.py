@@ -11,6 +11,7 @@ from ssdkd.checks import check_int
 from ssdkd.datasets import check_set
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
+from ssdkd.engine.memory import check_memory
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 from ssdkd.runs import random_state, set_random_state
@@ -125,12 +126,14 @@ class DistillLoop(BaseLoop):
 
     def run(self) -> nn.Module:
         """Run all rounds that are left."""
+        check_memory(self.runner)
         if self.runner.val_loop is not None:
-            dataset, known = (
+            check_set(
                 self.runner.val_loop.dataloader.dataset,
+                'val_dataloader',
+                self.distiller.task.num_classes,
                 self.distiller.teacher.classes,
             )
-            check_set(dataset, 'val_dataloader', self.distiller.task.num_classes, known)
         self.runner.call_hook('before_train')
         self._seconds = self.runner.message_hub.runtime_info.get(
             'seconds', dict(inversion=0.0, distillation=0.0)

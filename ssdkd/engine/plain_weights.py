@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
-from ssdkd.engine.atomic_backend import AtomicLocalBackend
+from ssdkd.atomic import write_whole
 from ssdkd.models import Network
 from ssdkd.models.segmentors import forget_pretrained
 
@@ -42,7 +42,7 @@ def save_plain(
             state dict: it gets them as ``_metadata``, torch's place for what is no weight, so
             that it loads as before. Defaults to None: unknown.
     """
-    preprocessor = {}
+    preprocessor, config = {}, None
     if isinstance(network, Network):
         preprocessor = dict(
             mean=(255 * network.mean).flatten().tolist(),
@@ -56,10 +56,11 @@ def save_plain(
     if isinstance(network, BaseModel) and hasattr(network, 'cfg'):
         weights = dict(state_dict=weights, meta={} if meta is None else dict(dataset_meta=meta))
         config = _mmseg_config(network, preprocessor, pipeline)
-        config.dump(path.with_name(f'{path.stem}_mmseg.py'))
     file = io.BytesIO()
     torch.save(weights, file)
-    AtomicLocalBackend().put(file.getvalue(), path)
+    write_whole(path, file.getvalue())
+    if config is not None:
+        write_whole(path.with_name(f'{path.stem}_mmseg.py'), config.pretty_text)
 
 
 def _mmseg_config(network: BaseModel, preprocessor: dict, pipeline: list | None) -> Config:

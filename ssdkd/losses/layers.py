@@ -117,8 +117,8 @@ class BaseLayerLoss(BaseDistillationLoss):
         if not student_calls or len(student_calls) != len(teacher_calls):
             raise self._misfit(
                 f"a pass calls the student's layer '{student_name}' {len(student_calls)} times "
-                f"and the teacher's '{teacher_name}' {len(teacher_calls)} times; name in layers "
-                'those that are called equally often, of networks without torch.compile'
+                f"and the teacher's '{teacher_name}' {len(teacher_calls)} times; name in "
+                'layers those that are called equally often, of networks without torch.compile'
             )
         calls = [
             self._call_difference(student_name, teacher_name, *maps)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ssdkd.buffers.stored import StoredSamples, read_samples
 from ssdkd.errors import ConfigError
+from ssdkd.visualization.files import save_figure
 
 CONFIDENCE_BINS = 20
 
@@ -103,5 +104,4 @@ def plot_balance(balances: list[Balance], path: str | Path) -> None:
         for ax in row:
             ax.tick_params(labelbottom=True)
             ax.set_title(f'{balance.label}: {ax.get_title()}', fontsize='medium')
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)

@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ssdkd.visualization.files import save_figure
+
 # Colours that the colour-blind can tell apart (Okabe and Ito 2008), without black and yellow;
 # a second and third pass over them changes the line.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#56B4E9', '#E69F00')
@@ -93,7 +95,7 @@ def plot_against_time(
         title='best at the end first',
         alignment='left',
     )
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)
 
 
 def _draw(ax: Axes, line: Line, index: int | None) -> None:
@@ -153,4 +155,4 @@ def plot_against_x(points: list[Point], path: str | Path, metric: str, label: st
     ax.set_ylabel(f'last student: {metric}')
     ax.grid(alpha=0.25)
     ax.spines[['top', 'right']].set_visible(False)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ssdkd.buffers.stored import StoredSamples
+from ssdkd.visualization.files import save_picture
 
 SMALLEST, LARGEST = 64, 128  # pixels a side as drawn
 GAP, HEADER, FONT = 2, 24, 17
@@ -159,8 +160,7 @@ def draw_rows(
 
 def save_rows(samples: StoredSamples, rows: list[Row], path: str | Path, columns: int) -> None:
     """Write :func:`draw_rows` as a PNG."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    draw_rows(samples, rows, columns).save(path)
+    save_picture(draw_rows(samples, rows, columns), path)
 
 
 def _groups(values: Tensor, columns: int, groups: int, form: str) -> list[Row]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ssdkd.visualization.benchmark import COLORS, STYLES
+from ssdkd.visualization.files import save_figure
 
 STAMP = '%Y%m%d_%H%M%S'  # name of the folder of one start
 ROUND_LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) .* Round +\[(\d+)[]/]')
@@ -250,8 +251,7 @@ def plot_runs(
         figure.legend(
             shown.values(), shown.keys(), loc='outside upper center', ncols=3, frameon=False
         )
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)
     return [name for name, _ in panels]
 
 
@@ -275,4 +275,4 @@ def plot_curves(
         draw(ax, curves, *arguments)
     for ax in axes[len(drawings) :]:
         ax.remove()
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ssdkd.visualization.files import save_picture
+
 HEADER = 14  # pixels above the pictures, for their names
 GAP = 4
 
@@ -25,5 +27,4 @@ def save_panel(pictures: dict[str, np.ndarray], path: Path) -> None:
     for i, (name, picture) in enumerate(pictures.items()):
         draw.text((i * (width + GAP) + 2, 1), name, fill='black')
         panel.paste(Image.fromarray(picture), (i * (width + GAP), HEADER))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    panel.save(path)
+    save_picture(panel, path)

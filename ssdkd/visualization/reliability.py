@@ -5,6 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ssdkd.visualization.benchmark import COLORS
+from ssdkd.visualization.files import save_figure
 
 
 def plot_reliability(results: dict, path: str | Path, cases: str) -> None:
@@ -55,5 +56,4 @@ def plot_reliability(results: dict, path: str | Path, cases: str) -> None:
     bottom.set_ylabel(f'{cases} (%)')
     for ax in (top, bottom):
         ax.spines[['top', 'right']].set_visible(False)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    save_figure(figure, path)

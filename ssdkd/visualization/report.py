@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ssdkd.atomic import write_whole
 from ssdkd.buffers.stored import StoredSamples, read_samples
 from ssdkd.errors import ConfigError
 from ssdkd.visualization.balance import (
@@ -127,14 +128,14 @@ def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[P
         _balance_section(balance, samples, out.with_name('balance.png')),
         _setting_section(work_dir),
     ]
-    out.write_text(
+    write_whole(
+        out,
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>ssdkd: {escape(work_dir.resolve().name)}</title>\n<style>{STYLE}</style>\n'
         '</head>\n<body>\n<main>\n'
         + '\n'.join(part for part in body if part)
         + '\n</main>\n</body>\n</html>\n',
-        encoding='utf-8',
     )
     return out, text
 

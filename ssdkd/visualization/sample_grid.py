@@ -1,10 +1,12 @@
 """A picture of the samples in a buffer."""
 
+import io
 from pathlib import Path
 
 import torch
 from torchvision.utils import make_grid, save_image
 
+from ssdkd.atomic import write_whole
 from ssdkd.buffers import BaseBuffer
 
 
@@ -35,8 +37,9 @@ def save_sample_grid(
         images = filled['image'][slots].float().cpu() / 255
         missing = torch.zeros(columns - len(images), *filled['image'].shape[1:])
         rows.append(torch.cat([images, missing]))
-    path.parent.mkdir(parents=True, exist_ok=True)
     grid = make_grid(torch.cat(rows), nrow=columns, padding=1)
     # Small images are enlarged without smoothing, so that every pixel can be seen.
     scale = max(1, 64 // filled['image'].shape[-1])
-    save_image(grid.repeat_interleave(scale, 1).repeat_interleave(scale, 2), path)
+    file = io.BytesIO()
+    save_image(grid.repeat_interleave(scale, 1).repeat_interleave(scale, 2), file, 'png')
+    write_whole(path, file.getvalue())

@@ -5,6 +5,7 @@ Run it again after an interruption: finished cells are kept, a broken one is res
 
 import argparse
 import csv
+import io
 import json
 import os
 import statistics
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from ssdkd.apis import command
+from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
 from ssdkd.visualization import plot_balance, read_balance
 
@@ -124,12 +126,13 @@ def write_configs(args: argparse.Namespace, out: Path) -> dict[str, Path]:
             f"--out: '{out}' holds an ablation with another config or other "
             f'--cfg-options (see {record}); choose another folder'
         )
-    record.write_text(setting)
+    write_whole(record, setting)
     configs = {}
     for variant in args.variants:
         configs[variant] = out / f'{variant.replace(" ", "_")}.py'
-        configs[variant].write_text(
-            f'"""Ablation: {variant}."""\n\n_base_ = {base!r}\n{VARIANTS[variant]}\n'
+        write_whole(
+            configs[variant],
+            f'"""Ablation: {variant}."""\n\n_base_ = {base!r}\n{VARIANTS[variant]}\n',
         )
     return configs
 
@@ -244,10 +247,10 @@ def write_table(rows: list[dict[str, str]], seeds: list[int], out: Path) -> str:
     }
     lines = [list(head.values()), ['---'] * len(head)] + [list(r.values()) for r in rows]
     text = ''.join(f'| {" | ".join(line)} |\n' for line in lines)
-    (out / 'ablation.md').write_text(text)
-    with open(out / 'ablation.csv', 'w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerows([list(head.values())] + [list(r.values()) for r in rows])
+    write_whole(out / 'ablation.md', text)
+    file = io.StringIO()
+    csv.writer(file).writerows([list(head.values())] + [list(r.values()) for r in rows])
+    write_whole(out / 'ablation.csv', file.getvalue())
     return text
 
 

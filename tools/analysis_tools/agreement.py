@@ -15,6 +15,7 @@ import torch
 from mmengine.config import DictAction
 from mmengine.utils import track_iter_progress
 from ssdkd.apis import build_network, check_distils, command, load_config, sample_size
+from ssdkd.atomic import write_whole
 from ssdkd.datasets.files import ImageFiles, cover_and_crop
 from ssdkd.evaluation import AgreementMeter
 from ssdkd.visualization import plot_reliability
@@ -77,7 +78,7 @@ def main() -> None:
     cases = 'pixels' if cfg.model.task.type == 'Segmentation' else 'images'
     plot_reliability(results, out, cases)
     facts = dict(student=args.checkpoint, images_of=args.images, image_size=list(size))
-    out.with_suffix('.json').write_text(json.dumps(facts | results, indent=1) + '\n')
+    write_whole(out.with_suffix('.json'), json.dumps(facts | results, indent=1) + '\n')
     error = results['agreement_error']
     error = '' if error is None else f' (standard error over images {error:.2f})'
     print(f'\n{results["images"]} images of {size[0]}x{size[1]} pixels; cases are {cases}')

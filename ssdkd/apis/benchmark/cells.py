@@ -14,6 +14,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.apis.benchmark.spec import Method
+from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
 
 POLL_SECONDS = 0.5
@@ -67,8 +68,7 @@ def read_summary(folder: Path) -> dict | None:
 
 def mark_failed(folder: Path, message: str) -> None:
     """Note why the run in this folder has failed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'failed.txt').write_text(message)
+    write_whole(folder / 'failed.txt', message)
 
 
 def write_config(cfg: Config, path: Path) -> None:
@@ -83,8 +83,7 @@ def write_config(cfg: Config, path: Path) -> None:
             "one: the method's config or options have changed; choose another --work-dir or "
             f"remove '{path.parent}'"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(cfg.pretty_text)
+    write_whole(path, cfg.pretty_text)
 
 
 class Trainer:

@@ -16,7 +16,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.apis.benchmark.spec import Method, Spec
-from ssdkd.engine.atomic_backend import AtomicLocalBackend
+from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
 
 POINTS = 20  # validations of a run, evenly in time
@@ -89,7 +89,7 @@ class PlanFile:
 
     def write(self, out: Path) -> None:
         text = json.dumps(asdict(self), indent=2) + '\n'
-        AtomicLocalBackend().put(text.encode(), out / 'plan.json')
+        write_whole(out / 'plan.json', text)
 
     def check(self, spec: Spec, jobs: int, threads: int, out: Path) -> None:
         """Refuse a call whose runs would not be comparable with those that are there.

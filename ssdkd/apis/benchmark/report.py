@@ -1,6 +1,7 @@
 """Tables of a benchmark: one line a method, one line a run, and the ratios of time."""
 
 import csv
+import io
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from ssdkd.apis.benchmark.cells import Cell
 from ssdkd.apis.benchmark.plan import PlanFile
 from ssdkd.apis.benchmark.spec import Method, Spec
+from ssdkd.atomic import write_whole
 from ssdkd.visualization.benchmark import Line, Point, plot_against_time, plot_against_x
 from ssdkd.visualization.curves import read_curves
 
@@ -210,35 +212,33 @@ def write_csv(
                'inversion_minutes', 'distillation_minutes', 'minutes', 'minutes_to_threshold',
                'student_steps', 'rounds', 'warmup_rounds', 'samples', 'peak_memory_gib',
                'peak_device_memory_gib', 'x']  # fmt: skip
-    with open(path, 'w', newline='') as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        for cell in sorted(
-            cells, key=lambda c: (list(spec.methods).index(c.method.name), c.seed)
-        ):
-            line = dict(method=cell.method.name, label=cell.method.label, seed=cell.seed,
-                        state=cell.state, x=cell.method.x)  # fmt: skip
-            plan = plans.methods.get(cell.method.name)
-            if plan:
-                line |= dict(rounds=plan.max_rounds, warmup_rounds=plan.warmup_rounds)
-            result = results.get((cell.method.name, cell.seed))
-            if result:
-                reached = None if value is None else result.minutes_to(value)
-                line |= dict(
-                    last=result.last,
-                    best=result.best,
-                    best_round=result.best_round,
-                    inversion_minutes=round(result.inversion, 3),
-                    distillation_minutes=round(result.distillation, 3),
-                    minutes=round(result.minutes, 3),
-                    minutes_to_threshold=None if reached is None else round(reached, 3),
-                    student_steps=result.student_steps,
-                    samples=result.samples,
-                    peak_memory_gib=round(result.memory, 3),
-                    peak_device_memory_gib=result.device_memory
-                    and round(result.device_memory, 3),
-                )
-            writer.writerow(line)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns)
+    writer.writeheader()
+    for cell in sorted(cells, key=lambda c: (list(spec.methods).index(c.method.name), c.seed)):
+        line = dict(method=cell.method.name, label=cell.method.label, seed=cell.seed,
+                    state=cell.state, x=cell.method.x)  # fmt: skip
+        plan = plans.methods.get(cell.method.name)
+        if plan:
+            line |= dict(rounds=plan.max_rounds, warmup_rounds=plan.warmup_rounds)
+        result = results.get((cell.method.name, cell.seed))
+        if result:
+            reached = None if value is None else result.minutes_to(value)
+            line |= dict(
+                last=result.last,
+                best=result.best,
+                best_round=result.best_round,
+                inversion_minutes=round(result.inversion, 3),
+                distillation_minutes=round(result.distillation, 3),
+                minutes=round(result.minutes, 3),
+                minutes_to_threshold=None if reached is None else round(reached, 3),
+                student_steps=result.student_steps,
+                samples=result.samples,
+                peak_memory_gib=round(result.memory, 3),
+                peak_device_memory_gib=result.device_memory and round(result.device_memory, 3),
+            )
+        writer.writerow(line)
+    write_whole(path, file.getvalue())
 
 
 def write_report(spec: Spec, cells: list[Cell], plans: PlanFile, out: Path) -> str:
@@ -249,8 +249,9 @@ def write_report(spec: Spec, cells: list[Cell], plans: PlanFile, out: Path) -> s
     parts = [f'# Benchmark: {spec.path.stem}\n', _introduction(spec, rows)]
     if rows:
         table = headline_table(rows, spec)
-        with open(out / 'methods.csv', 'w', newline='') as file:
-            csv.writer(file).writerows(table)
+        file = io.StringIO()
+        csv.writer(file).writerows(table)
+        write_whole(out / 'methods.csv', file.getvalue())
         parts += [markdown(table), _notes(spec, rows)]
         parts += _ratios(spec, rows)
         plot_against_time(
@@ -272,7 +273,7 @@ def write_report(spec: Spec, cells: list[Cell], plans: PlanFile, out: Path) -> s
     parts += _unfinished(cells)
     parts.append(_environment(plans))
     text = '\n'.join(part for part in parts if part)
-    (out / 'report.md').write_text(text)
+    write_whole(out / 'report.md', text)
     return text
 
 

@@ -9,6 +9,7 @@ import torch
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 
+from ssdkd.atomic import write_whole
 from ssdkd.engine.hooks.buffer_statistics import buffer_statistics
 from ssdkd.registry import HOOKS
 
@@ -78,7 +79,7 @@ class SummaryHook(Hook):
         if not is_main_process():  # the evaluation above needs every process
             return
         path = Path(runner.work_dir) / 'summary.json'
-        path.write_text(json.dumps(summary, indent=2) + '\n')
+        write_whole(path, json.dumps(summary, indent=2) + '\n')
         runner.logger.info('Summary  ' + '  '.join(f'{k}: {v}' for k, v in summary.items()))
 
     @staticmethod

@@ -1,0 +1,239 @@
+"""The memory that a run takes, estimated before it is taken."""
+
+import copy
+import logging
+import random
+import warnings
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+from ssdkd.buffers import BaseBuffer
+from ssdkd.errors import ConfigError
+from ssdkd.free_memory import free_memory
+from ssdkd.synthesizers.inversion import InversionSynthesizer
+
+# Batches of fewer bytes are not estimated: networks keep some hundred times their images.
+SMALL_BATCH = 256 * 2**10
+# The estimate is given up after as many operations, 20 seconds or so.
+MOST_OPERATIONS = 200_000
+
+
+@dataclass(frozen=True)
+class RunMemory:
+    """Bytes that a run takes in addition to what it holds already, by type of device.
+
+    Attributes:
+        inversion: The most in a generator phase.
+        student: The most in a student step.
+        buffer: What the replay buffer has yet to take; it is in the other two as well.
+    """
+
+    inversion: Counter[str]
+    student: Counter[str]
+    buffer: Counter[str]
+
+    @property
+    def peak(self) -> Counter[str]:
+        """The larger of both phases."""
+        return self.inversion | self.student
+
+
+def check_memory(runner) -> None:
+    """Compare the estimated memory of a run with what is free, and log it.
+
+    Nothing is allocated, and no random state, weight or buffer changes. A network that cannot
+    be estimated (its code reads values, or calls what only knows real tensors) is named in
+    the log, and the run goes on.
+
+    Args:
+        runner (Runner): With model and optimizers built, before training.
+
+    Raises:
+        ConfigError: It is more than what is free.
+    """
+    distiller = getattr(runner.model, 'module', runner.model)
+    height, width = distiller.synthesizer.image_size
+    largest = max(distiller.batch_size, distiller.synthesizer.batch_size)
+    if 4 * largest * 3 * height * width < SMALL_BATCH:
+        return
+    loop = runner.train_loop
+    rounds = loop.max_rounds - max(loop.warmup_rounds, loop.epoch)
+    try:
+        memory = estimate_memory(distiller, runner.optim_wrapper, rounds)
+    except Exception as error:  # whatever a user's network raises where there are no values
+        reason = (str(error).strip().splitlines() or [''])[0][:200]
+        print_log(
+            f'The memory of a step is not estimated ({type(error).__name__}: {reason}).',
+            'current',
+        )
+        return
+    device = next(distiller.parameters()).device
+    for kind, needed in memory.peak.items():
+        free = free_memory(device if kind == device.type else kind)
+        if free is not None and needed > free:
+            raise ConfigError(_too_much(distiller, memory, kind, free))
+    print_log(f'Estimated memory of a run  {_figures(memory)}', 'current')
+
+
+def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> RunMemory:
+    """Run one generator phase and one student step on tensors without memory.
+
+    What is counted is what torch's operations return and what is kept of it, at its largest.
+    The scratch memory inside an operation is not, so that more is taken rather than less.
+
+    Args:
+        distiller (nn.Module): The distiller; it is copied, without its memory.
+        optim_wrapper: The run's ``OptimWrapperDict``, copied likewise.
+        rounds (int): Rounds that are left, for a buffer that grows.
+    """
+    size, n = distiller.synthesizer.image_size, distiller.synthesizer.batch_size
+    device = next(distiller.parameters()).device
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    with _unnoticed(), fake, FakeCopyMode(fake):
+        distiller, optim_wrapper = _copies(distiller, optim_wrapper)
+        buffer = distiller.buffer
+        with _LiveMemory() as live:
+            buffer.size = 0  # so that no writer is asked
+            distiller.store(torch.rand(n, 3, *size, device=device))
+            stored = live.now.copy()
+            if isinstance(distiller.synthesizer, InversionSynthesizer):
+                buffer.size = 0
+                distiller.synthesize(optim_wrapper)
+            inversion = live.peak.copy()
+            distiller.train_step(None, optim_wrapper)
+            live.peak = live.now.copy()
+            distiller.train_step(None, optim_wrapper)  # now with the optimizer's state
+            student, kept = live.peak, live.now - stored
+        growth = Counter({buffer.device.type: _growth(buffer, rounds * n)})
+    return RunMemory(inversion + kept + growth, student + growth, stored + growth)
+
+
+def _growth(buffer: BaseBuffer, samples: int) -> int:
+    """Bytes that a buffer with one batch in it still takes for so many samples."""
+    held = sum(column.nbytes for column in buffer.columns.values())
+    row = sum(column[0].nbytes for column in buffer.columns.values())
+    return max(min(buffer.capacity, samples) * row - held, 0)
+
+
+class _LiveMemory(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations inside return, while they live."""
+
+    def __init__(self):
+        super().__init__()
+        self.now: Counter[str] = Counter()
+        self.peak: Counter[str] = Counter()
+        self.operations = 0
+        self._storages: dict[int, weakref.ref] = {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.operations += 1
+        if self.operations > MOST_OPERATIONS:
+            raise RuntimeError(f'more than {MOST_OPERATIONS} operations')
+        result = function(*args, **(kwargs or {}))
+        for leaf in tree_flatten(result)[0]:
+            if isinstance(leaf, Tensor):
+                self._count(leaf)
+        return result
+
+    def _count(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key, kind, size = id(storage), tensor.device.type, storage.nbytes()
+        if key in self._storages:
+            return
+
+        def forget(_) -> None:
+            self.now[kind] -= size
+            del self._storages[key]
+
+        self._storages[key] = weakref.ref(storage, forget)
+        self.now[kind] += size
+        self.peak[kind] = max(self.peak[kind], self.now[kind])
+
+
+class _AnySlots:
+    """Stands for a sampler, whose own memory is small and whose draws need values."""
+
+    def sample(self, buffer, n: int) -> tuple[Tensor, Tensor]:
+        indices = torch.arange(n, device=buffer.device)
+        return indices, torch.ones(n, device=buffer.device)
+
+    def update(self, buffer, indices: Tensor, divergence: Tensor) -> None:
+        pass
+
+
+def _copies(distiller: nn.Module, optim_wrapper) -> tuple:
+    """Distiller and optimizers as they are, on tensors without memory."""
+    memo = {id(distiller.rng): torch.Generator(distiller.rng.device)}
+    memo[id(distiller.sampler)] = _AnySlots()
+    inverts = isinstance(distiller.synthesizer, InversionSynthesizer)
+    if inverts:
+        for counter in distiller.synthesizer.buffers():
+            if counter.ndim == 0 and not counter.is_floating_point():
+                # A tensor made here keeps its value, which the synthesizer may read.
+                memo[id(counter)] = torch.tensor(0, dtype=counter.dtype, device=counter.device)
+    else:  # it trains nothing, and may hold a data set
+        memo[id(distiller.synthesizer)] = nn.Module()
+    for module in distiller.modules():
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            memo[id(module)] = copy.deepcopy(module.module, memo)
+    distiller = copy.deepcopy(distiller, memo)
+    optim_wrapper = copy.deepcopy(optim_wrapper, memo)
+    if inverts:
+        distiller.synthesizer.steps = 1
+    for wrapper in optim_wrapper.values():
+        wrapper.clip_grad_kwargs = None  # clipping logs the norm, a value
+    return distiller, optim_wrapper
+
+
+@contextmanager
+def _unnoticed() -> Iterator[None]:
+    """Keep logs and warnings back inside, and all global random states as they were."""
+    python, numpy = random.getstate(), np.random.get_state()
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(level)
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def _figures(memory: RunMemory) -> str:
+    values = []
+    for name in ('inversion', 'student', 'buffer'):
+        for device, size in getattr(memory, name).items():
+            if size:
+                values.append(f'{name} ({device}): {_gib(size)}')
+    return '  '.join(values)
+
+
+def _gib(size: int) -> str:
+    return f'{size / 2**30:.3g} GiB'
+
+
+def _too_much(distiller: nn.Module, memory: RunMemory, device: str, free: int) -> str:
+    height, width = distiller.synthesizer.image_size
+    inversion, student = memory.inversion[device], memory.student[device]
+    buffer = memory.buffer[device]
+    return (
+        f'the run would take about {_gib(memory.peak[device])} of memory ({device}), but '
+        f'{_gib(free)} are free: a generator phase takes {_gib(inversion)} '
+        f'(model.synthesizer.batch_size={distiller.synthesizer.batch_size}), a student step '
+        f'{_gib(student)} (model.batch_size={distiller.batch_size}), and of both the buffer '
+        f'{_gib(buffer)} (model.buffer.capacity={distiller.buffer.capacity}, device), at '
+        f'image_size=({height}, {width}); lower one of these'
+    )
