@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,10 @@ def locked(work_dir: str | Path, launcher: str = 'none') -> Iterator[None]:
         file.truncate(0)
         file.write(f'process {os.getpid()} on {socket.gethostname()}\n')
         file.flush()
-        # Files that were being written when their process was killed (AtomicLocalBackend).
+        # What was being written when its process was killed (ssdkd/atomic.py).
         for leftover in Path(work_dir).glob('.*.tmp'):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink(missing_ok=True)
         yield
