@@ -119,7 +119,7 @@ def refusal(component, argument: str, value) -> str | None:
     return None
 
 
-@pytest.mark.parametrize('component, argument, kinds', cases())
+@pytest.mark.parametrize('component, argument, kinds', list(cases()))
 def test_wrong_values(component, argument, kinds):
     """Taken, or refused by the argument's name; never an error from the depth."""
     taken = []
