@@ -53,8 +53,6 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.launcher = args.launcher
     if args.launcher != 'none':
         cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
-    if args.seed is not None:
-        cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
     if args.amp:
         cfg.model.autocast = 'bfloat16'
     if args.tensorboard:

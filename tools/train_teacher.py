@@ -46,8 +46,6 @@ def main() -> None:
     cfg = load_config(args)
     check_data(cfg, 'train_dataloader', 'val_dataloader')
     cfg.launcher = args.launcher
-    if args.seed is not None:
-        cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
     with locked(cfg.work_dir, args.launcher):
         if args.resume:
             checkpoint = resume_point('auto', cfg.work_dir)

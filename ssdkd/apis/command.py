@@ -37,7 +37,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
 
 def load_config(args: Namespace) -> Config:
-    """Read ``args.config``, apply ``--cfg-options`` and choose the work directory.
+    """Read ``args.config``, apply ``--cfg-options`` and ``--seed``, choose the work directory.
 
     The work directory is ``--work-dir``, else the config's, else ``work_dirs/<config name>``.
 
@@ -62,6 +62,8 @@ def load_config(args: Namespace) -> Config:
                 f'--cfg-options: {error}; the part of a key before its last dot must name a '
                 'dict of the config'
             ) from error
+    if getattr(args, 'seed', None) is not None:
+        cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
     if 'model' not in cfg:
         raise ConfigError(f"config '{args.config}' has no model; see configs/cls")
     import_custom(cfg)

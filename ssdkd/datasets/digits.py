@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
+from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS
 
@@ -22,7 +23,7 @@ class Digits(Dataset):
         image_size (int): Side of the images in pixels. Defaults to 32.
 
     Raises:
-        ConfigError: ``split`` is neither.
+        ConfigError: ``split`` is neither, or ``image_size`` is not positive.
     """
 
     def __init__(self, split: str = 'train', image_size: int = 32):
@@ -31,6 +32,7 @@ class Digits(Dataset):
 
         if split not in ('train', 'val'):
             raise ConfigError(f"Digits: key 'split' is '{split}'; it must be 'train' or 'val'")
+        check_int(self, 1, image_size=image_size)
         digits = load_digits()
         train, val = train_test_split(
             np.arange(len(digits.target)),

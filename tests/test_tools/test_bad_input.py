@@ -256,6 +256,11 @@ def test_config_without_a_model(tmp_path, capfd):
     assert 'model' in error_of(capfd, tmp_path / 'empty.py')
 
 
+def test_a_seed_that_is_none(folder, capfd, no_training):
+    said = error_of(capfd, *arguments(folder, {}), '--seed', '-3')
+    assert 'seed=-3' in said or 'seed: -3' in said
+
+
 def test_resume_from_nothing_named(folder, capfd, no_training):
     args = [*arguments(folder, {}), '--resume', 'no/such.pth']
     assert "there is no checkpoint 'no/such.pth'" in error_of(capfd, *args)
