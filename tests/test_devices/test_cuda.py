@@ -1,4 +1,4 @@
-"""On a CUDA device, if there is one: no step waits for it, and runs move to the CPU and back."""
+"""On a CUDA device, if there is one: no step waits for it; runs move to the CPU and back."""
 
 import json
 import warnings
@@ -90,11 +90,15 @@ def test_no_step_waits(path, tmp_path, monkeypatch):
     assert train(cfg)['student_steps'] == 4
 
 
+def weakest(divergence: torch.Tensor) -> float:
+    return divergence.max().item()
+
+
 def test_the_check_sees_a_read(digits, monkeypatch):
     refuse_waiting(monkeypatch)
-    agreement = SSDKD.divergence
+    divergence = SSDKD.divergence
     monkeypatch.setattr(
-        SSDKD, 'divergence', lambda *a: agreement(*a) * agreement(*a).max().item()
+        SSDKD, 'divergence', lambda *a: divergence(*a) * weakest(divergence(*a))
     )
     with pytest.raises(RuntimeError, match='synchroniz'):
         train(digits)
@@ -142,9 +146,9 @@ def test_places_of_the_buffer(digits, place, waits, monkeypatch):
 
 
 @pytest.mark.parametrize('pinned', [False, True])
-def test_images_on_the_host_give_the_same_student(digits, pinned, tmp_path):
+def test_images_on_the_host_give_the_same_student(digits, pinned, monkeypatch):
     students = []
-    torch.backends.cudnn.deterministic = True
+    monkeypatch.setattr(torch.backends.cudnn, 'deterministic', True)
     digits.env_cfg.cudnn_benchmark = False
     for place in ({}, dict(device='cpu', pin_memory=pinned)):
         digits.model.buffer.update(place)
