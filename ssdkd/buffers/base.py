@@ -162,7 +162,7 @@ class BaseBuffer(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the columns live."""
+        """Where all columns live but the images, which may be elsewhere."""
         return self.columns['priority'].device
 
     def check_filled(self) -> None:
