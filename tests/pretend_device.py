@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
+from torch.library import fallthrough_kernel
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map
@@ -39,6 +40,7 @@ READING = (
 )
 COPYING = ('aten::_to_copy', 'aten::copy_')
 _Generator = torch.Generator
+_fallback = torch.library.Library('_', 'IMPL')  # what it registers goes when it goes
 
 
 class Wait(NamedTuple):
@@ -199,6 +201,10 @@ def pretend_device() -> Iterator[PretendDevice]:
 def _register() -> None:
     backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
 
+    for name in ('conv2d', 'conv_transpose2d', 'linear', 'matmul'):
+        torch.library.impl(f'aten::{name}', 'AutocastPrivateUse1')(_lowered(name))
+    _fallback.fallback(fallthrough_kernel, 'AutocastPrivateUse1')
+
     # torch.tensor and torch.as_tensor call these two, past all modes.
     @torch.library.impl('aten::empty_strided', 'privateuseone')
     def empty_strided(size, stride, *, dtype=None, layout=None, device=None, pin_memory=None):
@@ -210,6 +216,20 @@ def _register() -> None:
         _note('upload' if isinstance(target, PretendTensor) else 'read', name)
         _host(target).copy_(_host(source))
         return target
+
+
+def _lowered(name: str):
+    """What autocast does to the operations that profit most: their operands in bfloat16."""
+
+    def lowered(*args, **kwargs):
+        def lower(value):
+            floating = isinstance(value, Tensor) and value.is_floating_point()
+            return value.to(torch.bfloat16) if floating else value
+
+        with torch._C._DisableAutocast():
+            return getattr(torch.ops.aten, name)(*tree_map(lower, args), **kwargs)
+
+    return lowered
 
 
 def _note(kind: str, operation: str) -> None:

@@ -25,6 +25,7 @@ from ssdkd.registry import (
     TASKS,
     WRITERS,
 )
+from ssdkd.runs import restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
 from ssdkd.tasks import BaseTask
@@ -240,10 +241,10 @@ class SSDKD(BaseModel):
                 )
 
     def load_training_state(self, state: dict) -> None:
-        """Continue from a :meth:`training_state`."""
+        """Continue from a :meth:`training_state`, perhaps that of another kind of device."""
         self.buffer.load_state_dict(state['buffer'])
         self.sampler.load_state_dict(state['sampler'])
-        self.rng.set_state(state['rng'].cpu())
+        restore_generator(self.rng, state['rng'].cpu())
 
     @property
     def balances(self) -> bool:

@@ -257,6 +257,5 @@ class DistillLoop(BaseLoop):
         )
 
     def _now(self) -> float:
-        if self.distiller.rng.device.type == 'cuda':
-            torch.cuda.synchronize()
+        getattr(torch, self.distiller.rng.device.type).synchronize()
         return time.perf_counter()

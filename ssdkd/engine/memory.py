@@ -115,15 +115,17 @@ def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> Run
             live.peak = live.now.copy()
             distiller.train_step(None, optim_wrapper)  # now with the optimizer's state
             student, kept = live.peak, live.now - stored
-        growth = Counter({buffer.device.type: _growth(buffer, rounds * n)})
+        growth = _growth(buffer, rounds * n)
     return RunMemory(inversion + kept + growth, student + growth, stored + growth)
 
 
-def _growth(buffer: BaseBuffer, samples: int) -> int:
-    """Bytes that a buffer with one batch in it still takes for so many samples."""
-    held = sum(column.nbytes for column in buffer.columns.values())
-    row = sum(column[0].nbytes for column in buffer.columns.values())
-    return max(min(buffer.capacity, samples) * row - held, 0)
+def _growth(buffer: BaseBuffer, samples: int) -> Counter[str]:
+    """Bytes that a buffer with one batch in it still takes for so many samples, by device."""
+    rows = min(buffer.capacity, samples)
+    growth: Counter[str] = Counter()
+    for column in buffer.columns.values():
+        growth[column.device.type] += max(rows - len(column), 0) * column[0].nbytes
+    return growth
 
 
 class _LiveMemory(TorchDispatchMode):
@@ -191,8 +193,6 @@ def _copies(distiller: nn.Module, optim_wrapper) -> tuple:
     optim_wrapper = copy.deepcopy(optim_wrapper, memo)
     if inverts:
         distiller.synthesizer.steps = 1
-    for wrapper in optim_wrapper.values():
-        wrapper.clip_grad_kwargs = None  # clipping logs the norm, a value
     return distiller, optim_wrapper
 
 

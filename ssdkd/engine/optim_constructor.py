@@ -1,5 +1,8 @@
 """One optimizer a role: the student's and the synthesizer's."""
 
+from collections.abc import Callable
+from functools import partial
+
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
 from torch import nn
 
@@ -12,7 +15,8 @@ class RoleOptimWrapperConstructor:
     """Builds ``OptimWrapperDict(student=..., generator=...)`` from one config for each role.
 
     Two optimizers, so that a step of one role can never move the other's weights. A role that
-    has nothing to train, as the generator's of a synthesizer without one, gets none.
+    has nothing to train, as the generator's of a synthesizer without one, gets none. Gradients
+    are clipped without a log of their norm, for which the host would wait at every step.
 
     Args:
         optim_wrapper_cfg (dict): Role to config of an ``OptimWrapper``.
@@ -46,4 +50,11 @@ class RoleOptimWrapperConstructor:
                 wrappers[role] = constructor(module)
             except (AssertionError, RuntimeError, TypeError, ValueError) as error:
                 raise ConfigError(f'optim_wrapper.{role}: {error}') from error
+            if wrappers[role].clip_grad_kwargs:
+                wrappers[role].clip_func = partial(_clip_unread, wrappers[role].clip_func)
         return OptimWrapperDict(**wrappers)
+
+
+def _clip_unread(clip: Callable, *args, **kwargs) -> None:
+    """Clip gradients, and keep the norm from mmengine, which would read it."""
+    clip(*args, **kwargs)

@@ -1,9 +1,9 @@
 """Going on with another number of processes."""
 
-import hashlib
-
 import torch
 from torch import nn
+
+from ssdkd.runs import new_seed
 
 
 def redeal(distiller: nn.Module, states: list[dict], rank: int, world_size: int) -> dict:
@@ -25,11 +25,8 @@ def redeal(distiller: nn.Module, states: list[dict], rank: int, world_size: int)
     Raises:
         ConfigError: The buffer cannot be dealt.
     """
-    digest = hashlib.sha256(f'{rank} of {world_size}'.encode())
-    for state in states:
-        digest.update(state['rng'].cpu().numpy().tobytes())
     rng = torch.Generator(distiller.rng.device)
-    rng.manual_seed(int.from_bytes(digest.digest()[:8], 'big', signed=True))
+    rng.manual_seed(new_seed([state['rng'] for state in states], f'{rank} of {world_size}'))
     return states[0] | {
         'buffer': distiller.buffer.deal([s['buffer'] for s in states], rank, world_size),
         'sampler': distiller.sampler.deal([s['sampler'] for s in states]),

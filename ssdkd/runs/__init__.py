@@ -7,7 +7,12 @@ from ssdkd.runs.checkpoints import (
     resume_point,
 )
 from ssdkd.runs.lock import locked
-from ssdkd.runs.random_state import random_state, set_random_state
+from ssdkd.runs.random_state import (
+    new_seed,
+    random_state,
+    restore_generator,
+    set_random_state,
+)
 from ssdkd.runs.settings import changed_settings, plain_settings
 
 __all__ = [
@@ -15,9 +20,11 @@ __all__ = [
     'check_unused',
     'latest_checkpoint',
     'locked',
+    'new_seed',
     'newest_checkpoint',
     'plain_settings',
     'random_state',
+    'restore_generator',
     'resume_point',
     'set_random_state',
 ]

@@ -1,9 +1,12 @@
-"""The random states of a process, apart from the distiller's own generator."""
+"""The random states of a process, and what becomes of a generator on another device."""
 
+import hashlib
 import random
+from collections.abc import Iterable
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 
 
 def random_state() -> dict:
@@ -17,6 +20,41 @@ def random_state() -> dict:
         'numpy_position': position,
         'numpy_gauss': gauss,
     }
+
+
+def new_seed(states: Iterable[torch.Tensor], salt: str) -> int:
+    """A seed for a stream that cannot go on, as repeatable as the states that it is made of.
+
+    Args:
+        states: Of all generators that there were.
+        salt: What tells streams apart that are made of the same states.
+    """
+    digest = hashlib.sha256(salt.encode())
+    for state in states:
+        digest.update(state.cpu().numpy().tobytes())
+    return int.from_bytes(digest.digest()[:8], 'big', signed=True)
+
+
+def restore_generator(rng: torch.Generator, saved: torch.Tensor) -> None:
+    """Let a generator go on from a saved state, perhaps that of another kind of device.
+
+    No device can go on with the random numbers of another kind: they begin anew then, from a
+    seed that is made of the saved state, and the log says so.
+
+    Args:
+        rng: The generator.
+        saved: What ``get_state`` of the other generator returned, on the CPU.
+    """
+    # Each kind of device has states of a length of its own.
+    if len(saved) == len(rng.get_state()):
+        rng.set_state(saved)
+        return
+    rng.manual_seed(new_seed([saved], rng.device.type))
+    print_log(
+        f"The checkpoint is of another kind of device than '{rng.device.type}': random numbers "
+        'begin anew, all else goes on',
+        'current',
+    )
 
 
 def set_random_state(state: dict) -> None:

@@ -25,16 +25,17 @@ def save_sample_grid(
             the order of the classes.
     """
     filled = {k: v[: len(buffer)] for k, v in buffer.columns.items()}
-    newest_first = filled['birth'].argsort(descending=True, stable=True)
+    newest_first = filled['birth'].cpu().argsort(descending=True, stable=True)
     label, classes = torch.zeros_like(newest_first), 1
     if buffer.needs_facts:
-        label, classes = filled['class_share'].argmax(dim=1), filled['class_share'].shape[1]
+        share = filled['class_share']
+        label, classes = share.argmax(dim=1).cpu(), share.shape[1]
     rows = []
     counts = torch.bincount(label, minlength=classes)
     shown = counts.argsort(descending=True, stable=True)[:max_classes].sort().values
     for k in shown.tolist():
         slots = newest_first[label[newest_first] == k][:columns]
-        images = filled['image'][slots].float().cpu() / 255
+        images = filled['image'][slots.to(filled['image'].device)].float().cpu() / 255
         missing = torch.zeros(columns - len(images), *filled['image'].shape[1:])
         rows.append(torch.cat([images, missing]))
     grid = make_grid(torch.cat(rows), nrow=columns, padding=1)
