@@ -229,6 +229,11 @@ def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
                 f'{role} is a {type(network).__name__}, which normalises images itself; give '
                 'its attribute model'
             )
+        if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
+            raise ConfigError(
+                f'{role} is, or contains, TorchScript, which cannot be copied or watched; give '
+                'the module from before torch.jit.script or torch.jit.trace'
+            )
     if teacher is student:
         raise ConfigError('teacher and student are one module; give the student a copy')
     if not any(p.requires_grad for p in student.parameters()):
