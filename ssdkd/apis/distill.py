@@ -193,7 +193,8 @@ def distill(
             model = runner.train()
     distiller = getattr(model, 'module', model)
     trained = getattr(distiller.student, 'module', distiller.student)
-    student.load_state_dict(trained.model.state_dict())
+    inner = student.module if isinstance(student, nn.DataParallel) else student
+    inner.load_state_dict(trained.model.state_dict())
     report = Path(_first(write_report(work_dir)[0] if is_main_process() else None))
     runner.logger.info(f'The report is {report}.')
     return DistillResult(

@@ -16,9 +16,7 @@ class LayerInputs:
     what runs outside a pass, such as the second run of a layer under gradient checkpointing.
     Layers are known by their names, and looked up at each pass: a layer that was replaced since
     the last one, as by a conversion to ``SyncBatchNorm``, is watched in its place. A compiled
-    network (``torch.compile``) records the same, and so do the replicas of an
-    ``nn.DataParallel`` inside, each with its part of the batch. A copy of the network records
-    for itself.
+    network (``torch.compile``) records the same. A copy of the network records for itself.
 
     Args:
         user (str): Name of the loss or synthesizer that asks, for error messages.

@@ -125,6 +125,14 @@ def test_the_log_says_how_long_it_takes(tmp_path, no_report):
         tiny(*networks(), tmp_path / 'run')
 
 
+def test_networks_in_data_parallel(run, tmp_path, no_report):
+    """The same run; the caller's wrapper stays."""
+    teacher, student = map(nn.DataParallel, networks())
+    assert tiny(teacher, student, tmp_path / 'run', seed=3).student is student
+    plain = run[1].state_dict()
+    assert all(torch.equal(v, plain[k]) for k, v in student.module.state_dict().items())
+
+
 @pytest.mark.parametrize('batch_norm', [True, False])
 def test_segmentation(batch_norm, tmp_path, no_report):
     pytest.importorskip('mmseg')

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from mmengine.model import convert_sync_batchnorm
 from own_statistics import remember, size
 from timm.layers import (
     BatchNormAct2d,
@@ -148,12 +149,19 @@ def test_a_layer_that_is_never_called_is_left_out_and_named_once(monkeypatch):
     assert len(said) == 1 and said[0].endswith('does not call: model.unused')
 
 
-def test_layers_that_are_replaced_after_the_hooks_are_attached():
+def synchronised_by_mmengine(network):  # as its Runner does with sync_bn='torch'
+    return convert_sync_batchnorm(network)
+
+
+@pytest.mark.parametrize(
+    'convert', [nn.SyncBatchNorm.convert_sync_batchnorm, synchronised_by_mmengine]
+)
+def test_layers_that_are_replaced_after_the_hooks_are_attached(convert):
     teacher = teacher_of(Residual())
     loss = attached(teacher)
     before = value(teacher, loss)
     old = teacher.model.bn
-    teacher.model = nn.SyncBatchNorm.convert_sync_batchnorm(teacher.model)
+    teacher.model = convert(teacher.model)
     assert type(teacher.model.bn) is nn.SyncBatchNorm and teacher.model.bn is not old
     assert value(teacher, loss) == before
     teacher.model.bn.running_mean += 1  # of the new layer
@@ -287,42 +295,11 @@ def test_a_part_that_is_torchscript(loss, part):
         attached(teacher, loss())
 
 
-def test_a_teacher_inside_data_parallel():
-    network = Residual()
-    teacher = teacher_of(network)
+def test_a_part_inside_data_parallel():
+    teacher = teacher_of(Residual())
     reference = expected(teacher)
-    teacher.model = nn.DataParallel(network)
+    teacher.model.shortcut = nn.DataParallel(teacher.model.shortcut)
     assert value(teacher, attached(teacher)) == close(reference)
-
-
-class Replicas(nn.Module):
-    """What nn.DataParallel does with two devices, on one."""
-
-    def __init__(self, module):
-        super().__init__()
-        self.module = module
-
-    def forward(self, x):
-        return torch.cat([replica(self.module)(part) for part in x.chunk(2)])
-
-
-def replica(module):
-    copied = module._replicate_for_data_parallel()
-    for name, child in module._modules.items():
-        copied._modules[name] = replica(child)
-    for name, buffer in module._buffers.items():
-        copied._buffers[name] = buffer
-    for name, parameter in module._parameters.items():
-        setattr(copied, name, parameter)
-    return copied
-
-
-def test_replicas_count_as_calls_of_one_layer():
-    network = Residual()
-    teacher = teacher_of(network)
-    teacher.model = Replicas(network)
-    loss = attached(teacher)
-    assert value(teacher, loss) == close(expected(teacher))
 
 
 @pytest.mark.parametrize(
