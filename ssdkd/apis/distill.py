@@ -193,7 +193,8 @@ def distill(
             model = runner.train()
     distiller = getattr(model, 'module', model)
     trained = getattr(distiller.student, 'module', distiller.student)
-    student.load_state_dict(trained.model.state_dict())
+    inner = student.module if isinstance(student, nn.DataParallel) else student
+    inner.load_state_dict(trained.model.state_dict())
     report = Path(_first(write_report(work_dir)[0] if is_main_process() else None))
     runner.logger.info(f'The report is {report}.')
     return DistillResult(
@@ -228,6 +229,11 @@ def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
             raise ConfigError(
                 f'{role} is a {type(network).__name__}, which normalises images itself; give '
                 'its attribute model'
+            )
+        if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
+            raise ConfigError(
+                f'{role} is, or contains, TorchScript, which cannot be copied or watched; give '
+                'the module from before torch.jit.script or torch.jit.trace'
             )
     if teacher is student:
         raise ConfigError('teacher and student are one module; give the student a copy')

@@ -11,13 +11,7 @@ from torch import nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODEL_WRAPPERS
-
-# Where a launcher says RANK, WORLD_SIZE and LOCAL_RANK.
-VARIABLES = {
-    'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'),
-    'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID'),
-    'mpi': ('OMPI_COMM_WORLD_RANK', 'OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_LOCAL_RANK'),
-}
+from ssdkd.runs.launchers import VARIABLES
 
 
 def join_processes(launcher: str, device: str | None = None) -> None:

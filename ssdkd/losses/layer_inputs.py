@@ -27,7 +27,8 @@ class LayerInputs:
             to None: the input itself.
 
     Raises:
-        ConfigError: A layer lies inside a TorchScript module, which calls no hooks.
+        ConfigError: A layer is, or lies inside, a TorchScript module; later, at a
+            pass, that the network has no layer of a name any more.
     """
 
     def __init__(
@@ -73,19 +74,35 @@ class LayerInputs:
             raise ConfigError(
                 f'{self.user}: no pass of the teacher with gradients ran a watched layer '
                 f"({len(names)}, the first is '{names[0]}'); the teacher has to be called "
-                'itself, and to call these layers as modules'
+                'itself, and to call these layers as modules; if it is compiled as a whole, '
+                'compile it after the losses are attached'
             )
         calls, self._calls = self._calls, []
         return calls
 
     def _watch(self) -> None:
+        changed = False
         for name, key in self._names.items():
-            layer = self.network.get_submodule(name)
+            layer = self._find(name)
             if self._watched.get(name) is layer:
                 continue
             if not any(layer is other for other in self._watched.values()):
                 layer.register_forward_pre_hook(partial(self._record, key), with_kwargs=True)
             self._watched[name] = layer
+            changed = True
+        if changed and any(map(is_compiled, self.network.modules())):
+            # What is compiled already knows nothing of the new hooks, and is not checked for
+            # them: torch would go on with it, also for another network of the same class.
+            torch.compiler.reset()
+
+    def _find(self, name: str) -> nn.Module:
+        try:
+            return self.network.get_submodule(name)
+        except AttributeError as error:
+            raise ConfigError(
+                f"{self.user}: the teacher had a layer '{name}' when training was set up, and "
+                f'has none now ({error}); change or wrap it before'
+            ) from error
 
     def _begin(self, network: nn.Module, inputs: tuple) -> None:
         self._watch()
@@ -111,6 +128,16 @@ class LayerInputs:
         self._calls.append((name, self.keep(x) if self.keep else x))
 
 
+def is_compiled(module: nn.Module) -> bool:
+    """Whether ``torch.compile(module)`` or ``module.compile()`` made it.
+
+    Args:
+        module (nn.Module): The module itself; its children are not asked.
+    """
+    compiled = getattr(module, '_compiled_call_impl', None)
+    return hasattr(module, '_orig_mod') or compiled is not None
+
+
 def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None:
     """Raise a ``ConfigError`` where a layer's hooks would not be called.
 
@@ -124,11 +151,13 @@ def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None
     ]
     for name in names:
         for outer in scripted:
-            if name != outer and (name.startswith(f'{outer}.') or not outer):
+            if not outer or name == outer or name.startswith(f'{outer}.'):
+                place = (
+                    '' if name == outer else f"lies inside '{outer or 'the network'}', which "
+                )
                 raise ConfigError(
-                    f"{user}: layer '{name}' lies inside '{outer or 'the network'}', which is "
-                    'TorchScript, whose layers cannot be watched; give the module from before '
-                    'torch.jit.script or torch.jit.trace'
+                    f"{user}: layer '{name}' {place}is TorchScript, whose layers cannot be "
+                    'watched; give the module from before torch.jit.script or torch.jit.trace'
                 )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.losses.base import BaseDistillationLoss
-from ssdkd.losses.layer_inputs import check_watchable
+from ssdkd.losses.layer_inputs import check_watchable, is_compiled
 from ssdkd.tasks.base import BaseTask
 
 # Names of the stages of residual networks and the like: layer1, block2, backbone.layer3.
@@ -139,9 +139,3 @@ class BaseLayerLoss(BaseDistillationLoss):
 
     def _misfit(self, what: str) -> ConfigError:
         return ConfigError(f'{self._key}: {what}')
-
-
-def is_compiled(module: nn.Module) -> bool:
-    """Whether ``torch.compile(module)`` or ``module.compile()`` made it."""
-    compiled = getattr(module, '_compiled_call_impl', None)
-    return hasattr(module, '_orig_mod') or compiled is not None

@@ -27,7 +27,8 @@ class Network(nn.Module):
     records them, otherwise None.
 
     Args:
-        model (dict | nn.Module): The network, or its config in the registry MODELS.
+        model (dict | nn.Module): The network, or its config in the registry MODELS. Of an
+            ``nn.DataParallel``, the network inside.
         mean (Sequence[float], optional): Per channel, subtracted first. Defaults to that of
             the data preprocessor if the network is one of mmseg, else to 0.
         std (Sequence[float], optional): Per channel, divided by. Defaults to that of the data
@@ -52,6 +53,9 @@ class Network(nn.Module):
         if checkpoint is not None and isinstance(model, dict) and model.get('type') == 'mmseg':
             model = {**model, 'pretrained': False}
         self.model = model if isinstance(model, nn.Module) else MODELS.build(model)
+        if isinstance(self.model, nn.DataParallel):
+            # It would take all GPUs for itself, whichever is this process's own.
+            self.model = self.model.module
         if mean is None and std is None:
             mean, std = normalisation_of(model)
         # Not in the state dict: they belong to the config, and users want plain weights.

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ssdkd.errors import ConfigError
-
-# Where each launcher tells a process its number, before any process group exists.
-RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+from ssdkd.runs.launchers import VARIABLES
 
 
 @contextmanager
@@ -28,7 +26,8 @@ def locked(work_dir: str | Path, launcher: str = 'none') -> Iterator[None]:
     Raises:
         ConfigError: Another process uses the folder, or it cannot be written.
     """
-    if int(os.environ.get(RANKS.get(launcher, ''), 0)):
+    rank = 0 if launcher == 'none' else int(os.environ.get(VARIABLES[launcher][0], 0))
+    if rank:
         yield
         return
     try:

@@ -125,6 +125,14 @@ def test_the_log_says_how_long_it_takes(tmp_path, no_report):
         tiny(*networks(), tmp_path / 'run')
 
 
+def test_networks_in_data_parallel(run, tmp_path, no_report):
+    """The same run; the caller's wrapper stays."""
+    teacher, student = map(nn.DataParallel, networks())
+    assert tiny(teacher, student, tmp_path / 'run', seed=3).student is student
+    plain = run[1].state_dict()
+    assert all(torch.equal(v, plain[k]) for k, v in student.module.state_dict().items())
+
+
 @pytest.mark.parametrize('batch_norm', [True, False])
 def test_segmentation(batch_norm, tmp_path, no_report):
     pytest.importorskip('mmseg')
@@ -164,6 +172,7 @@ def test_segmentation(batch_norm, tmp_path, no_report):
         (dict(student='resnet18'), 'student is a str; give an nn.Module'),
         (dict(student=Network(CifarResNet(8))), 'give its attribute model'),
         (dict(student=nn.Flatten()), 'nothing can train'),
+        (dict(student=torch.jit.script(Pixels())), 'TorchScript.*from before torch.jit.script'),
         (dict(student=Pixels(num_classes=10)), r'model.student gives logits of shape'),
         (dict(val_loader=iter([])), 'can be read only once'),
     ],
@@ -180,6 +189,11 @@ def test_networks_that_do_not_fit(tmp_path):
     teacher, _ = networks()
     with pytest.raises(ConfigError, match='one module; give the student a copy'):
         tiny(teacher, teacher, tmp_path / 'run')
+
+    traced = torch.jit.trace(nn.Sequential(teacher).eval(), torch.rand(1, 3, 16, 16))
+    for scripted in (traced, nn.Sequential(traced)):
+        with pytest.raises(ConfigError, match='teacher is, or contains, TorchScript'):
+            tiny(scripted, CifarResNet(8), tmp_path / 'run')
 
     class Local(CifarResNet):
         pass

@@ -1,9 +1,12 @@
 """distill() in several processes: one student, one folder, every val image once."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
+from helpers import ROOT, environment
 from processes import run_together
 from test_distill import networks, tiny, val_set
 from torch import nn
@@ -58,3 +61,30 @@ def test_all_processes_get_the_same_student(tmp_path):
     assert len(list((tmp_path / 'work_dirs/distill').iterdir())) == 1
     text = (tmp_path / 'run/config.py').read_text()
     assert f'tools/dist_train.sh {tmp_path}/run/config.py 2' in text and 'launcher' not in text
+
+
+SCRIPT = """
+import os, sys
+sys.path[:0] = [{root!r}, {tests!r}, {here!r}]
+from test_distill import networks, tiny
+import torch
+
+result = tiny(*networks(), 'run', budget=2)
+torch.save(result.student.state_dict(), os.environ['RANK'] + '.pt')
+"""
+
+
+@pytest.mark.slow
+def test_a_script_that_torchrun_starts(tmp_path):
+    here = os.path.dirname(__file__)
+    text = SCRIPT.format(root=str(ROOT), tests=str(ROOT / 'tests'), here=here)
+    (tmp_path / 'script.py').write_text(text)
+    command = '-m torch.distributed.run --standalone --nproc_per_node=2 script.py'
+    done = subprocess.run(
+        [sys.executable, *command.split()], cwd=tmp_path, env=environment(),
+        capture_output=True, text=True, timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in (0, 1))
+    assert all(torch.equal(v, second[k]) for k, v in first.items())
+    exported = torch.load(tmp_path / 'run/student.pth')
+    assert all(torch.equal(v, exported[k]) for k, v in first.items())

@@ -4,15 +4,19 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
 from helpers import DIGITS, TINY, as_options, call_tool, save_teacher
 from processes import run_together
+from test_validation_and_resume import Dropping
 
 from ssdkd.engine import DistillLoop
+from ssdkd.registry import MODELS
 from ssdkd.testing.common import same
+from ssdkd.visualization import read_curves
 
 OPTIONS = TINY | {
     'train_cfg.max_rounds': 6,
@@ -23,7 +27,9 @@ OPTIONS = TINY | {
 }
 
 
-def train(folder, name: str, *more: str, kill_after: int | None = None) -> None:
+def train(
+    folder, name: str, *more: str, kill_after: int | None = None, config: Path = DIGITS
+) -> None:
     """One process of a run, which keeps what it holds at its begin and at its end."""
     run_round = DistillLoop.run_round
 
@@ -46,8 +52,17 @@ def train(folder, name: str, *more: str, kill_after: int | None = None) -> None:
 
     DistillLoop.run_round, DistillLoop.run = killed, kept
     options = OPTIONS | {'model.teacher.checkpoint': folder / 'teacher.pth'}
-    call_tool('train.py', DIGITS, '--work-dir', folder / name, '--launcher', 'pytorch', *more,
+    call_tool('train.py', config, '--work-dir', folder / name, '--launcher', 'pytorch', *more,
               '--cfg-options', *as_options(options))  # fmt: skip
+
+
+def train_dropping(folder, name: str, *more: str) -> None:
+    """The same with a student that draws from the global random states."""
+    MODELS.register_module(module=Dropping)
+    text = f"_base_ = '{DIGITS}'\nmodel = dict(student=dict(model=dict(_delete_=True, "
+    config = folder / f'{name}_{os.environ["RANK"]}.py'
+    config.write_text(text + "type='Dropping')))\n")
+    train(folder, name, *more, config=config)
 
 
 def train_and_die(folder, name: str, kill_after: int, *more: str) -> None:
@@ -102,6 +117,19 @@ def test_resumed_to_the_bit(straight):
     start_from(straight, 'straight', 3, 'resumed')
     assert run_together(2, train, straight, 'resumed', '--resume') == [0, 0]
     assert_same_end(straight, 'straight', 'resumed')
+
+
+def test_a_student_with_dropout_resumed_to_the_bit(straight):
+    """Round 2 is saved twice: the second time by its validation, which has a new best."""
+    assert run_together(2, train_dropping, straight, 'dropping') == [0, 0]
+    assert list(read_curves(straight / 'dropping').metrics['accuracy']) == [2, 4, 6]
+    saved = torch.load(straight / 'dropping/round_2.pth')
+    assert 'best_score' in saved['message_hub']['runtime_info']
+    for last in (2, 3):
+        name = f'dropping_from_{last}'
+        start_from(straight, 'dropping', last, name)
+        assert run_together(2, train_dropping, straight, name, '--resume') == [0, 0]
+        assert_same_end(straight, 'dropping', name)
 
 
 @pytest.mark.slow

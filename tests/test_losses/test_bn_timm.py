@@ -1,12 +1,15 @@
 """Own statistics in, loss about 0: over all families of timm that have batch norm."""
 
+import re
+
 import pytest
+import timm
 import torch
 from own_statistics import remember, size
 from torch import nn
 
 import ssdkd  # noqa: F401  (before timm)
-from ssdkd.losses import BNStatisticsLoss, InversionState
+from ssdkd.losses import BNStatisticsLoss, InversionState, has_statistics
 from ssdkd.registry import MODELS
 
 UNUSED = InversionState(None, None, None, None, None)  # the loss reads only its hooks
@@ -85,3 +88,30 @@ def test_own_statistics(name):
 @pytest.mark.parametrize('name', ALL)
 def test_own_statistics_of_every_family(name):
     check(name)
+
+
+def families() -> dict[tuple[str, str], list[str]]:
+    """All networks of timm, by file and beginning of the name."""
+    found = {}
+    for module in timm.list_modules():
+        for name in timm.list_models(module=module):
+            found.setdefault((module, re.match('[a-z]+', name)[0]), []).append(name)
+    return found
+
+
+@pytest.mark.slow
+def test_the_families_left_out_have_no_batch_norm(capsys):
+    """Prints them, and of each the networks that it has looked into, the first and the last."""
+    unknown = []
+    for (module, beginning), names in families().items():
+        if set(names) & set(ALL):
+            continue
+        ends = sorted({names[0], names[-1]})
+        with torch.device('meta'):  # no memory, no weights
+            networks = [timm.create_model(name) for name in ends]
+        has = [name for name, n in zip(ends, networks) if any(map(has_statistics, n.modules()))]
+        unknown += has
+        with capsys.disabled():
+            text = 'NOT TESTED' if has else 'no batch norm'
+            print(f'{module}.py, {beginning}* ({len(names)}): {text} in {", ".join(ends)}')
+    assert not unknown, 'add the smallest of the family to ALL'

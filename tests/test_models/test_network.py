@@ -30,6 +30,12 @@ def test_no_normalisation_by_default():
     assert torch.equal(Network(nn.Identity())(images), images)
 
 
+def test_data_parallel_is_taken_off():
+    inner = MODELS.build(SMALL)
+    network = Network(nn.DataParallel(inner))
+    assert network.model is inner
+
+
 def test_state_dict_holds_the_model_only():
     network = Network(SMALL, mean=[0.5] * 3, std=[0.5] * 3)
     assert {k.split('.')[0] for k in network.state_dict()} == {'model'}

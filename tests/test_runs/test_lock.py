@@ -9,6 +9,7 @@ import pytest
 
 from ssdkd.errors import ConfigError
 from ssdkd.runs import locked
+from ssdkd.runs.launchers import VARIABLES
 
 # Holds the folder, with a child that outlives it, as a data loader's worker may.
 HOLD = """
@@ -41,9 +42,10 @@ def test_a_lock_excludes_others_and_dies_with_its_process(tmp_path):
         os.kill(child, signal.SIGKILL)
 
 
-def test_only_the_first_process_of_a_launcher_locks(tmp_path, monkeypatch):
-    monkeypatch.setenv('RANK', '1')
-    with locked(tmp_path / 'run', launcher='pytorch'):
+@pytest.mark.parametrize('launcher', VARIABLES)
+def test_only_the_first_process_of_a_launcher_locks(tmp_path, monkeypatch, launcher):
+    monkeypatch.setenv(VARIABLES[launcher][0], '1')
+    with locked(tmp_path / 'run', launcher=launcher):
         assert not (tmp_path / 'run').exists()
     with locked(tmp_path / 'run'):  # many runs may be tasks of one job
         assert (tmp_path / 'run/.lock').exists()
