@@ -45,7 +45,7 @@ class Job:
             time.sleep(0.01)
 
     def end(self, number: int, seconds: float = 60) -> tuple[int, list[str]]:
-        """Signal it, as Ctrl-C (the whole group) or Slurm do -> exit status, lines on stderr."""
+        """Signal it as Ctrl-C (the whole group) or Slurm do -> status, lines on stderr."""
         if number == signal.SIGINT:
             os.killpg(self.process.pid, number)
         else:
