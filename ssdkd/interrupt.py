@@ -7,12 +7,16 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 COMMANDS = Path(__file__).resolve().parents[1] / 'tools'
+# Who ends a process and its group (timeout, launchers) sends it two signals within so many
+# seconds, which are one.
+TOGETHER = 0.5
 # Of processes with children of their own, in sessions that Ctrl-C does not reach.
 process_groups: set[int] = set()
 
@@ -67,17 +71,19 @@ def signals_raise() -> Iterator[list[int]]:
         list[int]: The signal, once there is one. Code that turns every exception into another
         one cannot hide it so.
     """
-    caught, owner = [], os.getpid()
+    caught, owner, first = [], os.getpid(), 0.0
 
     def handle(number: int, frame: object) -> None:
+        nonlocal first
         if os.getpid() != owner:
             if number == signal.SIGTERM:
                 os._exit(128 + number)
-            return
-        caught.append(number)
-        for each in SIGNALS:
-            signal.signal(each, end_at_once)
-        raise Interrupted(number)
+        elif not caught:
+            caught.append(number)
+            first = time.monotonic()
+            raise Interrupted(number)
+        elif time.monotonic() - first > TOGETHER:
+            end_at_once(number)
 
     before = [signal.signal(number, handle) for number in SIGNALS]
     try:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,18 @@ def test_a_second_signal_ends_at_once(tmp_path, number):
         job.wait_for(job.mark.exists)
         job.process.send_signal(number)
         job.wait_for(lambda: not job.mark.exists())
+        time.sleep(0.6)  # sooner, it would be taken for the same
         check_ended(job, number, 'interrupted' if number == signal.SIGINT else 'ended by')
+
+
+def test_two_signals_together_are_one(folder):
+    """As timeout(1) sends them."""
+    long = {'train_cfg.max_rounds': 100_000, 'train_cfg.val_interval': 100_000}
+    with tool('train.py', *arguments(folder, long), folder=folder) as job:
+        job.wait_for((folder / 'run/round_2.pth').exists)
+        job.process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+        check_ended(job, signal.SIGTERM, 'ended by SIGTERM; the same command with --resume')
 
 
 # One that turns every exception into another.
@@ -146,11 +158,7 @@ def test_a_signal_that_a_library_hides(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize('number', STATUS)
 def test_of_an_ablation(folder, number):
-    (
-        config,
-        *_,
-    ) = arguments(folder)
-    options = arguments(folder, {'train_cfg.max_rounds': 100_000})[4:]
+    config, _, _, _, *options = arguments(folder, {'train_cfg.max_rounds': 100_000})
     out = folder / 'out'
     args = [config, '--out', out, '--seeds', '0', '1', '--jobs', '2', '--variants', 'full']
     job = tool('analysis_tools/ablation.py', *args, '--cfg-options', *options, folder=folder)

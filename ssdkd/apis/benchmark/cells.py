@@ -105,7 +105,6 @@ class Trainer:
         self.lock = lock
         self.options = options
         self.stopping = threading.Event()
-        self._running: set[subprocess.Popen] = set()
 
     def command(self, config: Path, folder: Path, seed: int) -> list[str]:
         """The command line of a run."""
@@ -134,7 +133,6 @@ class Trainer:
                 pass_fds=[] if self.lock is None else [self.lock],
                 start_new_session=True,  # Ctrl-C reaches us alone, and we end it in order
             )
-        self._running.add(process)
         process_groups.add(process.pid)
         try:
             while not (self.stopping.is_set() or enough()):
@@ -145,15 +143,12 @@ class Trainer:
                     continue
         finally:
             self._end(process)
-            self._running.discard(process)
             process_groups.discard(process.pid)
         return None
 
     def stop(self) -> None:
-        """End every run that goes on."""
+        """Let every :meth:`train` end its run."""
         self.stopping.set()
-        for process in list(self._running):
-            process.terminate()
 
     @staticmethod
     def _end(process: subprocess.Popen) -> None:

@@ -99,10 +99,6 @@ class ClusterTrainer(Trainer):
         (folder / 'job.pkl').unlink()
         return None
 
-    def stop(self) -> None:
-        """Let every :meth:`train` cancel its job."""
-        self.stopping.set()
-
     @staticmethod
     def _unfinished(folder: Path) -> submitit.Job | None:
         """The job that an earlier call has left behind, if it is not done."""
