@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ends import Job, tool
-from helpers import DIGITS, ROOT, TINY, as_options, save_teacher
+from helpers import DIGITS, ROOT, TINY, as_options
 
 TEACHER = ROOT / 'configs/teachers/digits_resnet20.py'
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -17,12 +17,6 @@ custom_imports = dict(imports=['slow_set'])
 loader = dict(num_workers=2, persistent_workers=False, dataset=dict(type='SlowDigits'))
 val_dataloader = test_dataloader = loader
 """
-
-
-@pytest.fixture
-def folder(tmp_path):
-    save_teacher(dict(type='CifarResNet', depth=8), tmp_path / 'teacher.pth', image_size=16)
-    return tmp_path
 
 
 def arguments(folder: Path, options: dict | None = None, text: str = '') -> list[str]:
