@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ COMMANDS = Path(__file__).resolve().parents[1] / 'tools'
 # Who ends a process and its group (timeout, launchers) sends it two signals within so many
 # seconds, which are one.
 TOGETHER = 0.5
+_signal = (0, -TOGETHER)  # the last one that asked this process to end, and when
 # Of processes with children of their own, in sessions that Ctrl-C does not reach.
 process_groups: set[int] = set()
 
@@ -26,10 +27,11 @@ class Interrupted(KeyboardInterrupt):
 
     Args:
         number (int): The signal.
+        hint (str): What to do now, for the line on it.
     """
 
-    def __init__(self, number: int = signal.SIGINT):
-        super().__init__(said(number))
+    def __init__(self, number: int, hint: str = ''):
+        super().__init__('; '.join(filter(None, (said(number), hint))))
         self.number = number
 
 
@@ -51,6 +53,8 @@ def guard_start() -> None:
 
 def end_at_once(number: int, frame: object = None) -> None:
     """A signal handler that cleans nothing up but the children."""
+    if time.monotonic() - _signal[1] < TOGETHER:
+        return
     for child in multiprocessing.active_children():
         child.kill()
     for group in process_groups:
@@ -71,18 +75,18 @@ def signals_raise() -> Iterator[list[int]]:
         list[int]: The signal, once there is one. Code that turns every exception into another
         one cannot hide it so.
     """
-    caught, owner, first = [], os.getpid(), 0.0
+    caught, owner = [], os.getpid()
 
     def handle(number: int, frame: object) -> None:
-        nonlocal first
+        global _signal
         if os.getpid() != owner:
             if number == signal.SIGTERM:
                 os._exit(128 + number)
         elif not caught:
             caught.append(number)
-            first = time.monotonic()
+            _signal = (number, time.monotonic())
             raise Interrupted(number)
-        elif time.monotonic() - first > TOGETHER:
+        else:
             end_at_once(number)
 
     before = [signal.signal(number, handle) for number in SIGNALS]
@@ -91,6 +95,22 @@ def signals_raise() -> Iterator[list[int]]:
     finally:
         for number, handler in zip(SIGNALS, before):
             signal.signal(number, handler)
+
+
+@contextmanager
+def hinting(hint: Callable[[], str]) -> Iterator[None]:
+    """Let the line on a signal say what to do, also where a library has hidden the signal.
+
+    Args:
+        hint: Called after a signal, for the text.
+    """
+    before = _signal
+    try:
+        yield
+    except BaseException as error:
+        if _signal == before:
+            raise
+        raise Interrupted(_signal[0], hint()) from error
 
 
 def end_children(seconds: float = 2) -> None:

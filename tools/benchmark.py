@@ -32,7 +32,7 @@ from ssdkd.apis.benchmark import (
 )
 from ssdkd.apis.benchmark.plan import plan_steps
 from ssdkd.errors import ConfigError
-from ssdkd.interrupt import Interrupted
+from ssdkd.interrupt import hinting
 from ssdkd.registry import nearest
 
 TRAIN = Path(__file__).resolve().with_name('train.py')
@@ -222,12 +222,13 @@ def main() -> None:
             benchmark.forget_failures()
         if args.replan:
             benchmark.replan()
-        try:
-            benchmark.run()
-        except Interrupted as error:
+
+        def hint() -> str:
             write_report(spec, make_cells(spec, out), plans, out)
-            error.args = (f'{error}; the same command goes on',)
-            raise
+            return 'the same command goes on'
+
+        with hinting(hint):
+            benchmark.run()
     report(spec, plans, out)
 
 

@@ -15,7 +15,7 @@ from mmengine.dist import get_rank
 from ssdkd.apis.check import check_config
 from ssdkd.apis.check_training import check_training
 from ssdkd.errors import ConfigError
-from ssdkd.interrupt import Interrupted, end_children, signals_raise
+from ssdkd.interrupt import Interrupted, end_children, hinting, signals_raise
 from ssdkd.plugins import import_modules
 from ssdkd.registry import ALL_REGISTRIES
 from ssdkd.runs import latest_checkpoint
@@ -46,11 +46,10 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
                 print(f'error: {message}', file=sys.stderr)
                 sys.exit(2)
             except BaseException as error:
-                if isinstance(error, Interrupted):
-                    _end_interrupted(error)
-                if caught:
-                    _end_interrupted(Interrupted(caught[0]))
-                raise
+                if not caught:
+                    raise
+                hidden = not isinstance(error, Interrupted)
+                _end_interrupted(Interrupted(caught[0]) if hidden else error)
 
     return run
 
@@ -69,17 +68,15 @@ def _end_interrupted(error: Interrupted) -> None:
 @contextmanager
 def resumable(work_dir: str | Path) -> Iterator[None]:
     """Let the line on an interrupted run say what it can go on from."""
-    try:
-        yield
-    except Interrupted as error:
+
+    def hint() -> str:
         last = latest_checkpoint(work_dir)
-        goes_on = (
-            'there is no checkpoint yet'
-            if last is None
-            else (f"the same command with --resume goes on from '{last}'")
-        )
-        error.args = (f'{error}; {goes_on}',)
-        raise
+        if last is None:
+            return 'there is no checkpoint yet'
+        return f"the same command with --resume goes on from '{last}'"
+
+    with hinting(hint):
+        yield
 
 
 def load_config(args: Namespace) -> Config:

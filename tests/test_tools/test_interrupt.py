@@ -177,3 +177,16 @@ def test_of_several_processes(folder, number, monkeypatch):
         assert not job.left()
         assert not list(folder.rglob('.lock'))
         assert '--resume goes on' in job.stderr
+
+
+def test_the_hint_survives_a_library_that_hides_the_signal(tmp_path):
+    (tmp_path / 'round_3.pth').touch()
+    script = HIDING.replace(
+        '    try:',
+        f'    with resumable({str(tmp_path)!r}): run(mark)\n\ndef run(mark):\n    try:',
+    )
+    script = script.replace('import command', 'import command, resumable')
+    (tmp_path / 'hiding.py').write_text(script)
+    with Job(sys.executable, tmp_path / 'hiding.py', folder=tmp_path) as job:
+        job.wait_for(job.mark.exists)
+        check_ended(job, signal.SIGINT, 'interrupted; the same command with --resume goes on')

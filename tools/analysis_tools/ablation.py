@@ -20,7 +20,7 @@ from ssdkd.apis import command
 from ssdkd.apis.benchmark import Trainer
 from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
-from ssdkd.interrupt import Interrupted
+from ssdkd.interrupt import hinting
 from ssdkd.visualization import plot_balance, read_balance
 
 TRAIN = Path(__file__).resolve().parents[1] / 'train.py'
@@ -143,11 +143,9 @@ def run_cells(
                     f'(about {left / 60:.1f} min left)',
                     flush=True,
                 )
-        except BaseException as error:
+        except BaseException:
             trainer.stop()
             pool.shutdown(cancel_futures=True)
-            if isinstance(error, Interrupted):
-                error.args = (f'{error}; the same command goes on',)
             raise
 
 
@@ -260,7 +258,8 @@ def main() -> None:
         for variant in args.variants
         for seed in args.seeds
     ]
-    run_cells(cells, configs, args.jobs, args.cfg_options)
+    with hinting(lambda: 'the same command goes on'):
+        run_cells(cells, configs, args.jobs, args.cfg_options)
     print('\n' + write_table(table(cells, args.variants), args.seeds, out))
     draw_balance(cells, out)
     failed = [c.name for c in cells if not c.summary()]
