@@ -1,6 +1,10 @@
 """Data-free knowledge distillation on mmengine's Runner."""
 
-from ssdkd import compat
+from ssdkd.interrupt import guard_start
+
+guard_start()  # before torch, whose import takes seconds
+
+from ssdkd import compat  # noqa: E402
 
 compat.install()
 

@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        # Some have only a text, others only a number.
+        number, text = error.errno or errno.EIO, error.strerror or str(error)
+        raise OSError(number, text, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -27,6 +27,7 @@ from ssdkd.apis.export_samples import (
 )
 from ssdkd.buffers import read_samples
 from ssdkd.engine import AtomicLocalBackend, ExportHook, SummaryHook
+from ssdkd.engine.loop import LatentStream
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.models import CifarResNet, Network
 from ssdkd.visualization import (
@@ -64,7 +65,8 @@ def runner(folder: Path) -> SimpleNamespace:
     model = SimpleNamespace(student=network(), teacher=network(), buffer=make_buffer([3, 4]))
     seconds = dict(inversion=1.0, distillation=2.0)
     return SimpleNamespace(
-        model=model, work_dir=str(folder), val_loop=None, epoch=1, iter=2, seed=0,
+        model=model, work_dir=str(folder), val_loop=None,
+        train_dataloader=LatentStream(1), epoch=1, iter=2, seed=0,
         message_hub=SimpleNamespace(get_info=lambda name: seconds),
         logger=SimpleNamespace(info=lambda text: None))  # fmt: skip
 

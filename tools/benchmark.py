@@ -24,7 +24,6 @@ from ssdkd.apis.benchmark import (
     PlanFile,
     Spec,
     Trainer,
-    ending_on_signals,
     locked,
     make_cells,
     method_config,
@@ -33,6 +32,7 @@ from ssdkd.apis.benchmark import (
 )
 from ssdkd.apis.benchmark.plan import plan_steps
 from ssdkd.errors import ConfigError
+from ssdkd.interrupt import hinting
 from ssdkd.registry import nearest
 
 TRAIN = Path(__file__).resolve().with_name('train.py')
@@ -210,10 +210,10 @@ def main() -> None:
     plans.check(spec, args.jobs, threads, out)
     configs = {name: method_config(spec.methods[name]) for name in chosen}
     if args.dry_run:
-        dry_run(spec, configs, plans, Trainer(TRAIN, threads, -1), out)
+        dry_run(spec, configs, plans, Trainer(TRAIN, threads), out)
         return
 
-    with locked(out) as lock, ending_on_signals():
+    with locked(out) as lock:
         trainer = make_trainer(args, threads, lock, out)
         benchmark = Benchmark(
             spec, configs, out, plans, trainer, lambda line: print(line, flush=True)
@@ -222,12 +222,13 @@ def main() -> None:
             benchmark.forget_failures()
         if args.replan:
             benchmark.replan()
-        try:
-            benchmark.run()
-        except KeyboardInterrupt:
+
+        def hint() -> str:
             write_report(spec, make_cells(spec, out), plans, out)
-            print('stopped; the same command goes on', file=sys.stderr)
-            sys.exit(130)
+            return 'the same command goes on'
+
+        with hinting(hint):
+            benchmark.run()
     report(spec, plans, out)
 
 

@@ -4,7 +4,7 @@ import argparse
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import Config, DictAction
-from ssdkd.apis import check_data, command, load_config
+from ssdkd.apis import check_data, command, load_config, resumable
 from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
 from ssdkd.runs import check_unused, locked, resume_point
@@ -74,7 +74,7 @@ def main() -> None:
     args = parse_args()
     cfg = load_config(args)
     check_data(cfg, 'val_dataloader')
-    with locked(cfg.work_dir, args.launcher):
+    with locked(cfg.work_dir, args.launcher), resumable(cfg.work_dir):
         apply_args(cfg, args)
         join_processes(args.launcher)
         StrictRunner.from_cfg(cfg).train()

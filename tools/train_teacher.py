@@ -4,7 +4,7 @@ import argparse
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from mmengine.config import DictAction
-from ssdkd.apis import check_data, check_sets, command, load_config
+from ssdkd.apis import check_data, check_sets, command, load_config, resumable
 from ssdkd.engine import StrictRunner
 from ssdkd.runs import check_unused, locked, resume_point
 
@@ -46,7 +46,7 @@ def main() -> None:
     cfg = load_config(args)
     check_data(cfg, 'train_dataloader', 'val_dataloader')
     cfg.launcher = args.launcher
-    with locked(cfg.work_dir, args.launcher):
+    with locked(cfg.work_dir, args.launcher), resumable(cfg.work_dir):
         if args.resume:
             checkpoint = resume_point('auto', cfg.work_dir)
             cfg.resume, cfg.load_from = checkpoint is not None, checkpoint and str(checkpoint)

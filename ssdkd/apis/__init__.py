@@ -1,7 +1,7 @@
 """Distillation as a function, and what the commands in tools/ share."""
 
 from ssdkd.apis.check import check_data
-from ssdkd.apis.command import command, load_config
+from ssdkd.apis.command import command, load_config, resumable
 from ssdkd.apis.distill import DistillResult, distill
 from ssdkd.apis.networks import build_network, check_distils, network_config, sample_size
 from ssdkd.apis.recommended import recommended
@@ -18,5 +18,6 @@ __all__ = [
     'load_config',
     'network_config',
     'recommended',
+    'resumable',
     'sample_size',
 ]

@@ -46,7 +46,7 @@ def read_samples(run: str | Path) -> StoredSamples:
         ConfigError: There is no checkpoint, or it holds no filled buffer.
     """
     path = newest_checkpoint(run)
-    content = read_checkpoint(path, 'checkpoint of a distillation')
+    content = read_checkpoint(path, 'checkpoint of a distillation', 'give a round_*.pth')
     try:
         buffers = [state['distiller']['buffer'] for state in content['distillation']]
     except (KeyError, TypeError, IndexError) as error:

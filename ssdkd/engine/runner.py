@@ -33,7 +33,7 @@ class StrictRunner(Runner):
     ) -> dict:
         """Load the weights of a checkpoint; see mmengine's Runner. All must fit."""
         source = '--resume' if self._resume else 'load_from'
-        checkpoint = read_checkpoint(filename, source)
+        checkpoint = read_checkpoint(filename, source, 'give a checkpoint of the run')
         source = f"{source}: '{filename}'"
         if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
             raise ConfigError(f'{source} holds no checkpoint of a run; give one of its .pth')

@@ -6,9 +6,11 @@ import zlib
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.file_formats import SAFETENSORS, recognise
 from ssdkd.models.sound import check_weights
 
 WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'ema')
@@ -33,7 +35,7 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
 
     Args:
         model (nn.Module): The network, changed in place.
-        path (str | Path): A file written by ``torch.save``.
+        path (str | Path): A file written by ``torch.save``, or a safetensors file.
         prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
             Defaults to None: the known prefix that makes the keys match.
 
@@ -87,20 +89,29 @@ def _part(content, key: str):
     return content.get(key) if isinstance(content, dict) else None
 
 
-def read_checkpoint(path: str | Path, source: str = "key 'checkpoint'"):
+def read_checkpoint(
+    path: str | Path, source: str = "key 'checkpoint'", wanted: str | None = None
+):
     """Read a file of ``torch.save``: tensors and plain containers, and nothing that runs.
+
+    A safetensors file is read, too.
 
     Args:
         path (str | Path): The file.
         source (str): What named it, for the message.
+        wanted (str, optional): What to do if it is a file of another format. Defaults to None:
+            how to get the weights out of such a file.
 
     Returns:
         What was saved, its tensors on the CPU.
 
     Raises:
-        ConfigError: The file is missing, damaged or holds code.
+        ConfigError: The file is missing, damaged, of another format, or holds code.
     """
     file = Path(path).expanduser()
+    found = recognise(file)
+    if found and found is not SAFETENSORS:
+        raise ConfigError(f"{source}: '{path}' is {found.what}; {wanted or found.remedy}")
     if not file.is_file():
         raise ConfigError(f"{source}: there is no file '{path}'; give the path of one")
     with open(file, 'rb') as start:
@@ -112,6 +123,8 @@ def read_checkpoint(path: str | Path, source: str = "key 'checkpoint'"):
             'another one'
         )
     try:
+        if found is SAFETENSORS:
+            return load_file(file)
         return torch.load(file, map_location='cpu', weights_only=True)
     except Exception as error:  # Garbage makes an unpickler fail in every possible way.
         foreign = FOREIGN_CODE.search(str(error))

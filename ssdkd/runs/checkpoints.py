@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import damage
+from ssdkd.models.file_formats import recognise
 
 # Of a distillation by round, of a teacher's training by epoch or iteration.
 NUMBERED = re.compile(r'(?:round|epoch|iter)_(\d+)\.pth')
@@ -65,8 +66,8 @@ def resume_point(asked: str, work_dir: str | Path) -> Path | None:
         Path: The checkpoint; None for ``'auto'`` where there is none yet.
 
     Raises:
-        ConfigError: The file is missing or damaged, or the work directory holds checkpoints
-            that a run from this file would be mixed up with.
+        ConfigError: The file is missing, damaged or of another format, or the work directory
+            holds checkpoints that a run from this file would be mixed up with.
     """
     found = checkpoints(work_dir)
     if asked == 'auto':
@@ -78,11 +79,12 @@ def resume_point(asked: str, work_dir: str | Path) -> Path | None:
         _check_alone(chosen, found, work_dir)
     if chosen is None:
         return None
-    what = damage(chosen)
-    if what:
+    what, other = damage(chosen), recognise(chosen)
+    if what or other:
         intact = next((p for p in reversed(found) if p != chosen and not damage(p)), None)
         offer = f'--resume {intact}' if intact else 'another --work-dir to start anew'
-        raise ConfigError(f"--resume: '{chosen}' is damaged or truncated ({what}); use {offer}")
+        what = other.what if other else f'damaged or truncated ({what})'
+        raise ConfigError(f"--resume: '{chosen}' is {what}; use {offer}")
     return chosen
 
 

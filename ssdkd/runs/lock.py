@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from ssdkd.errors import ConfigError
 from ssdkd.runs.launchers import VARIABLES
@@ -17,7 +18,8 @@ def locked(work_dir: str | Path, launcher: str = 'none') -> Iterator[None]:
     """Keep a work directory to this process, and clear what a killed one left unfinished.
 
     The lock is the system's own on the file ``.lock``: it ends with the process, however that
-    ends, and children do not inherit it. Of several processes of one run, the first one locks.
+    ends, and children do not inherit it. The file stays only where the process is killed. Of
+    several processes of one run, the first one locks.
 
     Args:
         work_dir: The folder; it is made if it does not exist.
@@ -30,31 +32,59 @@ def locked(work_dir: str | Path, launcher: str = 'none') -> Iterator[None]:
     if rank:
         yield
         return
-    try:
-        Path(work_dir).mkdir(parents=True, exist_ok=True)
-        file = open(Path(work_dir, '.lock'), 'a+')
-    except OSError as error:
-        raise ConfigError(
-            f"'{work_dir}' cannot be written ({error.strerror}); choose another --work-dir"
-        ) from error
+    path = Path(work_dir, '.lock')
+    file = _lock(path)
     with file:
+        try:
+            # What was being written when its process was killed (ssdkd/atomic.py).
+            for leftover in path.parent.glob('.*.tmp'):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink(missing_ok=True)
+            yield
+        finally:
+            # While it is locked: who has opened it before finds out, see _lock.
+            path.unlink(missing_ok=True)
+
+
+def _lock(path: Path) -> TextIO:
+    """Open and lock the file, with this process's name in it."""
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, 'a+')
+        except OSError as error:
+            raise ConfigError(
+                f"'{path.parent}' cannot be written ({error.strerror or error}); choose "
+                'another --work-dir'
+            ) from error
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError) as error:
-            file.seek(0)
+            with file:
+                file.seek(0)
+                owner = file.read().strip()
             raise ConfigError(
-                f"'{work_dir}' is in use by another run ({file.read().strip()}); wait for it, "
+                f"'{path.parent}' is in use by another run ({owner}); wait for it, "
                 'stop it, or choose another --work-dir'
             ) from error
         except OSError as error:  # some network file systems have no locks
-            print(f"'{work_dir}' cannot be locked ({error.strerror}); let no other run use it")
-        file.truncate(0)
-        file.write(f'process {os.getpid()} on {socket.gethostname()}\n')
-        file.flush()
-        # What was being written when its process was killed (ssdkd/atomic.py).
-        for leftover in Path(work_dir).glob('.*.tmp'):
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink(missing_ok=True)
-        yield
+            print(
+                f"'{path.parent}' cannot be locked ({error.strerror or error}); let no other "
+                'run use it'
+            )
+        if _is_at(file, path):
+            break
+        file.close()  # the run that had it has ended in between, and removed it
+    file.truncate(0)
+    file.write(f'process {os.getpid()} on {socket.gethostname()}\n')
+    file.flush()
+    return file
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,5 +1,6 @@
 """Two runs in one folder exclude each other, and a killed one leaves no lock."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -64,3 +65,28 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     with pytest.raises(ConfigError, match='cannot be written .*choose another --work-dir'):
         with locked(tmp_path / 'file/run'):
             pass
+
+
+def test_the_file_goes_at_the_end_and_after_a_failure(tmp_path):
+    with locked(tmp_path):
+        pass
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_another_run_has_just_removed_is_no_lock(tmp_path, monkeypatch):
+    """One that was opened before the removal and is locked after it."""
+    lockf, meanwhile = fcntl.lockf, []
+
+    def late(file, how):
+        if not meanwhile:
+            meanwhile.append(os.fstat(file.fileno()).st_ino)
+            (tmp_path / '.lock').unlink()  # as the run that ends now does
+            (tmp_path / '.lock').write_text('of a third run')
+        lockf(file, how)
+
+    monkeypatch.setattr(fcntl, 'lockf', late)
+    with locked(tmp_path):
+        assert (tmp_path / '.lock').stat().st_ino != meanwhile[0]
+        assert str(os.getpid()) in (tmp_path / '.lock').read_text()

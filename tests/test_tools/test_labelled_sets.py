@@ -1,5 +1,7 @@
 """A val set whose labels or images are not what they seem ends a command before training."""
 
+import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +13,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ssdkd.apis import distill
-from ssdkd.distillers import SSDKD
 from ssdkd.errors import ConfigError
 from ssdkd.models import recorded_classes
 
 TEN = ('ant', 'bee', 'cat', 'dog', 'eel', 'fox', 'gnu', 'hen', 'ibis', 'jay')
 TEACHER = ROOT / 'configs/teachers/digits_resnet20.py'
-
-
-@pytest.fixture
-def no_training(monkeypatch):
-    def fail(*args, **kwargs):
-        raise AssertionError('training had begun')
-
-    monkeypatch.setattr(SSDKD, 'synthesize', fail)
-    monkeypatch.setattr(SSDKD, 'train_step', fail)
 
 
 def image_tree(root: Path, names: tuple[str, ...], size: int = 16) -> Path:
@@ -130,6 +122,29 @@ def test_broken_val_image(tmp_path, capfd, no_training):
     image.write_bytes(image.read_bytes()[:-200])
     message = error_of(capfd, 'train.py', distilling(tmp_path))
     assert f"error: dataset: '{image}' cannot be decoded" in message
+
+
+@pytest.mark.parametrize('size', [16, 80])  # decoded at once, or at every access
+def test_broken_val_image_in_an_archive(tmp_path, capfd, no_training, size):
+    image = image_tree(tmp_path / 'val', TEN, size) / 'jay/1.jpg'
+    image.write_bytes(image.read_bytes()[:-200])
+    with tarfile.open(tmp_path / 'val.tar', 'w') as tar:
+        tar.add(tmp_path / 'val', 'val')
+    shutil.rmtree(tmp_path / 'val')
+    message = error_of(capfd, 'train.py', distilling(tmp_path, image_size=size))
+    archive = tmp_path / 'val.tar'
+    assert f"dataset: member 'val/jay/1.jpg' of '{archive}' cannot be decoded" in message
+
+
+def test_broken_image_that_a_worker_meets(tmp_path, capfd, monkeypatch):
+    """Of very many images only the headers are read before."""
+    monkeypatch.setattr('ssdkd.datasets.files.DECODED_AT_START', 0)
+    image = image_tree(tmp_path / 'val', TEN, 80) / 'jay/1.jpg'
+    image.write_bytes(image.read_bytes()[:-200])
+    args = distilling(tmp_path, image_size=80)
+    options = ['test_dataloader.num_workers=1', 'test_dataloader.persistent_workers=False']
+    message = error_of(capfd, 'test.py', [args[0], '--teacher', *args[1:], *options])
+    assert message.startswith(f"error: dataset: '{image}' cannot be decoded")
 
 
 def test_classes_of_a_loader(tmp_path):

@@ -9,7 +9,6 @@ import io
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -18,8 +17,10 @@ from pathlib import Path
 
 import ssdkd  # noqa: F401  (first: it prepares the imports that follow)
 from ssdkd.apis import command
+from ssdkd.apis.benchmark import Trainer
 from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
+from ssdkd.interrupt import hinting
 from ssdkd.visualization import plot_balance, read_balance
 
 TRAIN = Path(__file__).resolve().parents[1] / 'train.py'
@@ -54,29 +55,6 @@ class Cell:
         """What the run says of itself, once it has ended."""
         path = self.folder / 'summary.json'
         return json.loads(path.read_text()) if path.is_file() else None
-
-    def train(self, config: Path, options: list[str], threads: int) -> int:
-        """Run tools/train.py to its end -> its exit status."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        arguments = [
-            sys.executable,
-            TRAIN,
-            config,
-            '--work-dir',
-            self.folder,
-            '--seed',
-            self.seed,
-            '--resume',
-        ]
-        if options:
-            arguments += ['--cfg-options', *options]
-        with open(self.folder / 'output.txt', 'a') as output:
-            return subprocess.run(
-                [str(a) for a in arguments],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {'OMP_NUM_THREADS': str(threads)},
-            ).returncode
 
 
 def parse_args() -> argparse.Namespace:
@@ -147,10 +125,11 @@ def run_cells(
             f'{len(cells) - len(todo)} of {len(cells)} cells are finished already', flush=True
         )
     threads = max(1, len(os.sched_getaffinity(0)) // jobs)
+    trainer = Trainer(TRAIN, threads, options=['--cfg-options', *options] if options else [])
     start = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
         futures = {
-            pool.submit(cell.train, configs[cell.variant], options, threads): cell
+            pool.submit(trainer.train, configs[cell.variant], cell.folder, cell.seed): cell
             for cell in todo
         }
         try:
@@ -164,7 +143,8 @@ def run_cells(
                     f'(about {left / 60:.1f} min left)',
                     flush=True,
                 )
-        except KeyboardInterrupt:
+        except BaseException:
+            trainer.stop()
             pool.shutdown(cancel_futures=True)
             raise
 
@@ -278,7 +258,8 @@ def main() -> None:
         for variant in args.variants
         for seed in args.seeds
     ]
-    run_cells(cells, configs, args.jobs, args.cfg_options)
+    with hinting(lambda: 'the same command goes on'):
+        run_cells(cells, configs, args.jobs, args.cfg_options)
     print('\n' + write_table(table(cells, args.variants), args.seeds, out))
     draw_balance(cells, out)
     failed = [c.name for c in cells if not c.summary()]

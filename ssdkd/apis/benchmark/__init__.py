@@ -3,7 +3,7 @@
 from ssdkd.apis.benchmark.cells import Cell, Trainer
 from ssdkd.apis.benchmark.plan import Plan, PlanFile
 from ssdkd.apis.benchmark.report import write_report
-from ssdkd.apis.benchmark.run import Benchmark, ending_on_signals, locked, make_cells
+from ssdkd.apis.benchmark.run import Benchmark, locked, make_cells
 from ssdkd.apis.benchmark.spec import Method, Spec, method_config, read_spec
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     'PlanFile',
     'Spec',
     'Trainer',
-    'ending_on_signals',
     'locked',
     'make_cells',
     'method_config',

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from mmengine.config import Config
 from ssdkd.apis.benchmark.spec import Method
 from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
+from ssdkd.interrupt import process_groups
 
 POLL_SECONDS = 0.5
 
@@ -92,20 +93,23 @@ class Trainer:
     Args:
         script: tools/train.py.
         threads: Threads a run.
-        lock: Descriptor that the processes keep open while they live.
+        lock: Descriptor that the processes keep open while they live; None for none.
+        options: Further arguments of each run.
     """
 
-    def __init__(self, script: Path, threads: int, lock: int):
+    def __init__(
+        self, script: Path, threads: int, lock: int | None = None, options: Sequence[str] = ()
+    ):
         self.script = script
         self.threads = threads
         self.lock = lock
+        self.options = options
         self.stopping = threading.Event()
-        self._running: set[subprocess.Popen] = set()
 
     def command(self, config: Path, folder: Path, seed: int) -> list[str]:
         """The command line of a run."""
         parts = (self.script, config, '--work-dir', folder, '--seed', seed, '--resume')
-        return [sys.executable, *map(str, parts)]
+        return [sys.executable, *map(str, parts), *self.options]
 
     def train(
         self,
@@ -126,10 +130,10 @@ class Trainer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {'OMP_NUM_THREADS': str(self.threads)},
-                pass_fds=[self.lock],
+                pass_fds=[] if self.lock is None else [self.lock],
                 start_new_session=True,  # Ctrl-C reaches us alone, and we end it in order
             )
-        self._running.add(process)
+        process_groups.add(process.pid)
         try:
             while not (self.stopping.is_set() or enough()):
                 try:
@@ -139,14 +143,12 @@ class Trainer:
                     continue
         finally:
             self._end(process)
-            self._running.discard(process)
+            process_groups.discard(process.pid)
         return None
 
     def stop(self) -> None:
-        """End every run that goes on."""
+        """Let every :meth:`train` end its run."""
         self.stopping.set()
-        for process in list(self._running):
-            process.terminate()
 
     @staticmethod
     def _end(process: subprocess.Popen) -> None:

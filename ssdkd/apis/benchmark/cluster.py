@@ -13,6 +13,7 @@ from submitit.core.utils import FailedJobError
 from submitit.helpers import DelayedSubmission
 
 from ssdkd.apis.benchmark.cells import POLL_SECONDS, Trainer
+from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
 
 
@@ -70,7 +71,7 @@ class ClusterTrainer(Trainer):
     """
 
     def __init__(self, script: Path, threads: int, folder: Path, options: dict[str, Any]):
-        super().__init__(script, threads, lock=-1)
+        super().__init__(script, threads)
         options = dict(timeout_min=24 * 60, cpus_per_task=threads, name='ssdkd') | options
         try:
             self.executor = submitit.AutoExecutor(folder, cluster=options.pop('cluster', None))
@@ -98,10 +99,6 @@ class ClusterTrainer(Trainer):
         (folder / 'job.pkl').unlink()
         return None
 
-    def stop(self) -> None:
-        """Let every :meth:`train` cancel its job."""
-        self.stopping.set()
-
     @staticmethod
     def _unfinished(folder: Path) -> submitit.Job | None:
         """The job that an earlier call has left behind, if it is not done."""
@@ -116,7 +113,7 @@ class ClusterTrainer(Trainer):
             job = self.executor.submit(work)
         except FailedJobError as error:
             raise ConfigError(f'--executor-options: the cluster refuses: {error}') from error
-        (folder / 'job.pkl').write_bytes(pickle.dumps(job))
+        write_whole(folder / 'job.pkl', pickle.dumps(job))
         return job
 
     @staticmethod

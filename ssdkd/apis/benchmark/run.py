@@ -2,7 +2,6 @@
 
 import fcntl
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -67,18 +66,6 @@ def locked(out: Path) -> Iterator[int]:
                 'killed one has left; wait for it or end it'
             ) from error
         yield file.fileno()
-
-
-@contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """Let SIGTERM end the work as Ctrl-C does, and SIGINT also in the background of a shell."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before):
-            signal.signal(number, handler)
 
 
 class Benchmark:
