@@ -18,9 +18,11 @@ from helpers import environment
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModule
 from mmengine.runner import CheckpointLoader
+from torchvision.models import ResNet18_Weights
 
 from ssdkd import compat
 from ssdkd.errors import ConfigError
+from ssdkd.registry import MODELS
 
 
 def python(code: str) -> str:
@@ -182,6 +184,17 @@ def test_pretrained_weights_from_a_file_run_no_code(hostile):
 def test_downloaded_pretrained_weights_run_no_code(hostile, address):
     with pytest.raises(ConfigError, match='evil.pth.* holds pickled code, which is refused'):
         Pretrained(f'{address}/evil.pth').init_weights()
+
+
+@pytest.mark.parametrize('library', ['timm', 'torchvision'])
+def test_pretrained_networks_run_no_code(hostile, address, monkeypatch, library):
+    given = dict(checkpoint_path=hostile)
+    if library == 'torchvision':
+        weights = ResNet18_Weights.DEFAULT
+        monkeypatch.setattr(ResNet18_Weights, 'url', property(lambda _: f'{address}/evil.pth'))
+        given = dict(weights=weights)
+    with pytest.raises(ConfigError, match="'resnet18': .* hold pickled code, which is refused"):
+        MODELS.build(dict(type=library, name='resnet18', **given))
 
 
 def test_downloaded_pretrained_weights_load(tmp_path, address):

@@ -123,6 +123,11 @@ def _create(library: str, name: str, factory: Callable, pretrained: bool) -> nn.
     except TypeError as error:
         raise ConfigError(f"{library} '{name}': {error}") from error
     except Exception as error:
+        if library != 'module' and 'weights_only' in str(error):
+            raise ConfigError(
+                f"{library} '{name}': the weights that it loads hold pickled code, which is "
+                'refused because loading would run it; give a state_dict() alone'
+            ) from error
         # Every library and hub client has its own exceptions for a failed download.
         if not pretrained:
             if library == 'module':
