@@ -8,15 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import NO_VAL, ROOT, build_distiller, build_runner, save_teacher
+from helpers import NO_VAL, build_distiller, build_runner
 from mmengine.config import Config
-from segmentation_runs import camvid_options
+from small_configs import BASELINES, CLS, CONFIGS, PEERS, SEG, small, small_baseline, small_peer
 
-CONFIGS = ROOT / 'configs'
-CLS = sorted((CONFIGS / 'cls').glob('*.py'))
-SEG = sorted((CONFIGS / 'seg').glob('*.py')) if find_spec('mmseg') else []
-BASELINES = sorted((CONFIGS / 'baselines').glob('*.py')) if find_spec('mmseg') else []
-PEERS = sorted((CONFIGS / 'baselines').glob('*/*.py'))
 # Those that train a segmentor run in test_tools/test_segmentation_commands.py.
 TEACHERS = [
     path
@@ -30,81 +25,11 @@ def name(path: Path) -> str:
     return path.stem
 
 
-def small(path: Path, folder: Path) -> Config:
-    """The config with its own networks and losses, but small batches and few steps.
-
-    The teacher's weights are random. Images shrink to 16 pixels, those of ImageNet and of
-    segmentation to 64.
-    """
-    cfg = Config.fromfile(path)
-    large = cfg.model.synthesizer.generator.type == 'DeepGenerator'
-    batch, size = 4, 64 if large else 16
-    cfg.merge_from_dict(
-        {
-            'model.synthesizer.batch_size': batch,
-            'model.synthesizer.steps': 1,
-            'model.synthesizer.generator.width': 8,
-            'model.synthesizer.generator.latent_dim': 16,
-            'model.synthesizer.generator.image_size': size,
-            'model.buffer.capacity': 2 * batch,
-            'model.batch_size': batch,
-            'train_cfg.max_rounds': 2,
-            'train_cfg.warmup_rounds': 1,
-            'train_cfg.steps_per_round': 2,
-        }
-    )
-    if path in SEG:  # a CPU takes three times as long in bfloat16
-        cfg.model.autocast = None
-    cfg.merge_from_dict(NO_VAL)
-    cfg.default_hooks.checkpoint.interval = 2
-    teacher = cfg.model.teacher
-    for key in ('weights', 'pretrained'):  # nothing is downloaded in a test
-        teacher.model.pop(key, None)
-        cfg.model.student.model.pop(key, None)
-    teacher.checkpoint = save_teacher(teacher.model, folder / 'teacher.pth', size)
-    cfg.work_dir = str(folder / 'run')
-    return cfg
-
-
 @pytest.mark.parametrize('path', BASELINES, ids=name)
 def test_baseline_trains(path, tmp_path):
-    cfg = Config.fromfile(path)
-    options = camvid_options(tmp_path)
-    if cfg.model.synthesizer.type == 'NoiseSynthesizer':
-        options = {k: v for k, v in options.items() if 'generator' not in k}
-        options.pop('model.synthesizer.steps')
-        options['model.synthesizer.image_size'] = 64
-    cfg.merge_from_dict(options)
-    cfg.work_dir = str(tmp_path / 'run')
-    build_runner(cfg).train()
+    build_runner(small_baseline(path, tmp_path)).train()
     summary = json.loads((tmp_path / 'run/summary.json').read_text())
     assert summary['student_steps'] == 2 and 'student_mIoU' in summary
-
-
-def small_peer(path: Path, folder: Path) -> Config:
-    """The config with its own networks, parts and losses, but two rounds of small batches."""
-    cfg = Config.fromfile(path)
-    batch, synthesizer = 4, cfg.model.synthesizer
-    synthesizer.batch_size = batch
-    for key, value in dict(steps=2, samples=2 * batch, image_size=16, reset_round=2).items():
-        if key in synthesizer:
-            synthesizer[key] = value
-    if 'generator' in synthesizer:
-        synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
-    if synthesizer.type == 'ContrastiveSynthesizer':
-        synthesizer.bank_size = 16 * batch  # the full one is gigabytes to build and to save
-    if 'dataset' in synthesizer:
-        synthesizer.dataset = dict(type='Digits', split='train', image_size=16)
-    cfg.model.batch_size = batch
-    cfg.model.buffer.capacity = 3 * batch
-    cfg.train_cfg.update(max_rounds=2, warmup_rounds=0, steps_per_round=2)
-    cfg.default_hooks.checkpoint.interval = 2
-    cfg.merge_from_dict(NO_VAL)
-    cfg.model.teacher.checkpoint = save_teacher(
-        cfg.model.teacher.model, folder / 'teacher.pth', image_size=16
-    )
-    cfg.work_dir = str(folder / 'run')
-    return cfg
 
 
 @pytest.mark.parametrize('path', PEERS, ids=name)

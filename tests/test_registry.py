@@ -136,6 +136,7 @@ MINIMAL = {
         'EstimateHook': {},
         'ExportHook': {},
         'PanelHook': dict(out_dir='panels'),
+        'SafeCheckpointHook': {},
         'SampleGridHook': {},
         'SummaryHook': {},
     },

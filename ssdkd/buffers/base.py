@@ -49,6 +49,8 @@ class BaseBuffer(ABC):
         max_priority (Tensor): 0-dim, the largest priority seen so far, at first 1.
         round (int): The current round, set by the distiller and written to ``birth``.
         version (int): Number of calls of :meth:`extend` so far.
+        priority_version (int): Number of calls of :meth:`set_priority` so far, by which a
+            sampler knows that what it has summed is out of date. In no checkpoint.
         rng (torch.Generator | None): Shared by writer and sampler, set by the distiller.
     """
 
@@ -61,6 +63,7 @@ class BaseBuffer(ABC):
     max_priority: Tensor
     round: int
     version: int
+    priority_version: int = 0
     rng: torch.Generator | None
 
     @abstractmethod
@@ -159,7 +162,7 @@ class BaseBuffer(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the columns live."""
+        """Where all columns live but the images, which may be elsewhere."""
         return self.columns['priority'].device
 
     def check_filled(self) -> None:
@@ -190,3 +193,4 @@ class BaseBuffer(ABC):
         delta = torch.where(delta.isfinite(), delta, priority[indices])
         priority.scatter_reduce_(0, indices, delta, 'amax', include_self=False)
         self.max_priority = torch.maximum(self.max_priority, delta.max())
+        self.priority_version += 1

@@ -46,7 +46,7 @@ class FreshBuffer(ReplayBuffer):
             ValueError: There is no ``image``, or the rows differ in number.
         """
         n = self._check(batch)
-        self._move(self._home or batch['image'].device)
+        self._move(batch['image'].device)
         self._allocate(batch)
         for name, rows in self._rows(batch, n).items():
             self.columns[name][:n] = rows

@@ -25,7 +25,7 @@ class GrowingBuffer(ReplayBuffer):
     Args:
         capacity (int): The most samples that this process may keep, at least 1. Where
             ``max_gib`` allows fewer, :meth:`reserve` lowers it to those.
-        device (str | None): Where the slots live; None is wherever the batches come from.
+        device (str | None): See :class:`ReplayBuffer`.
         pin_memory (bool): See :class:`ReplayBuffer`. Defaults to False.
         max_gib (float): The most that the images may take, in GiB. Defaults to 16.
 
@@ -98,6 +98,6 @@ class GrowingBuffer(ReplayBuffer):
             return
         self._room = min(max(size, 2 * self._room), self.capacity)
         for name, column in self.columns.items():
-            grown = self._new_column(column.shape[1:], column.dtype, self._fill[name])
+            grown = self._new_column(name, column.shape[1:], column.dtype, self._fill[name])
             grown[: self.size] = column[: self.size]
             self.columns[name] = grown

@@ -26,8 +26,11 @@ class ReplayBuffer(BaseBuffer):
 
     Args:
         capacity (int): M, the number of slots of this process, at least 1.
-        device (str | None): Where the slots live; None is wherever the batches come from.
-        pin_memory (bool): Keep slots on the CPU in page-locked memory, from which batches
+        device (str | None): Where the images live; None is wherever the batches come from.
+            The other columns, which samplers and writers read, are with the batches. With
+            ``'cpu'`` and networks on an accelerator, a draw makes the host wait once: it has
+            to know which images to fetch.
+        pin_memory (bool): Keep images on the CPU in page-locked memory, from which batches
             reach an accelerator faster and while it computes. Without an accelerator it does
             nothing. Defaults to False.
         max_gib (float): The most that the images may take, in GiB. Defaults to 16.
@@ -58,7 +61,7 @@ class ReplayBuffer(BaseBuffer):
                 f'device={device!r}: only memory of the CPU can be page-locked'
             )
         self.max_gib = max_gib
-        self.pinned = pin_memory and torch.cuda.is_available()
+        self.pinned = pin_memory and get_device() != 'cpu'
         self.capacity = capacity
         self.size = self.round = self.version = 0
         self.rng = None
@@ -120,7 +123,7 @@ class ReplayBuffer(BaseBuffer):
         """
         column = self.columns.get(name)
         if column is None:
-            column = self._new_column(shape, dtype, fill)
+            column = self._new_column(name, shape, dtype, fill)
         elif (column.shape[1:], column.dtype) != (tuple(shape), dtype):
             raise ConfigError(
                 f"{type(self).__name__}: column '{name}' exists as "
@@ -148,7 +151,7 @@ class ReplayBuffer(BaseBuffer):
             RuntimeError: The writer did not return distinct slots, as many as asked for.
         """
         n = self._check(batch)
-        self._move(self._home or batch['image'].device)
+        self._move(batch['image'].device)
         self._allocate(batch)
         rows = self._rows(batch, n)
         free = min(n, self.capacity - self.size)
@@ -167,7 +170,7 @@ class ReplayBuffer(BaseBuffer):
         all_reduce(change)
         self.class_counts += change
         for name, column in self.columns.items():
-            column[slots] = rows[name]
+            column[slots.to(column.device)] = rows[name]
         self.size += free
         self.version += 1
         return slots
@@ -175,11 +178,11 @@ class ReplayBuffer(BaseBuffer):
     def __getitem__(self, indices: Tensor) -> SampleBatch:
         """All columns at ``indices`` [N], on their device; ``image`` as float in [0, 1]."""
         self.check_filled()
-        target, slots = indices.device, indices.to(self.device)
+        target = indices.device
         # Only towards the accelerator: a host that reads too early would read garbage.
         overlap = target.type != 'cpu'
         rows = {
-            name: self._gather(column, slots).to(target, non_blocking=overlap)
+            name: self._gather(name, indices.to(column.device)).to(target, non_blocking=overlap)
             for name, column in self.columns.items()
         }
         rows['image'] = rows['image'].float().div_(255)
@@ -212,6 +215,8 @@ class ReplayBuffer(BaseBuffer):
             )
         self.size, self.round = state['size'], state['round']
         self.version = state['version']
+        # To where the batches will come from, if somebody has said where random numbers do.
+        self._move(self.device if self.rng is None else self.rng.device)
         self.class_counts = state['class_counts'].to(self.device, copy=True)
         self.max_priority = state['max_priority'].to(self.device, copy=True)
         for name in self.columns.keys() - state['columns'].keys():
@@ -219,7 +224,7 @@ class ReplayBuffer(BaseBuffer):
         for name, rows in state['columns'].items():
             self.columns.pop(name, None)
             self.add_column(name, rows.shape[1:], rows.dtype, state['fill'][name])
-            self.columns[name][: self.size] = rows.to(self.max_priority.device)
+            self.columns[name][: self.size] = rows.to(self.columns[name].device)
 
     def deal(self, states: list[dict], rank: int, world_size: int) -> dict:
         """Every ``world_size``-th of all samples, from the oldest to the newest.
@@ -246,19 +251,29 @@ class ReplayBuffer(BaseBuffer):
             columns=mine,
         )
 
-    def _new_column(self, shape: tuple[int, ...], dtype: torch.dtype, fill: float) -> Tensor:
-        """[room, *shape], filled, where the buffer lives."""
+    def _place(self, name: str, device: torch.device) -> torch.device | str:
+        """Where a column lives if the batches come from ``device``."""
+        return self._home or device if name == 'image' else device
+
+    def _pins(self, name: str) -> bool:
+        return self.pinned and name == 'image'
+
+    def _new_column(
+        self, name: str, shape: tuple[int, ...], dtype: torch.dtype, fill: float
+    ) -> Tensor:
+        """[room, *shape], filled, where this column lives."""
         return torch.full(
             (self.room, *shape),
             fill,
             dtype=dtype,
-            device=self.max_priority.device,
-            pin_memory=self.pinned,
+            device=self._place(name, self.max_priority.device),
+            pin_memory=self._pins(name),
         )
 
-    def _gather(self, column: Tensor, slots: Tensor) -> Tensor:
-        """``column[slots]``, page-locked if the column is: an ordinary copy would not be."""
-        rows = column.new_empty(len(slots), *column.shape[1:], pin_memory=self.pinned)
+    def _gather(self, name: str, slots: Tensor) -> Tensor:
+        """A column at ``slots``, page-locked if it is: an ordinary copy would not be."""
+        column = self.columns[name]
+        rows = column.new_empty(len(slots), *column.shape[1:], pin_memory=self._pins(name))
         return torch.index_select(column, 0, slots, out=rows)
 
     def _check(self, batch: SampleBatch) -> int:
@@ -280,9 +295,10 @@ class ReplayBuffer(BaseBuffer):
             )
         return n
 
-    def _move(self, device: torch.device | str) -> None:
-        """Bring all that is stored to ``device`` (nothing happens if it is there)."""
-        self.columns.update({name: c.to(device) for name, c in self.columns.items()})
+    def _move(self, device: torch.device) -> None:
+        """Bring all columns to where they live if the batches come from ``device``."""
+        for name, column in self.columns.items():
+            self.columns[name] = column.to(self._place(name, device))
         self.class_counts = self.class_counts.to(device)
         self.max_priority = self.max_priority.to(device)
 
@@ -296,15 +312,16 @@ class ReplayBuffer(BaseBuffer):
             self.class_counts = self.class_counts.new_zeros(batch['class_share'].shape[1])
 
     def _rows(self, batch: SampleBatch, n: int) -> SampleBatch:
-        """``batch`` as it will be stored: all columns, in their dtypes, on our device."""
+        """``batch`` as it will be stored: all columns, in their dtypes, where they live."""
         batch = {name: value for name, value in batch.items() if name not in MANAGED}
         batch['image'] = batch['image'].clamp(0, 1).mul(255).round()
-        fill = {**self._fill, 'priority': self.max_priority, 'birth': self.round}
+        fill = {**self._fill, 'birth': self.round}
         rows = {}
         for name, column in self.columns.items():
             if name in batch:
                 rows[name] = batch[name].to(column.dtype).to(column.device)
+            elif name == 'priority':
+                rows[name] = self.max_priority.expand(n)
             else:
-                value = torch.as_tensor(fill[name], dtype=column.dtype, device=column.device)
-                rows[name] = value.expand(n, *column.shape[1:])
+                rows[name] = column.new_full((n, *column.shape[1:]), fill[name])
         return rows

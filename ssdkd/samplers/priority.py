@@ -60,10 +60,10 @@ class PrioritySampler(BaseSampler):
         self.alpha, self.eps, self.normalize = alpha, eps, normalize
         self.beta_start, self.beta_end, self.beta_steps = beta, beta_end, beta_steps
         self.draws = 0
-        # The two-level sum, and the column and version it was built from. It is in no
+        # The two-level sum, and the column and versions it was built from. It is in no
         # checkpoint: every round extends the buffer before it draws, so a resumed run
         # rebuilds it at the same point as an uninterrupted one.
-        self._masses = self._sums = self._column = self._version = None
+        self._masses = self._sums = self._column = self._versions = None
 
     @property
     def beta(self) -> float:
@@ -109,8 +109,10 @@ class PrioritySampler(BaseSampler):
         """
         indices = indices.to(buffer.device)
         weights = buffer.columns['weight'][indices]
+        current = self._is_current(buffer)
         buffer.set_priority(indices, weights * divergence.to(weights))
-        if self._is_current(buffer):
+        if current:  # and stays so with these blocks alone
+            self._versions = (buffer.version, buffer.priority_version)
             # A touched block is summed anew, not adjusted, so that no error accumulates.
             self._masses.view(-1)[indices] = self._mass(buffer.columns['priority'][indices])
             block = indices // BLOCK
@@ -129,13 +131,15 @@ class PrioritySampler(BaseSampler):
         return (priority.double() + self.eps).pow_(self.alpha)
 
     def _is_current(self, buffer: BaseBuffer) -> bool:
-        """Whether the sums belong to this buffer and to its latest :meth:`extend`."""
-        return self._column is buffer.columns['priority'] and self._version == buffer.version
+        """Whether the sums are those of this buffer's present samples and priorities."""
+        versions = (buffer.version, buffer.priority_version)
+        return self._column is buffer.columns['priority'] and self._versions == versions
 
     def _rebuild(self, buffer: BaseBuffer) -> None:
         """Sum all filled slots: masses [B, BLOCK] and their sums [B], in float64."""
         size = len(buffer)
-        self._column, self._version = buffer.columns['priority'], buffer.version
+        self._column = buffer.columns['priority']
+        self._versions = (buffer.version, buffer.priority_version)
         self._masses = self._column.new_zeros(-(-size // BLOCK), BLOCK, dtype=torch.float64)
         self._masses.view(-1)[:size] = self._mass(self._column[:size])
         self._sums = self._masses.sum(1)

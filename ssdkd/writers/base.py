@@ -22,7 +22,7 @@ class BaseWriter(ABC):
         Args:
             buffer: As it is before the batch is written.
             batch: The whole incoming batch as it will be stored: every column of the
-                buffer, in its dtype (``image`` as uint8), on its device.
+                buffer, in its dtype (``image`` as uint8), where that column lives.
             n: How many slots to give up, at most ``len(buffer)``.
 
         Returns:

@@ -206,6 +206,17 @@ def test_sums_after_updates_equal_a_rebuild(filled, capacity):
     np.testing.assert_allclose(sampler._sums.cumsum(0)[-1], masses.sum(), rtol=1e-12)
 
 
+def test_priorities_set_between_two_draws_count_at_once():
+    buffer = buffer_with(torch.ones(200))
+    sampler = PrioritySampler(alpha=1, beta=0)
+    sampler.sample(buffer, 100)
+    buffer.set_priority(torch.tensor([70]), torch.tensor([1800.0]))
+    sampler.update(buffer, torch.tensor([3]), torch.ones(1))  # of another slot
+    indices, _ = sampler.sample(buffer, 20_000)
+    drawn = (indices == 70).sum().item()
+    assert stats.binomtest(drawn, 20_000, 1800 / (1800 + 199)).pvalue > 1e-3
+
+
 def test_two_levels_equal_one_cumulative_sum():
     buffer = buffer_with(random_priorities(1000), 1500)
     sampler = PrioritySampler()

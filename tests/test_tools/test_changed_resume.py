@@ -110,7 +110,8 @@ def test_another_teacher_is_refused(finished, run, tmp_path, capfd):
         capfd, finished, run, **deep
     )
     weights = torch.load(finished / 'teacher.pth')
-    torch.save({k: v * 1.01 for k, v in weights.items()}, tmp_path / 'other.pth')
+    other = {k: v * 1.01 if v.is_floating_point() else v for k, v in weights.items()}
+    torch.save(other, tmp_path / 'other.pth')
     other = {'model.teacher.checkpoint': tmp_path / 'other.pth'}
     assert "model.teacher's weights are not those" in refusal(capfd, finished, run, **other)
 

@@ -1,0 +1,89 @@
+"""The shipped configs of distillations, each made small enough for a CPU and a few seconds."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from helpers import NO_VAL, ROOT, save_teacher
+from mmengine.config import Config
+from segmentation_runs import camvid_options
+
+CONFIGS = ROOT / 'configs'
+CLS = sorted((CONFIGS / 'cls').glob('*.py'))
+SEG = sorted((CONFIGS / 'seg').glob('*.py')) if find_spec('mmseg') else []
+BASELINES = sorted((CONFIGS / 'baselines').glob('*.py')) if find_spec('mmseg') else []
+PEERS = sorted((CONFIGS / 'baselines').glob('*/*.py'))
+
+
+def small(path: Path, folder: Path) -> Config:
+    """The config with its own networks and losses, but small batches and few steps.
+
+    The teacher's weights are random. Images shrink to 16 pixels, those of ImageNet and of
+    segmentation to 64.
+    """
+    cfg = Config.fromfile(path)
+    large = cfg.model.synthesizer.generator.type == 'DeepGenerator'
+    batch, size = 4, 64 if large else 16
+    cfg.merge_from_dict(
+        {
+            'model.synthesizer.batch_size': batch,
+            'model.synthesizer.steps': 1,
+            'model.synthesizer.generator.width': 8,
+            'model.synthesizer.generator.latent_dim': 16,
+            'model.synthesizer.generator.image_size': size,
+            'model.buffer.capacity': 2 * batch,
+            'model.batch_size': batch,
+            'train_cfg.max_rounds': 2,
+            'train_cfg.warmup_rounds': 1,
+            'train_cfg.steps_per_round': 2,
+        }
+    )
+    if path in SEG:  # a CPU takes three times as long in bfloat16
+        cfg.model.autocast = None
+    cfg.merge_from_dict(NO_VAL)
+    cfg.default_hooks.checkpoint.interval = 2
+    teacher = cfg.model.teacher
+    for key in ('weights', 'pretrained'):  # nothing is downloaded in a test
+        teacher.model.pop(key, None)
+        cfg.model.student.model.pop(key, None)
+    teacher.checkpoint = save_teacher(teacher.model, folder / 'teacher.pth', size)
+    cfg.work_dir = str(folder / 'run')
+    return cfg
+
+
+def small_peer(path: Path, folder: Path) -> Config:
+    """The config with its own networks, parts and losses, but two rounds of small batches."""
+    cfg = Config.fromfile(path)
+    batch, synthesizer = 4, cfg.model.synthesizer
+    synthesizer.batch_size = batch
+    for key, value in dict(steps=2, samples=2 * batch, image_size=16, reset_round=2).items():
+        if key in synthesizer:
+            synthesizer[key] = value
+    if 'generator' in synthesizer:
+        synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
+    if synthesizer.type == 'ContrastiveSynthesizer':
+        synthesizer.bank_size = 16 * batch  # the full one is gigabytes to build and to save
+    if 'dataset' in synthesizer:
+        synthesizer.dataset = dict(type='Digits', split='train', image_size=16)
+    cfg.model.batch_size = batch
+    cfg.model.buffer.capacity = 3 * batch
+    cfg.train_cfg.update(max_rounds=2, warmup_rounds=0, steps_per_round=2)
+    cfg.default_hooks.checkpoint.interval = 2
+    cfg.merge_from_dict(NO_VAL)
+    cfg.model.teacher.checkpoint = save_teacher(
+        cfg.model.teacher.model, folder / 'teacher.pth', image_size=16
+    )
+    cfg.work_dir = str(folder / 'run')
+    return cfg
+
+
+def small_baseline(path: Path, folder: Path) -> Config:
+    """A baseline of segmentation on tiny generated data, validation included."""
+    cfg = Config.fromfile(path)
+    options = camvid_options(folder)
+    if cfg.model.synthesizer.type == 'NoiseSynthesizer':
+        options = {k: v for k, v in options.items() if 'generator' not in k}
+        options.pop('model.synthesizer.steps')
+        options['model.synthesizer.image_size'] = 64
+    cfg.merge_from_dict(options)
+    cfg.work_dir = str(folder / 'run')
+    return cfg
