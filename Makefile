@@ -5,17 +5,23 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CONSTRAINTS := requirements/constraints.txt
 
+# The ends of the ranges in requirements/, and an interpreter for each.
+OLDEST := .venv-oldest
+OLDEST_PYTHON ?= python3.10
+NEWEST := .venv-newest
+NEWEST_PYTHON ?= python3.13
+
 DEMO_CONFIG := configs/cls/digits_resnet20_resnet8_ssdkd.py
 DEMO := work_dirs/demo
 # Where the demo's config expects its teacher.
 TEACHER := work_dirs/digits_resnet20/teacher.pth
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow docs lint format clean
+.PHONY: help venv demo test test-slow test-oldest test-newest docs lint format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
-		awk -F '\t' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+		awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 venv: $(STAMP)  ## make .venv with the tested versions
 
@@ -48,6 +54,23 @@ test: $(STAMP)  ## run the tests, slow ones left out
 
 test-slow: $(STAMP)  ## run the tests that take more than half a minute
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
+
+# Both environments are what a plain `pip install` makes, and hold torch as the index serves it.
+$(OLDEST)/.installed: setup.py $(wildcard requirements/*.txt)
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check \
+		-c requirements/oldest.txt -e '.[all]'
+	@touch $@
+
+test-oldest: $(OLDEST)/.installed  ## run the tests with the oldest versions; OLDEST_PYTHON=...
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2 -q
+
+# Asks the index each time, since what is newest changes.
+test-newest:  ## run the tests with the newest versions; NEWEST_PYTHON=...
+	$(NEWEST_PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install -q --disable-pip-version-check \
+		--upgrade --upgrade-strategy eager -e '.[all]'
+	OMP_NUM_THREADS=1 $(NEWEST)/bin/python -m pytest -n 2 -q
 
 docs: $(STAMP)  ## build the documentation in docs/_build/html; fails on a broken link
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -1,4 +1,4 @@
-"""Removes three obstacles between our dependencies, each only where it is met.
+"""What lies between our dependencies: three obstacles, and loads that would run code.
 
 Import ``ssdkd`` before ``torchvision``, ``mmcv`` or ``mmseg``. A machine with the real
 binaries, or a library version without the obstacle, is left untouched.
@@ -7,12 +7,18 @@ binaries, or a library version without the obstacle, is left untouched.
 import importlib
 import importlib.machinery
 import importlib.util
+import os
+import pickle
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from ssdkd.errors import ConfigError
 
 
 def install() -> None:
@@ -20,6 +26,7 @@ def install() -> None:
     declare_torchvision_ops()
     stand_in_for_mmcv_ops()
     allow_checkpoint_classes()
+    keep_code_out_of_mmengine()
 
 
 def declare_torchvision_ops() -> bool:
@@ -94,37 +101,83 @@ def stand_in_for_mmcv_ops() -> bool:
 def allow_checkpoint_classes() -> None:
     """Allow the plain classes inside mmengine's checkpoints under ``weights_only`` loading.
 
-    torch >= 2.6 refuses every class it does not know. mmengine stores its scalar histories
+    torch refuses every class it does not know. mmengine stores its scalar histories
     (``HistoryBuffer`` over numpy arrays) in each checkpoint, so that resuming fails. Only
     these are allowed, and of ``getattr`` only the four statistics that a history names; a
     checkpoint with foreign pickled code is still refused.
     """
-    if not hasattr(torch.serialization, 'add_safe_globals'):
-        return
     from mmengine.logging import HistoryBuffer
 
-    try:
-        from numpy._core import multiarray
-    except ImportError:  # numpy < 2
-        from numpy.core import multiarray
-
-    def statistic_of_history(owner: type, name: str):
-        if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-            raise ValueError(f'the checkpoint asks for {name} of {owner}, which is refused')
-        return getattr(owner, name)
-
-    # The unpickler looks functions up by this name.
-    statistic_of_history.__module__ = 'builtins'
-    statistic_of_history.__qualname__ = statistic_of_history.__name__ = 'getattr'
+    array, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
+    # numpy 2 renamed their module, and a run may go on where the other numpy is installed.
+    of_numpy = [
+        (function, f'numpy.{core}.multiarray.{function.__name__}')
+        for function in (array, scalar)
+        for core in ('core', '_core')
+    ]
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
-            statistic_of_history,
+            (_statistic_of_history, 'builtins.getattr'),
             bytes,
-            multiarray._reconstruct,
-            multiarray.scalar,
+            *of_numpy,
             np.ndarray,
             np.dtype,
             *(type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', 'bool')),
         ]
     )
+
+
+def _statistic_of_history(owner: type, name: str):
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise ValueError(f'the checkpoint asks for {name} of {owner}, which is refused')
+    return getattr(owner, name)
+
+
+@contextmanager
+def weights_only() -> Iterator[None]:
+    """Let every ``torch.load`` inside refuse code, those with ``weights_only=False`` too.
+
+    Libraries that load weights by themselves have other defaults in other versions.
+    """
+    name = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+    before = os.environ.get(name)
+    os.environ[name] = '1'
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def keep_code_out_of_mmengine() -> bool:
+    """Let mmengine's loading, such as that of an ``init_cfg``, refuse code in every version.
+
+    mmengine 0.10 leaves the choice to torch, 0.11 loads with ``weights_only=False``, and
+    downloads do so in both.
+
+    Returns:
+        bool: True if it has been done now, False if it was done before.
+    """
+    from mmengine.runner import CheckpointLoader
+
+    load = CheckpointLoader.load_checkpoint.__func__
+    if load.__module__ == __name__:
+        return False
+
+    def load_checkpoint(cls, filename, *args, **kwargs):
+        try:
+            with weights_only():
+                return load(cls, filename, *args, **kwargs)
+        except pickle.UnpicklingError as error:
+            raise ConfigError(
+                f"checkpoint '{filename}' is damaged or holds pickled code, which is refused "
+                'because loading would run it; save a state_dict() alone'
+            ) from error
+
+    CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
+    return True

@@ -1,18 +1,28 @@
 """The shims: nothing on a healthy machine, no more than needed elsewhere."""
 
+import functools
+import http.server
 import importlib.util
 import os
+import re
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 import torch
 from helpers import environment
 from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModule
+from mmengine.runner import CheckpointLoader
+from torchvision.models import ResNet18_Weights
 
 from ssdkd import compat
+from ssdkd.errors import ConfigError
+from ssdkd.registry import MODELS
 
 
 def python(code: str) -> str:
@@ -31,8 +41,8 @@ def test_installing_again_changes_nothing():
     compat.install()
     assert set(sys.modules) == before
     assert sys.modules.get('mmcv._ext') is operators
-    # A set of allowed objects; at most the renewed stand-in for getattr is added.
-    assert len(torch.serialization.get_safe_globals()) <= globals_before + 2
+    assert len(torch.serialization.get_safe_globals()) == globals_before
+    assert compat.keep_code_out_of_mmengine() is False
 
 
 def test_torchvision_can_be_imported_after_ssdkd():
@@ -97,6 +107,20 @@ def test_histories_of_mmengine_load(tmp_path):
     assert loaded['history'].mean() == 1.5 and loaded['number'] == 3
 
 
+@pytest.mark.parametrize('core', ['core', '_core'])
+def test_histories_load_from_either_numpy(tmp_path, core):
+    """numpy 2 pickles its arrays under another module name than numpy 1."""
+    torch.save(dict(history=HistoryBuffer([1.0, 2.0], [1, 1])), tmp_path / 'here.pth')
+    with ZipFile(tmp_path / 'here.pth') as here, ZipFile(tmp_path / 'there.pth', 'w') as there:
+        for record in here.namelist():
+            name = rb'numpy\.(_core|core)\.multiarray'
+            there.writestr(
+                record, re.sub(name, f'numpy.{core}.multiarray'.encode(), here.read(record))
+            )
+    loaded = torch.load(tmp_path / 'there.pth', weights_only=True)
+    assert loaded['history'].mean() == 1.5
+
+
 class Foreign:
     """What a malicious checkpoint looks like."""
 
@@ -123,3 +147,72 @@ def test_foreign_code_is_refused(tmp_path, monkeypatch, payload):
     with pytest.raises(Exception, match='(?i)unsupported|refused|weights_only|Weights only'):
         torch.load('a.pth', weights_only=True)
     assert not os.path.exists('owned')
+
+
+class Pretrained(BaseModule):
+    """A network whose config asks for weights."""
+
+    def __init__(self, checkpoint):
+        super().__init__(init_cfg=dict(type='Pretrained', checkpoint=checkpoint))
+        self.linear = torch.nn.Linear(2, 2)
+
+
+@pytest.fixture
+def hostile(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(Foreign(os.system, 'touch owned'), 'evil.pth')
+    yield str(tmp_path / 'evil.pth')
+    assert not os.path.exists('owned')
+
+
+@pytest.fixture
+def address(tmp_path, monkeypatch):
+    """Where the files of ``tmp_path`` can be downloaded."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+
+
+def test_pretrained_weights_from_a_file_run_no_code(hostile):
+    with pytest.raises(ConfigError, match='evil.pth.* holds pickled code, which is refused'):
+        Pretrained(hostile).init_weights()
+
+
+def test_downloaded_pretrained_weights_run_no_code(hostile, address):
+    with pytest.raises(ConfigError, match='evil.pth.* holds pickled code, which is refused'):
+        Pretrained(f'{address}/evil.pth').init_weights()
+
+
+@pytest.mark.parametrize('library', ['timm', 'torchvision'])
+def test_pretrained_networks_run_no_code(hostile, address, monkeypatch, library):
+    given = dict(checkpoint_path=hostile)
+    if library == 'torchvision':
+        weights = ResNet18_Weights.DEFAULT
+        monkeypatch.setattr(ResNet18_Weights, 'url', property(lambda _: f'{address}/evil.pth'))
+        given = dict(weights=weights)
+    with pytest.raises(ConfigError, match="'resnet18': .* hold pickled code, which is refused"):
+        MODELS.build(dict(type=library, name='resnet18', **given))
+
+
+def test_downloaded_pretrained_weights_load(tmp_path, address):
+    trained = torch.nn.Linear(2, 2)
+    torch.save({f'linear.{k}': v for k, v in trained.state_dict().items()}, tmp_path / 'a.pth')
+    network = Pretrained(f'{address}/a.pth')
+    network.init_weights()
+    assert torch.equal(network.linear.weight, trained.weight)
+
+
+def test_loaders_that_allow_code_are_overruled(hostile, monkeypatch):
+    """As those of mmengine 0.11; what is loaded elsewhere is left alone."""
+
+    def lenient(filename, map_location=None):
+        return torch.load(filename.removeprefix('lenient:'), weights_only=False)
+
+    monkeypatch.setattr(CheckpointLoader, '_schemes', {'lenient:': lenient})
+    monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)
+    with pytest.raises(ConfigError, match='evil.pth.* holds pickled code'):
+        CheckpointLoader.load_checkpoint(f'lenient:{hostile}')
+    assert 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ

@@ -74,6 +74,7 @@ def main() -> None:
         'val_dataloader',
         'val_evaluator',
         'load_from',
+        'resume',
     ):
         cfg.pop(key, None)
     cfg.custom_hooks = hooks

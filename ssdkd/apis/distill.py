@@ -20,7 +20,7 @@ from mmengine.dist import (
     init_dist,
     is_main_process,
 )
-from mmengine.runner import Runner, ValLoop
+from mmengine.runner import ValLoop
 from torch import nn
 
 from ssdkd.apis.check import check_config
@@ -29,6 +29,7 @@ from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.atomic import write_whole
 from ssdkd.checks import is_number
+from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
@@ -172,7 +173,7 @@ def distill(
             cfg.launcher = launcher
             cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
         with _on(device):
-            runner = Runner.from_cfg(cfg)
+            runner = StrictRunner.from_cfg(cfg)
             if is_main_process():
                 write_whole(path, text)  # over the runner's own copy, which names this folder
             if not _has_statistics(teacher):

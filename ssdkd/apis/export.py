@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
-from mmengine.utils import digit_version
 from torch import Tensor, nn
 
 from ssdkd.atomic import write_whole
@@ -31,7 +30,6 @@ SUFFIXES = {
 }
 CHECKED_BATCHES = (1, 3)  # neither is the one that the network is traced with
 TRACED_BATCH = 2
-NEEDED_TORCH = {'onnx': '2.6', 'exported_program': '2.5'}
 ONNX_PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 # The bytes of a file, and what they do once they are loaded: images to logits.
 Artefact = tuple[bytes, Callable[[Tensor], Tensor]]
@@ -132,13 +130,7 @@ def compare(
 
 
 def require_packages(form: str) -> None:
-    """Raise a ``ConfigError`` if torch is too old for a format, or a package is missing."""
-    needed = NEEDED_TORCH.get(form)
-    if needed and digit_version(torch.__version__) < digit_version(needed):
-        raise ConfigError(
-            f'--format {form} needs torch {needed} or newer, this is {torch.__version__}; '
-            'install that, or choose another format'
-        )
+    """Raise a ``ConfigError`` if a package that a format needs is missing."""
     if form != 'onnx':
         return
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]

@@ -7,10 +7,12 @@ student's state dict loads into plain code of that library.
 import importlib
 import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 
 from torch import nn
 
+from ssdkd.compat import weights_only
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODELS, nearest
 
@@ -115,10 +117,17 @@ def _unknown(library: str, name: str, known: list[str], where: str) -> ConfigErr
 
 def _create(library: str, name: str, factory: Callable, pretrained: bool) -> nn.Module:
     try:
-        return factory()
+        # What a user's own function loads is the user's affair.
+        with nullcontext() if library == 'module' else weights_only():
+            return factory()
     except TypeError as error:
         raise ConfigError(f"{library} '{name}': {error}") from error
     except Exception as error:
+        if library != 'module' and 'weights_only' in str(error):
+            raise ConfigError(
+                f"{library} '{name}': the weights that it loads hold pickled code, which is "
+                'refused because loading would run it; give a state_dict() alone'
+            ) from error
         # Every library and hub client has its own exceptions for a failed download.
         if not pretrained:
             if library == 'module':

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from plain_process import OBSTACLES, in_another_process
 from segmentation_runs import CAMVID
 
-from ssdkd.apis.export import Difference, compare, require_packages
+from ssdkd.apis.export import Difference, compare
 from ssdkd.models import Network, student_config
 from ssdkd.registry import MODELS
 
@@ -214,9 +214,3 @@ def test_mistakes_end_in_one_line(capsys, monkeypatch, tmp_path, digits):
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     text = failure(capsys, DIGITS, checkpoint, '--format', 'onnx')
     assert 'pip install ssdkd[export]' in text and 'onnxruntime' in text
-
-
-def test_an_old_torch_is_named(monkeypatch):
-    monkeypatch.setattr(torch, '__version__', '2.1.0')
-    with pytest.raises(ValueError, match='onnx needs torch 2.6 or newer, this is 2.1.0'):
-        require_packages('onnx')
