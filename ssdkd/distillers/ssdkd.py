@@ -234,7 +234,7 @@ class SSDKD(BaseModel):
         """
         for name, value in self.teacher.state_dict().items():
             stored = state_dict.get(f'teacher.{name}')
-            if stored is None or not torch.equal(stored, value.cpu()):
+            if stored is None or not torch.equal(stored.cpu(), value.cpu()):
                 raise ConfigError(
                     f"--resume: model.teacher's weights are not those that the run was started "
                     f'with ({name} differs); set model.teacher back, or start a new run'
