@@ -25,6 +25,8 @@ NAME = 'pretend'
 # Old versions of torch have no backends that are written in Python.
 CAN_PRETEND = hasattr(backend_registration, '_setup_privateuseone_for_python_backend')
 ROOT = Path(__file__).resolve().parents[1]
+# Not ROOT itself, where users have their virtual environments.
+OWN = tuple(f'{ROOT}/{folder}/' for folder in ('ssdkd', 'projects', 'tests'))
 # Operations whose result, or its size, the host has to know.
 READING = (
     'aten::_local_scalar_dense',
@@ -324,7 +326,7 @@ def _place() -> str:
     own = [
         frame
         for frame in frames
-        if frame.filename.startswith(str(ROOT)) and frame.filename != __file__
+        if frame.filename.startswith(OWN) and frame.filename != __file__
     ]
     if not own:
         return 'unknown'
