@@ -18,7 +18,7 @@ from ssdkd.buffers import ReplayBuffer
 from ssdkd.distillers import SSDKD
 from ssdkd.synthesizers.inversion import Phase
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='make test-cuda')
 
 DIGITS = sorted((CONFIGS / 'baselines').glob('*/digits_*.py'))
 DIGITS.append(CONFIGS / 'cls/digits_resnet20_resnet8_ssdkd.py')
