@@ -32,7 +32,10 @@ def join_processes(launcher: str, device: str | None = None) -> None:
     """
     on_cuda = torch.cuda.is_available() and device != 'cpu'
     if launcher == 'pytorch' and on_cuda:
-        processes, devices = int(os.environ.get('LOCAL_WORLD_SIZE', 1)), torch.cuda.device_count()
+        processes, devices = (
+            int(os.environ.get('LOCAL_WORLD_SIZE', 1)),
+            torch.cuda.device_count(),
+        )
         if processes > devices:
             raise ConfigError(
                 f'--launcher pytorch: {processes} processes on a host with {devices} CUDA '

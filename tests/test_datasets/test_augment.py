@@ -140,7 +140,10 @@ def test_the_resized_crop_is_that_of_torch():
     wide, high = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
     theta = torch.zeros(16, 2, 3)
     theta[:, 0, 0] = torch.where(draws[4] < 0.5, -wide, wide)
-    theta[:, 0, 2], theta[:, 1, 2] = (1 - wide) * (2 * draws[2] - 1), (1 - high) * (2 * draws[3] - 1)
+    theta[:, 0, 2], theta[:, 1, 2] = (
+        (1 - wide) * (2 * draws[2] - 1),
+        (1 - high) * (2 * draws[3] - 1),
+    )
     theta[:, 1, 1] = high
     grid = F.affine_grid(theta.double(), [16, 3, 12, 20], align_corners=False)
     expected = F.grid_sample(images, grid, padding_mode='border', align_corners=False)

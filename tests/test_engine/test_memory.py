@@ -60,7 +60,9 @@ print('MEASURED', getattr(memory, phase)['cpu'], status('VmHWM') - before)
 def said(monkeypatch):
     """What the estimate logs."""
     lines = []
-    monkeypatch.setattr(ssdkd.engine.memory, 'print_log', lambda line, logger: lines.append(line))
+    monkeypatch.setattr(
+        ssdkd.engine.memory, 'print_log', lambda line, logger: lines.append(line)
+    )
     return lines
 
 
@@ -89,7 +91,7 @@ WIDE = LARGE | {
     'model.teacher.model.depth': 16,
     'model.synthesizer.generator.image_size': 32,
     'model.synthesizer.batch_size': 64,
-    'model.batch_size': 160,
+    'model.batch_size': 96,
 }
 WIDE_RESNETS = ROOT / 'configs/cls/cifar10_wrn40-2_wrn16-2_ssdkd.py'
 
@@ -107,13 +109,15 @@ WIDE_RESNETS = ROOT / 'configs/cls/cifar10_wrn40-2_wrn16-2_ssdkd.py'
 def test_estimate_against_the_peak_of_a_real_step(tmp_path, phase, config, options):
     done = subprocess.run(
         [sys.executable, '-c', MEASURE, phase, tmp_path, json.dumps(options), config],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)  # fmt: skip
+        # glibc then gives back what is freed. Otherwise a half more can lie between its blocks.
+        env=environment() | {'MALLOC_MMAP_THRESHOLD_': '65536'},
+        cwd=ROOT, capture_output=True, text=True, timeout=300)  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     line = next(x for x in done.stdout.splitlines() if x.startswith('MEASURED'))
     estimated, measured = map(int, line.split()[1:])
-    assert estimated > 300 * 2**20, 'too small to compare'
-    # What is inside an operation, or lost between the allocator's blocks, is not estimated.
-    assert 0.95 < measured / estimated < 1.5
+    assert estimated > 100 * 2**20, 'too small to compare'
+    # What is inside an operation is not estimated.
+    assert 0.95 < measured / estimated < 1.3
 
 
 def test_too_large_images_are_refused_before_they_are_made(tiny, monkeypatch):
