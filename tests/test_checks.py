@@ -12,6 +12,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.plugins import is_ours
 from ssdkd.registry import (
     BALANCING,
+    BATCH_TRANSFORMS,
     BUFFERS,
     GENERATORS,
     HOOKS,
@@ -28,7 +29,7 @@ from ssdkd.registry import (
 
 REGISTRIES = (
     *(GENERATORS, SYNTHESIZERS, LOSSES, BALANCING, BUFFERS, WRITERS, SAMPLERS, TASKS),
-    *(MODELS, METRICS, LOOPS, HOOKS, LOG_PROCESSORS),
+    *(BATCH_TRANSFORMS, MODELS, METRICS, LOOPS, HOOKS, LOG_PROCESSORS),
 )
 IMAGE = dict(type='DCGANGenerator', width=4, latent_dim=5, image_size=8)
 INVERSION = dict(losses=dict(l2=dict(type='L2Loss')), batch_size=4, steps=2)
@@ -59,6 +60,7 @@ ARGUMENTS = {
     'NoiseSynthesizer': dict(image_size=8, batch_size=4),
     'PixelSynthesizer': dict(image_size=8, **INVERSION),
     'PrioritySampler': dict(beta_end=1.0, beta_steps=6),
+    'RandomLight': dict(strength=0.5),
     'RealImageSynthesizer': dict(
         dataset=dict(type='Digits', image_size=8, split='val'), batch_size=4
     ),
@@ -81,7 +83,7 @@ ARGUMENTS = {
     **{name: dict(num_classes=4) for name in ('Classification', 'Segmentation')},
 }
 # Numbers that are mmengine's own or wait for mmseg.
-ELSEWHERE = {'DistillCheckpointHook', 'mmseg'}
+ELSEWHERE = {'DistillCheckpointHook', 'SafeCheckpointHook', 'mmseg'}
 WRONG = [0, -3, '64', math.nan, math.inf, 2.5, True, None]
 
 
@@ -172,6 +174,9 @@ REFUSED = [
     ('Network', 'std', (0.5, math.inf, 0.5)),
     ('Network', 'std', ('a', 'b', 'c')),
     ('Teacher', 'std', (0.5, 0, 0.5)),
+    ('RandomCropFlip', 'padding', -3),
+    ('RandomCropFlip', 'flip', 'no'),
+    ('RandomLight', 'strength', 1.5),
 ]
 
 

@@ -12,6 +12,7 @@ from helpers import build_runner, save_teacher, tiny_config
 from ssdkd.errors import ConfigError
 from ssdkd.plugins import is_ours
 from ssdkd.registry import ALL_REGISTRIES, LOG_PROCESSORS, LOSSES, MODELS, SAMPLERS
+from ssdkd.transforms.old_keys import OLD_KEYS
 
 NETWORK = dict(type='CifarResNet', depth=8)
 SEGMENTOR = dict(
@@ -113,6 +114,7 @@ MINIMAL = {
         'TotalVariationLoss': {},
     },
     'balancing': {'ModulatingFunction': {}},
+    'batch_transform': {'RandomCropFlip': {}, 'RandomLight': dict(strength=0.5)},
     'buffer': {
         'FreshBuffer': dict(capacity=4),
         'GrowingBuffer': dict(capacity=4),
@@ -175,7 +177,7 @@ def test_component(registry, name, tmp_path, monkeypatch):
         missing = [
             p.name
             for p in parameters
-            if p.name not in documented and p.kind is not p.VAR_KEYWORD
+            if p.name not in documented | set(OLD_KEYS) and p.kind is not p.VAR_KEYWORD
         ]
         assert not missing, f'{name} does not document {missing}'
 

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 
+from ssdkd.transforms.old_keys import without_old_keys
+
 # Everything else of a config says where things are, or what is looked at.
 COMPARED = (
     'model',
@@ -56,7 +58,7 @@ def changed_settings(
         tuple: the changes that can be applied and those that cannot, each as a dict from the
         config key to "old -> new".
     """
-    old, new = _flat(stored), _flat(asked)
+    old, new = (_flat(without_old_keys(settings)) for settings in (stored, asked))
     changes = {
         key: f'{old.get(key, ABSENT)} -> {new.get(key, ABSENT)}'
         for key in sorted(old.keys() | new.keys())
