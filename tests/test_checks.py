@@ -66,7 +66,7 @@ ARGUMENTS = {
     ),
     'ReplayBuffer': dict(capacity=8),
     'ResNet': dict(depth=18),
-    'SSDKD': dict(
+    'ReplayDistiller': dict(
         teacher=TEACHER,
         student=TEACHER,
         synthesizer=dict(type='NoiseSynthesizer', image_size=8, batch_size=4),
@@ -156,9 +156,9 @@ REFUSED = [
     ('Segmentation', 'num_classes', 1),
     ('CifarResNet', 'num_classes', 1),
     ('WideResNet', 'widen_factor', 0),
-    ('SSDKD', 'batch_size', 0),
-    ('SSDKD', 'crop_padding', -3),
-    ('SSDKD', 'flip', 'no'),
+    ('ReplayDistiller', 'batch_size', 0),
+    ('ReplayDistiller', 'crop_padding', -3),
+    ('ReplayDistiller', 'flip', 'no'),
     ('KLDivergenceLoss', 'temperature', 0),
     ('AdversarialLoss', 'temperature', -3),
     *[(name, 'weight', -3) for name in ('KLDivergenceLoss', 'L2Loss', 'BNStatisticsLoss')],
@@ -189,12 +189,12 @@ def test_values_that_must_be_refused(name, argument, value):
 
 def test_distillation_terms_without_weight():
     terms = dict(kl=dict(type='KLDivergenceLoss', weight=0))
-    arguments = ARGUMENTS['SSDKD'] | dict(distillation=terms)
+    arguments = ARGUMENTS['ReplayDistiller'] | dict(distillation=terms)
     with pytest.raises(ConfigError, match=r'model.distillation.*weight=0'):
-        MODELS.get('SSDKD')(**arguments)
+        MODELS.get('ReplayDistiller')(**arguments)
 
 
 @pytest.mark.parametrize('part', ['buffer', 'synthesizer', 'task', 'sampler', 'balancing'])
 def test_a_part_that_is_no_dict(part):
     with pytest.raises(ConfigError, match=f'{part}.*64'):
-        MODELS.get('SSDKD')(**ARGUMENTS['SSDKD'] | {part: 64})
+        MODELS.get('ReplayDistiller')(**ARGUMENTS['ReplayDistiller'] | {part: 64})

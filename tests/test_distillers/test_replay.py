@@ -10,7 +10,7 @@ from helpers import build_distiller
 from scipy.special import softmax
 from torch import nn
 
-from ssdkd.distillers import ssdkd as module
+from ssdkd.distillers import replay as module
 from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.errors import ConfigError
 

@@ -1,4 +1,4 @@
-"""SSD-KD: distil through a small, balanced, prioritised replay buffer."""
+"""Distillation through a replay buffer: the distiller of all methods."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
@@ -33,10 +33,13 @@ from ssdkd.transforms import Augmentation, accepts_old_keys, to_unit_range
 from ssdkd.writers import BaseWriter
 
 
-@MODELS.register_module()
+@MODELS.register_module(name=['ReplayDistiller', 'SSDKD'])  # the second in older configs
 @accepts_old_keys
-class SSDKD(BaseModel):
-    """SSD-KD (Liu et al., CVPR 2024, arXiv 2406.07876) over interchangeable parts.
+class ReplayDistiller(BaseModel):
+    """Distillation through a replay buffer, with interchangeable parts.
+
+    With the parts of ``configs/_base_/methods/ssdkd.py`` it is SSD-KD (Liu et al., CVPR 2024,
+    arXiv 2406.07876); the other methods are other parts.
 
     One round is one :meth:`synthesize` (a generator phase that ends in the buffer) and then
     many :meth:`train_step` (each one step of the student on samples of the buffer). As a
