@@ -193,7 +193,7 @@ def distill(
                 runner._val_loop = ValLoop(runner, val, metric)
             model = runner.train()
     distiller = getattr(model, 'module', model)
-    trained = getattr(distiller.student, 'module', distiller.student)
+    trained = distiller.part('student')
     inner = student.module if isinstance(student, nn.DataParallel) else student
     inner.load_state_dict(trained.model.state_dict())
     report = Path(_first(write_report(work_dir)[0] if is_main_process() else None))

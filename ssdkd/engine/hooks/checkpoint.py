@@ -7,7 +7,6 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_p
 from mmengine.hooks import CheckpointHook
 
 import ssdkd.engine.atomic_backend  # noqa: F401  (registers the backend 'atomic')
-from ssdkd.engine.redeal import redeal
 from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
@@ -140,7 +139,8 @@ class DistillCheckpointHook(SafeCheckpointHook):
         distiller = getattr(runner.model, 'module', runner.model)
         distiller.check_resumable(checkpoint['state_dict'])
         if len(states) != world_size:
-            training = redeal(distiller, [s['distiller'] for s in states], rank, world_size)
+            saved = [s['distiller'] for s in states]
+            training = distiller.redeal(saved, rank, world_size)
             runner.logger.info(
                 f'The checkpoint is of {len(states)} process(es), this run has {world_size}: '
                 'the samples are dealt anew, random numbers begin anew, and a step of the '
