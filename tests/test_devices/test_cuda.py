@@ -194,7 +194,7 @@ def test_a_run_moves(method, to_cpu, tmp_path, monkeypatch):
 
 
 def check_exact(cfg: Config) -> None:
-    """Two runs, and one that is stopped after two of its three rounds, end in the same state."""
+    """Two runs, and one that is stopped after two of three rounds, end in the same state."""
     cfg.randomness = dict(seed=0, deterministic=True)
     cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=3)
     cfg.train_cfg.warmup_rounds = 0
