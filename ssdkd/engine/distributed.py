@@ -28,9 +28,21 @@ def join_processes(launcher: str, device: str | None = None) -> None:
         device (str, optional): ``'cpu'`` does without CUDA. Defaults to None: as it is there.
 
     Raises:
-        ConfigError: The environment is not that of the launcher.
+        ConfigError: The environment is not that of the launcher, or this host has more
+            processes of torchrun than CUDA devices.
     """
     on_cuda = torch.cuda.is_available() and device != 'cpu'
+    if launcher == 'pytorch' and on_cuda:
+        processes, devices = (
+            int(os.environ.get('LOCAL_WORLD_SIZE', 1)),
+            torch.cuda.device_count(),
+        )
+        if processes > devices:
+            raise ConfigError(
+                f'--launcher pytorch: {processes} processes on a host with {devices} CUDA '
+                f"devices, and each needs one; start {devices}, or set CUDA_VISIBLE_DEVICES='' "
+                'to train on the CPU'
+            )
     if launcher == 'none' or on_cuda or torch.distributed.is_initialized():
         return
     missing = [name for name in VARIABLES[launcher] if name not in os.environ]

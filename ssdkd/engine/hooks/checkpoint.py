@@ -7,6 +7,7 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_p
 from mmengine.hooks import CheckpointHook
 
 import ssdkd.engine.atomic_backend  # noqa: F401  (registers the backend 'atomic')
+from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
 from ssdkd.runs import plain_settings, set_random_state
@@ -36,6 +37,8 @@ class SafeCheckpointHook(CheckpointHook):
                 f'default_hooks.checkpoint.max_keep_ckpts={max_keep_ckpts} must '
                 'be at least 2, or -1 for all'
             )
+        check_int('default_hooks.checkpoint', -1, max_keep_ckpts=max_keep_ckpts)
+        check_int('default_hooks.checkpoint', -1, interval=interval)
         super().__init__(
             interval,
             max_keep_ckpts=max_keep_ckpts,
