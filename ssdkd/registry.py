@@ -8,7 +8,7 @@ A component is one class and one decorator::
 and is named in a config by ``dict(type='MySampler', ...)``. Where mmengine has a root
 registry, ours is its child; the families of the method stand alone. The first look into a
 registry imports our own components and installed plugins (:mod:`ssdkd.plugins`).
-``python tools/list_components.py`` prints all that is registered.
+``ssdkd list`` prints all that is registered.
 """
 
 import difflib

@@ -41,7 +41,7 @@ def check_config(cfg: dict, path: str = '') -> None:
         if cfg.get('_scope_') == 'mmseg' and importlib.util.find_spec('mmseg') is None:
             raise ConfigError(
                 f"{path}.type: '{name}' is of mmsegmentation, which is not installed; run "
-                'pip install -r requirements/seg.txt'
+                "pip install 'ssdkd[seg]'"
             )
         if '.' in name or '_scope_' in cfg:
             return
@@ -50,7 +50,7 @@ def check_config(cfg: dict, path: str = '') -> None:
             known = sorted({n for r in _registries() for n in r.module_dict})
             hint = nearest(name, known)
             if 'did you mean' not in hint:  # All names would fill the screen.
-                hint = '; tools/list_components.py lists the known ones'
+                hint = '; ssdkd list names the known ones'
             raise ConfigError(f"{path}.type: unknown type '{name}'{hint}".lstrip('.'))
         if not any(inspect.isclass(c) for c in components):
             return

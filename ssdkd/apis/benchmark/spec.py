@@ -9,7 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.apis.check import check_data
-from ssdkd.apis.command import load_config
+from ssdkd.apis.load import load_config
 from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
 

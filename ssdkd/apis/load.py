@@ -1,68 +1,22 @@
-"""Start-up of the commands in tools/."""
+"""Reading of configs for the commands."""
 
-import functools
-import os
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
-from mmengine.dist import get_rank
 
 from ssdkd.apis.check import check_config
 from ssdkd.apis.check_training import check_training
 from ssdkd.errors import ConfigError
-from ssdkd.interrupt import Interrupted, end_children, hinting, signals_raise
+from ssdkd.interrupt import hinting
 from ssdkd.plugins import import_modules
 from ssdkd.registry import ALL_REGISTRIES
 from ssdkd.runs import latest_checkpoint
 
 # What reading a config raises that is not as mmengine or Python want it.
 UNREADABLE = (ImportError, KeyError, NameError, OSError, SyntaxError, TypeError, ValueError)
-
-
-def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Let a command end with one line instead of a traceback.
-
-    On a wrong config or a missing file, with status 2; on Ctrl-C, with status 130; on SIGTERM,
-    which Slurm and docker send, with status 143.
-    """
-
-    @functools.wraps(main)
-    def run() -> None:
-        with signals_raise() as caught:
-            try:
-                main()
-            except (ConfigError, FileNotFoundError) as error:
-                if caught:
-                    _end_interrupted(Interrupted(caught[0]))
-                lines = str(error).strip().splitlines() or [repr(error)]
-                if 'Original Traceback' in str(error):  # from a worker of a data loader
-                    lines = [lines[-1].removeprefix('ssdkd.errors.ConfigError: ')]
-                message = ' '.join(' '.join(lines).split())
-                print(f'error: {message}', file=sys.stderr)
-                sys.exit(2)
-            except BaseException as error:
-                if not caught:
-                    raise
-                hidden = not isinstance(error, Interrupted)
-                _end_interrupted(Interrupted(caught[0]) if hidden else error)
-
-    return run
-
-
-def _end_interrupted(error: Interrupted) -> None:
-    """Say it once, of several processes of a run, and end."""
-    if get_rank() == 0:
-        print(error, file=sys.stderr, flush=True)
-    end_children()
-    if torch.distributed.is_initialized():
-        sys.stdout.flush()
-        os._exit(128 + error.number)  # taking down the group may wait for ever
-    sys.exit(128 + error.number)
 
 
 @contextmanager
