@@ -1,5 +1,27 @@
-"""Metadata is in pyproject.toml."""
+"""The wheel also has what lies beside the package; all else is in pyproject.toml."""
+
+import shutil
+from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
-setup()
+
+class BuildWithConfigs(build_py):
+    """Copies configs and tools into ``ssdkd/.mim``, where ``mim`` and ``ssdkd`` look for them.
+
+    An editable installation has them in the clone.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib, 'ssdkd/.mim')
+        shutil.rmtree(target, ignore_errors=True)
+        for name in ('configs', 'tools'):
+            shutil.copytree(name, target / name, ignore=shutil.ignore_patterns('__pycache__'))
+        shutil.copy('model-index.yml', target)
+
+
+setup(cmdclass=dict(build_py=BuildWithConfigs))

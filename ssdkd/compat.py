@@ -28,10 +28,25 @@ def install() -> None:
     Nothing heavy is imported here: each shim is applied when its library is.
     """
     stand_in_for_mmcv_ops()
+    if 'mmengine.config.config' in sys.modules:
+        resolve_names_in_bases()
     if 'mmengine.runner.checkpoint' in sys.modules:
         prepare_checkpoints()
     if not any(isinstance(finder, _Preparing) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Preparing())
+
+
+def in_use() -> dict[str, bool]:
+    """What each shim is for -> whether this process needs it."""
+    import mmengine.runner.checkpoint  # noqa: F401
+    import torchvision  # noqa: F401
+
+    return {
+        'torchvision built for another torch': _torchvision_schemas is not None,
+        'mmcv-lite in place of mmcv': isinstance(sys.modules.get('mmcv._ext'), _MissingOps),
+        "mmengine's checkpoints, which must not run code": True,
+        'ssdkd:: in _base_ of configs': True,
+    }
 
 
 class _Preparing(importlib.abc.MetaPathFinder):
@@ -92,7 +107,15 @@ def _execute_checkpoint(
     prepare_checkpoints()
 
 
+def _execute_config(
+    execute: Callable[[types.ModuleType], None], module: types.ModuleType
+) -> None:
+    execute(module)
+    resolve_names_in_bases()
+
+
 _EXECUTE = {
+    'mmengine.config.config': _execute_config,
     'torchvision': _execute_torchvision,
     'mmengine.runner.checkpoint': _execute_checkpoint,
 }
@@ -102,6 +125,33 @@ def prepare_checkpoints() -> None:
     """Let mmengine's checkpoints load, and nothing that holds code."""
     allow_checkpoint_classes()
     keep_code_out_of_mmengine()
+
+
+def resolve_names_in_bases() -> bool:
+    """Let ``_base_`` name our shipped configs, ``'ssdkd::cls/...'``, in any config file.
+
+    mmengine knows a fixed list of such prefixes. It also marks what comes from another package
+    with that package's scope, and :func:`ssdkd.apis.check.check_config` looks at nothing that
+    is marked so; our own files are therefore treated like files of the user's.
+
+    Returns:
+        bool: True if it has been done now, False if it was done before.
+    """
+    from mmengine.config.config import Config
+
+    from ssdkd.config.names import PREFIX, find_config
+
+    original = Config._get_cfg_path
+    if original.__module__ == __name__:
+        return False
+
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if cfg_path.startswith(PREFIX):
+            return str(find_config(cfg_path)), None
+        return original(cfg_path, filename)
+
+    Config._get_cfg_path = staticmethod(get_cfg_path)
+    return True
 
 
 def declare_torchvision_ops() -> bool:

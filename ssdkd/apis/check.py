@@ -86,8 +86,9 @@ def check_data(cfg: dict, *loaders: str) -> None:
             path = Path(dataset.get('data_root') or '', part)
             if not path.exists() or (path.is_dir() and not any(path.iterdir())):
                 raise ConfigError(
-                    f"{loader}.dataset.{key}: '{path}' is missing or empty; docs/data.md says "
-                    f'where the data comes from, {loader}.dataset.data_root where it lies'
+                    f"{loader}.dataset.{key}: '{path}' is missing or empty; the page on data "
+                    'in the documentation says where the data comes from, '
+                    f'{loader}.dataset.data_root where it lies'
                     + (WITHOUT_VAL if loader == 'val_dataloader' else '')
                 )
 

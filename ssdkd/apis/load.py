@@ -9,14 +9,12 @@ from mmengine.config import Config
 
 from ssdkd.apis.check import check_config
 from ssdkd.apis.check_training import check_training
+from ssdkd.config.read import read_config
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import hinting
 from ssdkd.plugins import import_modules
 from ssdkd.registry import ALL_REGISTRIES
 from ssdkd.runs import latest_checkpoint
-
-# What reading a config raises that is not as mmengine or Python want it.
-UNREADABLE = (ImportError, KeyError, NameError, OSError, SyntaxError, TypeError, ValueError)
 
 
 @contextmanager
@@ -36,37 +34,28 @@ def resumable(work_dir: str | Path) -> Iterator[None]:
 def load_config(args: Namespace) -> Config:
     """Read ``args.config``, apply ``--cfg-options`` and ``--seed``, choose the work directory.
 
-    The work directory is ``--work-dir``, else the config's, else ``work_dirs/<config name>``.
+    ``args.config`` is a path or the name of a shipped config. The work directory is
+    ``--work-dir``, otherwise the config's, otherwise ``work_dirs/<config name>``.
 
     Raises:
         ConfigError: There is no such file, it cannot be read, it names unknown things, or
             a value that cannot work.
     """
-    path = Path(args.config)
-    if not path.is_file():
-        raise ConfigError(
-            f"there is no config '{args.config}'; configs/ holds the shipped ones"
-        )
-    try:
-        cfg = Config.fromfile(path, import_custom_modules=False)
-    except UNREADABLE as error:
-        raise ConfigError(f"config '{args.config}': {error}") from error
-    if args.cfg_options:
-        try:
-            cfg.merge_from_dict(args.cfg_options)
-        except (IndexError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f'--cfg-options: {error}; the part of a key before its last dot must name a '
-                'dict of the config'
-            ) from error
+    cfg = read_config(args.config, args.cfg_options)
     if getattr(args, 'seed', None) is not None:
         cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
     if 'model' not in cfg:
-        raise ConfigError(f"config '{args.config}' has no model; see configs/cls")
+        raise ConfigError(
+            f"config '{args.config}' has no model; 'ssdkd list configs' names some that have"
+        )
     import_custom(cfg)
     check_config(cfg)
     check_training(cfg)
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{path.stem}'
+    cfg.work_dir = (
+        getattr(args, 'work_dir', None)
+        or cfg.get('work_dir')
+        or f'work_dirs/{Path(cfg.filename).stem}'
+    )
     return cfg
 
 

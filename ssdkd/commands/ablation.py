@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssdkd.atomic import write_whole
+from ssdkd.commands.options import add_config
+from ssdkd.config.names import find_config
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import hinting
 from ssdkd.paths import TOOLS
@@ -54,7 +56,7 @@ class Cell:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='config of a distillation')
+    add_config(parser)
     parser.add_argument(
         '--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: 0 1 2'
     )
@@ -84,10 +86,8 @@ def write_configs(args: argparse.Namespace, out: Path) -> dict[str, Path]:
     Raises:
         ConfigError: The folder holds an ablation of something else.
     """
-    if not Path(args.config).is_file():
-        raise ConfigError(f"there is no config '{args.config}'")
+    base = str(find_config(args.config).resolve())
     out.mkdir(parents=True, exist_ok=True)
-    base = str(Path(args.config).resolve())
     # Cells of different settings must not meet in one table.
     setting = json.dumps(dict(config=base, cfg_options=args.cfg_options), indent=2) + '\n'
     record = out / 'setting.json'
@@ -249,7 +249,7 @@ def draw_balance(cells: list[Cell], out: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    out = Path(args.out or f'work_dirs/ablation_{Path(args.config).stem}')
+    out = Path(args.out or f'work_dirs/ablation_{find_config(args.config).stem}')
     configs = write_configs(args, out)
     cells = [
         Cell(variant, seed, out / variant.replace(' ', '_') / f'seed_{seed}')

@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 
 from ssdkd.atomic import write_whole
-from ssdkd.commands.options import add_cfg_options, add_image_size
+from ssdkd.commands.options import add_cfg_options, add_config, add_image_size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='config file of the distillation')
+    add_config(parser)
     parser.add_argument(
         'checkpoint', help='student.pth, a round_*.pth, or any state dict of the student'
     )

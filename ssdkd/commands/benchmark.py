@@ -8,10 +8,14 @@ checkpoint. A failed run is named in the report, and the others go on.
 import argparse
 
 from ssdkd.commands.options import KeyValues, add_cfg_options
+from ssdkd.config.names import complete_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('spec', help='what to compare, such as configs/benchmarks/digits.py')
+    argument = parser.add_argument(
+        'spec', help='what to compare: a file, or a name such as benchmarks/digits'
+    )
+    argument.completer = complete_config
     parser.add_argument(
         '--work-dir', help='where all goes (default: work_dirs/benchmark_<spec name>)'
     )

@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssdkd.commands.options import add_cfg_options
+from ssdkd.commands.options import add_cfg_options, add_config
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='config file of the distillation')
+    add_config(parser)
     parser.add_argument(
         'checkpoint', help='round_*.pth, or the work directory: its newest round'
     )

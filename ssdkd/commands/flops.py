@@ -6,11 +6,11 @@ operations are left out; activations are the outputs of convolutions and matrix 
 
 import argparse
 
-from ssdkd.commands.options import add_cfg_options, add_image_size
+from ssdkd.commands.options import add_cfg_options, add_config, add_image_size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='config file of the distillation')
+    add_config(parser)
     add_image_size(parser, ', of the images that teacher and student see')
     add_cfg_options(parser)
 

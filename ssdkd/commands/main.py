@@ -14,6 +14,7 @@ from ssdkd.interrupt import guard_start
 
 # In the order of --help.
 COMMANDS = (
+    'demo',
     'train',
     'test',
     'train-teacher',
@@ -23,7 +24,11 @@ COMMANDS = (
     'benchmark',
     'ablation',
     'list',
+    'show',
+    'cp',
+    'validate',
     'new-plugin',
+    'doctor',
     'convert',
     'agreement',
     'flops',
@@ -31,8 +36,8 @@ COMMANDS = (
     'plot-balance',
     'plot-logs',
 )
-# They do without torch, or decide themselves whether to import it.
-LIGHT = ()
+# They do without torch, or import it where they need it.
+LIGHT = ('cp', 'doctor', 'list', 'show')
 
 
 def main() -> None:
@@ -62,6 +67,11 @@ def tool(name: str, *first: str) -> Callable[[], None]:
     return main
 
 
+def run_command(name: str, *line: str) -> None:
+    """Run a command as a step of another one."""
+    _module(name).run(command_parser(name).parse_args(line))
+
+
 def command_parser(name: str) -> argparse.ArgumentParser:
     """The parser of one command."""
     parser = argparse.ArgumentParser(**_texts(name))
@@ -89,8 +99,10 @@ def _module(name: str) -> ModuleType:
 
 
 def _texts(name: str) -> dict:
-    formatter = argparse.RawDescriptionHelpFormatter
-    return dict(description=_module(name).__doc__, formatter_class=formatter)
+    return dict(
+        description=_module(name).__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def _fill(parser: argparse.ArgumentParser, name: str) -> None:

@@ -1,14 +1,12 @@
 """Start a plugin: component, config, test and README in a folder of projects/."""
 
 import argparse
-import os
 import re
 from pathlib import Path
 
 from ssdkd.errors import ConfigError
-from ssdkd.paths import CONFIGS
 
-BASE = CONFIGS / 'cls/digits_resnet20_resnet8_ssdkd.py'
+BASE = 'ssdkd::cls/digits_resnet20_resnet8_ssdkd.py'
 TEMPLATES = Path(__file__).with_name('plugin_templates')
 
 # Kind -> what the config changes, and the line that checks the contract.
@@ -92,7 +90,7 @@ def files(kind: str, name: str, folder: Path) -> dict[str, str]:
         folder=folder.as_posix(),
         stem=folder.name,
         module=f'{".".join(folder.parts)}.{kind}',
-        base=Path(os.path.relpath(BASE, folder)).as_posix(),
+        base=BASE,
         change=change.format(name=name),
         call=call.format(name=name),
         check=call.split('(')[0],

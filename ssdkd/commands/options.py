@@ -2,6 +2,8 @@
 
 import argparse
 
+from ssdkd.config.names import complete_config
+
 
 class KeyValues(argparse.Action):
     """Collects ``KEY=VALUE ...`` in a dict; mmengine's ``DictAction``, imported when needed."""
@@ -19,9 +21,14 @@ class KeyValues(argparse.Action):
         action(parser, namespace, values, option_string)
 
 
-def add_config(parser: argparse.ArgumentParser, what: str = 'of the distillation') -> None:
-    """``CONFIG``."""
-    parser.add_argument('config', help=f'config file {what}')
+def add_config(
+    parser: argparse.ArgumentParser, what: str = 'config of the distillation'
+) -> None:
+    """``CONFIG``, a path or a name."""
+    argument = parser.add_argument(
+        'config', help=f"{what}: a file, or a name that 'ssdkd list configs' prints"
+    )
+    argument.completer = complete_config  # for argcomplete
 
 
 def add_cfg_options(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssdkd.errors import ConfigError
+from ssdkd.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from ssdkd.visualization import Curves
@@ -56,7 +56,6 @@ def read_runs(args: argparse.Namespace) -> dict[str, Curves]:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ssdkd.registry import nearest
     from ssdkd.visualization import plot_runs
     from ssdkd.visualization.curves import shown_scalars
 

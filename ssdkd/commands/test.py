@@ -2,7 +2,7 @@
 
 import argparse
 
-from ssdkd.commands.options import add_cfg_options
+from ssdkd.commands.options import add_cfg_options, add_config
 from ssdkd.errors import ConfigError
 
 # Predictions of a teacher's own config; the number of classes plays no part in them.
@@ -13,7 +13,7 @@ TEACHER_TASKS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='config file of the distillation or of the teacher')
+    add_config(parser, 'config of the distillation or of the teacher')
     parser.add_argument(
         'checkpoint',
         nargs='?',

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from ssdkd.commands.options import add_cfg_options, add_run_options
+from ssdkd.commands.options import add_cfg_options, add_config, add_run_options
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='config file, such as configs/cls/*.py')
+    add_config(parser)
     add_run_options(parser)
     parser.add_argument(
         '--resume',

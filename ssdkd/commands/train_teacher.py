@@ -2,11 +2,11 @@
 
 import argparse
 
-from ssdkd.commands.options import add_cfg_options, add_run_options
+from ssdkd.commands.options import add_cfg_options, add_config, add_run_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('config', help='config file, such as configs/teachers/*.py')
+    add_config(parser, 'config of the teacher')
     add_run_options(parser)
     parser.add_argument(
         '--resume',

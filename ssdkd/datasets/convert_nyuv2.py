@@ -1,8 +1,8 @@
 """NYU Depth V2, converted to the layout that the configs read: 13 classes, void is 255.
 
 The source holds nyu_depth_v2_labeled.mat (images and labels of 894 classes), splits.mat,
-classMapping40.mat (894 -> 40 classes) and class13Mapping.mat (40 -> 13). docs/data.md says
-where they come from.
+classMapping40.mat (894 -> 40 classes) and class13Mapping.mat (40 -> 13). The page
+on data in the documentation says where they come from.
 """
 
 from pathlib import Path
