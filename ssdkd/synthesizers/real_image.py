@@ -9,11 +9,11 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ssdkd.checks import check_int
-from ssdkd.datasets.augment import to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS, SYNTHESIZERS
 from ssdkd.synthesizers.base import BaseSynthesizer
 from ssdkd.tasks.base import BaseTask
+from ssdkd.transforms import to_unit_range
 
 
 @SYNTHESIZERS.register_module()
