@@ -22,10 +22,11 @@ def made_up(monkeypatch, tmp_path):
 
     def train(trainer, config, folder, seed):
         variant = config.stem.replace('_', ' ')
-        trained.append(f'{variant}, seed {seed}')
+        name = f'{variant}, seed {seed}'
+        trained.append(name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'output.txt').write_text('Traceback\nerror: no luck\n')
-        if trained[-1] == 'no phi, seed 1':
+        if name == 'no phi, seed 1':
             return 2
         counts = [10.0, 20.0] if variant == 'full' else [10.0, 40.0]
         buffer = dict(
