@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from ssdkd.buffers import BaseBuffer
+from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int, check_number
 from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
 from ssdkd.distillers.parts import build_part, build_terms
@@ -27,7 +27,7 @@ from ssdkd.registry import (
 )
 from ssdkd.runs import restore_generator
 from ssdkd.samplers import BaseSampler
-from ssdkd.synthesizers import BaseSynthesizer
+from ssdkd.synthesizers import BaseSynthesizer, SynthesisContext, check_batch
 from ssdkd.tasks import BaseTask
 from ssdkd.writers import BaseWriter
 
@@ -282,33 +282,37 @@ class SSDKD(BaseModel):
         # which would wait for gradients that the frozen student does not get.
         student = getattr(self.student, 'module', self.student)
         with frozen(student), self._autocast():
-            images, log = self.synthesizer.synthesize(
+            context = SynthesisContext(
                 teacher=self.teacher,
                 student=student,
                 task=self.task,
-                phi=self.phi,
+                modulation=self.phi,
+                buffer=self.buffer,
                 optim_wrapper=optim_wrapper,
                 rng=self.rng,
+                round=self.buffer.round,
                 warmup=warmup,
             )
+            batch, log = self.synthesizer.synthesize(context)
+        check_batch(self.synthesizer, batch)
         if not warmup:
-            self.store(images)
+            self.store(batch)
         return log
 
     @torch.no_grad()
-    def store(self, images: Tensor) -> Tensor:
-        """Write images [N, 3, H, W] in [0, 1] to the buffer with what the teacher says.
+    def store(self, batch: SampleBatch) -> Tensor:
+        """Write a batch to the buffer, with the teacher's answers if the buffer keeps them.
 
-        The teacher is not asked if the buffer keeps none of its answers.
+        Args:
+            batch: ``image`` [N, 3, H, W] in [0, 1], and any other columns [N, ...].
 
         Returns:
             Tensor: [N] int64, the slots written.
         """
-        batch = dict(image=images)
         if self.buffer.needs_facts:
             with self._autocast():
-                output = self.task.classify(self.teacher(self._format(images)))
-            batch |= dict(class_share=output.class_share, confidence=output.confidence)
+                output = self.task.classify(self.teacher(self._format(batch['image'])))
+            batch = batch | dict(class_share=output.class_share, confidence=output.confidence)
         return self.buffer.extend(batch, self.writer)
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:

@@ -1,7 +1,5 @@
 """What all synthesizers share that optimise samples against inversion losses."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +8,7 @@ from ssdkd.datasets.augment import random_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
-from ssdkd.synthesizers.base import BaseSynthesizer
-from ssdkd.tasks.base import BaseTask
+from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
 
 
 class InversionSynthesizer(BaseSynthesizer):
@@ -66,26 +63,21 @@ class InversionSynthesizer(BaseSynthesizer):
         for loss in self.losses.values():
             loss.attach(teacher)
 
-    def begin(
-        self,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        warmup: bool,
-    ) -> 'Phase':
-        """Choose the terms of this round: during warm-up those rest that read the student.
+    def begin(self, context: SynthesisContext) -> 'Phase':
+        """Choose the terms of this round: terms that read the student rest during warm-up.
 
         Raises:
             ConfigError: None is left.
         """
-        losses = {k: v for k, v in self.losses.items() if not (warmup and v.needs_student)}
+        losses = {
+            k: v for k, v in self.losses.items() if not (context.warmup and v.needs_student)
+        }
         if not losses:
             raise ConfigError(
                 'train_cfg.warmup_rounds: no term of model.synthesizer.losses works without a '
                 'trained student; set it to 0 or add a term'
             )
-        return Phase(losses, teacher, student, task, phi if self.modulate else None)
+        return Phase(losses, context, self.modulate)
 
     def draw_targets(self, n: int, rng: torch.Generator) -> Tensor:
         """Classes [n] to ask for, uniform."""
@@ -101,25 +93,17 @@ class Phase:
 
     Args:
         losses (dict): The terms of this round, by name.
-        teacher (nn.Module): Images to logits.
-        student (nn.Module): The same; not run where no term needs it.
-        task (BaseTask): What class and divergence mean.
-        phi (Callable, optional): Teacher's logits to weights [N]; None for no weights.
+        context (SynthesisContext): What the round was given. The student is not run where no
+            term needs it.
+        modulate (bool): Whether the modulating function weighs the terms.
     """
 
     def __init__(
-        self,
-        losses: dict[str, BaseInversionLoss],
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor] | None,
+        self, losses: dict[str, BaseInversionLoss], context: SynthesisContext, modulate: bool
     ):
         self.losses = losses
-        self.teacher = teacher
-        self.student = student
-        self.task = task
-        self.phi = phi
+        self.context = context
+        self.modulate = modulate
         self.needs_student = any(loss.needs_student for loss in losses.values())
         self._least: Tensor | None = None
         self._best: dict[str, Tensor] = {}
@@ -136,10 +120,11 @@ class Phase:
         Returns:
             tuple: the weighted sum of all terms, and the terms themselves, unweighted; 0-dim.
         """
-        teacher_logits = self.teacher(seen)
-        student_logits = self.student(seen) if self.needs_student else None
-        weights = self.phi(teacher_logits) if self.phi else 1.0
-        state = InversionState(seen, targets, teacher_logits, student_logits, self.task)
+        context = self.context
+        teacher_logits = context.teacher(seen)
+        student_logits = context.student(seen) if self.needs_student else None
+        weights = context.modulation(teacher_logits) if self.modulate else 1.0
+        state = InversionState(seen, targets, teacher_logits, student_logits, context.task)
         terms = {}
         for name, loss in self.losses.items():
             term = loss(state)
@@ -148,7 +133,10 @@ class Phase:
         return total, terms
 
     def keep(self, total: Tensor, terms: dict[str, Tensor], **batch: Tensor) -> None:
-        """Remember ``batch`` (images, and what belongs to them) if its loss is the least."""
+        """Remember ``batch`` (columns of the samples) if its loss is the least so far.
+
+        It is copied: a later step may change latents or pixels in place.
+        """
         # Chosen on the device: reading the loss here would wait for it at every step.
         total = total.detach()
         least = torch.full_like(total, torch.inf) if self._least is None else self._least
@@ -157,7 +145,9 @@ class Phase:
         for name, value in batch.items():
             value = value.detach()
             best = self._best.get(name)
-            self._best[name] = value if best is None else torch.where(better, value, best)
+            self._best[name] = (
+                value.clone() if best is None else torch.where(better, value, best)
+            )
         # One broken term breaks all of them a step later; the log keeps the first.
         self._names = list(terms)
         values = torch.stack([term.detach() for term in terms.values()])
