@@ -112,7 +112,7 @@ MINIMAL = {
         'PseudoLabelLoss': {},
         'TotalVariationLoss': {},
     },
-    'balancing': {'ModulatingFunction': {}},
+    'modulation': {'ModulatingFunction': {}},
     'buffer': {
         'FreshBuffer': dict(capacity=4),
         'GrowingBuffer': dict(capacity=4),

@@ -14,12 +14,13 @@ from ssdkd.checks import check_bool, check_dict, check_int, check_number
 from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
 from ssdkd.distillers.parts import build_part, build_terms
 from ssdkd.errors import ConfigError
-from ssdkd.losses import BalancingFunction, BaseDistillationLoss
+from ssdkd.losses import BaseDistillationLoss
 from ssdkd.models import Network, Teacher, has_bfloat16, reuse_layers, student_config
+from ssdkd.modulation import BaseModulation
 from ssdkd.registry import (
-    BALANCING,
     BUFFERS,
     MODELS,
+    MODULATIONS,
     SAMPLERS,
     SYNTHESIZERS,
     TASKS,
@@ -130,8 +131,13 @@ class SSDKD(BaseModel):
             None if writer is None else build_part('writer', WRITERS, writer)
         )
         self.sampler: BaseSampler = build_part('sampler', SAMPLERS, sampler)
-        self.balancing: BalancingFunction = build_part('balancing', BALANCING, balancing)
-        if getattr(self.balancing, 'needs_counts', False) and not self.buffer.needs_facts:
+        self.balancing: BaseModulation = build_part('balancing', MODULATIONS, balancing)
+        if not isinstance(self.balancing, BaseModulation):
+            raise ConfigError(
+                f'model.balancing: {type(self.balancing).__name__} is no '
+                'ssdkd.modulation.BaseModulation; derive it from that class'
+            )
+        if self.balancing.needs_counts and not self.buffer.needs_facts:
             raise ConfigError(
                 'model.balancing.diversity=True counts the classes in model.buffer, but '
                 f'{type(self.buffer).__name__} knows none; set it to False or choose another '
@@ -249,13 +255,13 @@ class SSDKD(BaseModel):
     @property
     def balances(self) -> bool:
         """Whether phi is anything but 1; if not, no step pays for it."""
-        return getattr(self.balancing, 'active', True)
+        return self.balancing.active
 
     def phi(self, teacher_logits: Tensor) -> Tensor:
         """Weights [N] of the balancing function for samples with these logits."""
         if not self.balances:
             return torch.ones(len(teacher_logits), device=teacher_logits.device)
-        softened = teacher_logits / getattr(self.balancing, 'temperature', 1.0)
+        softened = teacher_logits / self.balancing.temperature
         return self.balancing(self.task.classify(softened), self.buffer)
 
     def divergence(self, student_logits: Tensor, teacher_logits: Tensor) -> Tensor:

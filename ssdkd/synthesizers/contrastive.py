@@ -15,7 +15,8 @@ from ssdkd.checks import check_int, check_number, is_pair
 from ssdkd.datasets.augment import random_resized_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
-from ssdkd.losses import LayerInputs, has_statistics
+from ssdkd.losses import has_statistics
+from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import GENERATORS, SYNTHESIZERS, nearest
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer

@@ -48,9 +48,14 @@ class InversionSynthesizer(BaseSynthesizer):
         check_int(self, 0, crop_padding=crop_padding)
         check_bool(self, flip=flip, modulate=modulate)
         super().__init__()
-        self.losses: dict[str, BaseInversionLoss] = nn.ModuleDict(
-            {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
-        )
+        terms = {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
+        for name, term in terms.items():
+            if not isinstance(term, BaseInversionLoss):
+                raise ConfigError(
+                    f'losses.{name}: {type(term).__name__} is no inversion loss; distillation '
+                    'losses belong in model.distillation'
+                )
+        self.losses: dict[str, BaseInversionLoss] = nn.ModuleDict(terms)
         self.image_size = image_size
         self.batch_size = batch_size
         self.steps = steps

@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
 from ssdkd.datasets.augment import random_crop_flip
-from ssdkd.losses.bn_statistics import BatchMoments
+from ssdkd.losses.inversion.bn_statistics import BatchMoments
 from torch import nn
 
 import benchmark_replay
