@@ -142,6 +142,9 @@ BUFFERS = ComponentRegistry('buffer', scope='ssdkd', locations=['ssdkd.buffers']
 WRITERS = ComponentRegistry('writer', scope='ssdkd', locations=['ssdkd.writers'])
 SAMPLERS = ComponentRegistry('sampler', scope='ssdkd', locations=['ssdkd.samplers'])
 TASKS = ComponentRegistry('task', scope='ssdkd', locations=['ssdkd.tasks'])
+BATCH_TRANSFORMS = ComponentRegistry(
+    'batch_transform', scope='ssdkd', locations=['ssdkd.transforms']
+)
 
 ALL_REGISTRIES = (
     MODELS,
@@ -153,6 +156,7 @@ ALL_REGISTRIES = (
     WRITERS,
     SAMPLERS,
     TASKS,
+    BATCH_TRANSFORMS,
     DATASETS,
     METRICS,
     TRANSFORMS,

@@ -12,6 +12,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.plugins import is_ours
 from ssdkd.registry import (
     BALANCING,
+    BATCH_TRANSFORMS,
     BUFFERS,
     GENERATORS,
     HOOKS,
@@ -28,7 +29,7 @@ from ssdkd.registry import (
 
 REGISTRIES = (
     *(GENERATORS, SYNTHESIZERS, LOSSES, BALANCING, BUFFERS, WRITERS, SAMPLERS, TASKS),
-    *(MODELS, METRICS, LOOPS, HOOKS, LOG_PROCESSORS),
+    *(BATCH_TRANSFORMS, MODELS, METRICS, LOOPS, HOOKS, LOG_PROCESSORS),
 )
 IMAGE = dict(type='DCGANGenerator', width=4, latent_dim=5, image_size=8)
 INVERSION = dict(losses=dict(l2=dict(type='L2Loss')), batch_size=4, steps=2)
@@ -59,12 +60,13 @@ ARGUMENTS = {
     'NoiseSynthesizer': dict(image_size=8, batch_size=4),
     'PixelSynthesizer': dict(image_size=8, **INVERSION),
     'PrioritySampler': dict(beta_end=1.0, beta_steps=6),
+    'RandomLight': dict(strength=0.5),
     'RealImageSynthesizer': dict(
         dataset=dict(type='Digits', image_size=8, split='val'), batch_size=4
     ),
     'ReplayBuffer': dict(capacity=8),
     'ResNet': dict(depth=18),
-    'SSDKD': dict(
+    'ReplayDistiller': dict(
         teacher=TEACHER,
         student=TEACHER,
         synthesizer=dict(type='NoiseSynthesizer', image_size=8, batch_size=4),
@@ -81,7 +83,7 @@ ARGUMENTS = {
     **{name: dict(num_classes=4) for name in ('Classification', 'Segmentation')},
 }
 # Numbers that are mmengine's own or wait for mmseg.
-ELSEWHERE = {'DistillCheckpointHook', 'mmseg'}
+ELSEWHERE = {'DistillCheckpointHook', 'SafeCheckpointHook', 'mmseg'}
 WRONG = [0, -3, '64', math.nan, math.inf, 2.5, True, None]
 
 
@@ -154,9 +156,9 @@ REFUSED = [
     ('Segmentation', 'num_classes', 1),
     ('CifarResNet', 'num_classes', 1),
     ('WideResNet', 'widen_factor', 0),
-    ('SSDKD', 'batch_size', 0),
-    ('SSDKD', 'crop_padding', -3),
-    ('SSDKD', 'flip', 'no'),
+    ('ReplayDistiller', 'batch_size', 0),
+    ('ReplayDistiller', 'crop_padding', -3),
+    ('ReplayDistiller', 'flip', 'no'),
     ('KLDivergenceLoss', 'temperature', 0),
     ('AdversarialLoss', 'temperature', -3),
     *[(name, 'weight', -3) for name in ('KLDivergenceLoss', 'L2Loss', 'BNStatisticsLoss')],
@@ -172,6 +174,9 @@ REFUSED = [
     ('Network', 'std', (0.5, math.inf, 0.5)),
     ('Network', 'std', ('a', 'b', 'c')),
     ('Teacher', 'std', (0.5, 0, 0.5)),
+    ('RandomCropFlip', 'padding', -3),
+    ('RandomCropFlip', 'flip', 'no'),
+    ('RandomLight', 'strength', 1.5),
 ]
 
 
@@ -184,12 +189,12 @@ def test_values_that_must_be_refused(name, argument, value):
 
 def test_distillation_terms_without_weight():
     terms = dict(kl=dict(type='KLDivergenceLoss', weight=0))
-    arguments = ARGUMENTS['SSDKD'] | dict(distillation=terms)
+    arguments = ARGUMENTS['ReplayDistiller'] | dict(distillation=terms)
     with pytest.raises(ConfigError, match=r'model.distillation.*weight=0'):
-        MODELS.get('SSDKD')(**arguments)
+        MODELS.get('ReplayDistiller')(**arguments)
 
 
 @pytest.mark.parametrize('part', ['buffer', 'synthesizer', 'task', 'sampler', 'balancing'])
 def test_a_part_that_is_no_dict(part):
     with pytest.raises(ConfigError, match=f'{part}.*64'):
-        MODELS.get('SSDKD')(**ARGUMENTS['SSDKD'] | {part: 64})
+        MODELS.get('ReplayDistiller')(**ARGUMENTS['ReplayDistiller'] | {part: 64})

@@ -12,6 +12,8 @@ from helpers import build_runner, save_teacher, tiny_config
 from ssdkd.errors import ConfigError
 from ssdkd.plugins import is_ours
 from ssdkd.registry import ALL_REGISTRIES, LOG_PROCESSORS, LOSSES, MODELS, SAMPLERS
+from ssdkd.runs.settings import RENAMED_TYPES
+from ssdkd.transforms.old_keys import OLD_KEYS
 
 NETWORK = dict(type='CifarResNet', depth=8)
 SEGMENTOR = dict(
@@ -78,6 +80,7 @@ MINIMAL = {
         ),
         'ResNet': dict(depth=18),
         'SavedModule': saved,
+        'ReplayDistiller': lambda tmp_path: dict(tiny_config(tmp_path).model),
         'SSDKD': lambda tmp_path: dict(tiny_config(tmp_path).model),
         'Teacher': teacher,
         'VGG': dict(),
@@ -113,6 +116,7 @@ MINIMAL = {
         'TotalVariationLoss': {},
     },
     'modulation': {'ModulatingFunction': {}},
+    'batch_transform': {'RandomCropFlip': {}, 'RandomLight': dict(strength=0.5)},
     'buffer': {
         'FreshBuffer': dict(capacity=4),
         'GrowingBuffer': dict(capacity=4),
@@ -161,7 +165,7 @@ def test_component(registry, name, tmp_path, monkeypatch):
     assert arguments is not None, f'add the least config of {name} to MINIMAL in {__file__}'
     component = registry.get(name)
     if inspect.isclass(component):
-        assert component.__name__ == name
+        assert component.__name__ == RENAMED_TYPES.get(name, name)
 
     doc = inspect.getdoc(component)
     assert doc and component.__doc__.strip(), f'{name} has no docstring'
@@ -175,7 +179,7 @@ def test_component(registry, name, tmp_path, monkeypatch):
         missing = [
             p.name
             for p in parameters
-            if p.name not in documented and p.kind is not p.VAR_KEYWORD
+            if p.name not in documented | set(OLD_KEYS) and p.kind is not p.VAR_KEYWORD
         ]
         assert not missing, f'{name} does not document {missing}'
 

@@ -1,5 +1,7 @@
 """Samples from the embeddings of class names through layers of noise."""
 
+from collections.abc import Sequence
+
 import torch
 from mmengine.dist import all_reduce, broadcast
 from torch import Tensor, nn
@@ -12,9 +14,11 @@ from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
 from ssdkd.synthesizers import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.transforms import accepts_old_keys
 
 
 @SYNTHESIZERS.register_module()
+@accepts_old_keys
 class NAYERSynthesizer(InversionSynthesizer):
     """NAYER (Tran et al., CVPR 2024, `arXiv 2310.00258 <https://arxiv.org/abs/2310.00258>`_).
 
@@ -43,9 +47,8 @@ class NAYERSynthesizer(InversionSynthesizer):
         generator_lr (float): Defaults to 4e-3, the authors'.
         life (int): Rounds after which generator and batch norm begin anew. Defaults to 20, the
             authors' 10 epochs of two batches.
-        crop_padding (int): Random shift of the images that the networks see, in pixels.
-            Defaults to 4, the authors'.
-        flip (bool): Random horizontal flip of the same. Defaults to True, the authors'.
+        augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
+            networks see. Defaults to a random shift of 4 pixels and flip, the authors'.
         modulate (bool): Weigh the terms by phi. Defaults to False: the authors have none.
 
     Raises:
@@ -63,8 +66,7 @@ class NAYERSynthesizer(InversionSynthesizer):
         embedding_dim: int = 512,
         generator_lr: float = 4e-3,
         life: int = 20,
-        crop_padding: int = 4,
-        flip: bool = True,
+        augment: Sequence[dict] = (dict(type='RandomCropFlip', padding=4, flip=True),),
         modulate: bool = False,
     ):
         built: BaseGenerator = GENERATORS.build(generator)
@@ -82,9 +84,7 @@ class NAYERSynthesizer(InversionSynthesizer):
         ):
             if value < least:
                 raise ConfigError(f'{key}={value} must be at least {least}')
-        super().__init__(
-            losses, built.image_size, batch_size, steps, crop_padding, flip, modulate
-        )
+        super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
         # Frozen outside of a round, so that no other optimizer takes it.
         self.generator = built.requires_grad_(False)
         self.embeddings_file = embeddings

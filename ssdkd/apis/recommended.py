@@ -40,7 +40,7 @@ RUNTIME = dict(
 # configs/_base_/methods/ssdkd.py and schedules/published.py
 SMALL = dict(
     model=dict(
-        type='SSDKD',
+        type='ReplayDistiller',
         task=dict(type='Classification'),
         synthesizer=dict(
             type='GeneratorSynthesizer',

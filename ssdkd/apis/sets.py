@@ -7,8 +7,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ssdkd.datasets import check_set
-from ssdkd.datasets.augment import to_unit_range
 from ssdkd.datasets.class_names import check_classes
+from ssdkd.transforms import to_unit_range
 
 
 def check_sets(

@@ -6,9 +6,9 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from ssdkd.datasets.augment import to_unit_range
 from ssdkd.datasets.class_names import check_classes
 from ssdkd.errors import ConfigError
+from ssdkd.transforms import to_unit_range
 
 VOID = 255  # pixels without a class
 

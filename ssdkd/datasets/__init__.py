@@ -1,6 +1,5 @@
 """Labelled images to evaluate on, and to train teachers with; distillation needs none."""
 
-from ssdkd.datasets.augment import random_crop_flip, to_unit_range
 from ssdkd.datasets.check_labels import CheckLabels
 from ssdkd.datasets.check_set import check_set
 from ssdkd.datasets.cifar import Cifar
@@ -15,6 +14,4 @@ __all__ = [
     'ImageFolder',
     'LabelledImages',
     'check_set',
-    'random_crop_flip',
-    'to_unit_range',
 ]

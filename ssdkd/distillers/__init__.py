@@ -1,5 +1,5 @@
 """The algorithm: teacher, student, synthesizer, buffer and sampler in one model."""
 
-from ssdkd.distillers.ssdkd import SSDKD
+from ssdkd.distillers.replay import ReplayDistiller
 
-__all__ = ['SSDKD']
+__all__ = ['ReplayDistiller']

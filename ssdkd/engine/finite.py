@@ -7,7 +7,7 @@ import torch
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 
-from ssdkd.distillers import SSDKD
+from ssdkd.distillers import ReplayDistiller
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
@@ -25,7 +25,9 @@ def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
     return [name for name in tensors if not sound.get(name, True)]
 
 
-def training_tensors(distiller: SSDKD, optim_wrapper: OptimWrapperDict) -> dict[str, Tensor]:
+def training_tensors(
+    distiller: ReplayDistiller, optim_wrapper: OptimWrapperDict
+) -> dict[str, Tensor]:
     """All tensors that training changes, by name: weights, statistics, optimizers, samples.
 
     In the order in which an error spreads within a round: the synthesizer, its samples, the

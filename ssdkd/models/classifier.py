@@ -1,15 +1,17 @@
 """Ordinary supervised training of a network, with mmengine's own loops."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from ssdkd.checks import check_bool, check_int
-from ssdkd.datasets.augment import random_crop_flip, to_unit_range
 from ssdkd.registry import MODELS
+from ssdkd.transforms import Augmentation, accepts_old_keys, to_unit_range
 
 
 @MODELS.register_module()
+@accepts_old_keys
 class Classifier(BaseModel):
     """A network trained with cross entropy on labelled images; how teachers are made.
 
@@ -18,18 +20,14 @@ class Classifier(BaseModel):
 
     Args:
         network (dict): Config of a :class:`Network`.
-        crop_padding (int): Training images are padded with this many black pixels on each
-            side and randomly cropped back. Defaults to 0.
-        flip (bool): Mirror every second training image, at random. Defaults to False.
+        augment (Sequence[dict]): Configs of batch transforms, applied to the training images
+            in their order. Defaults to none.
     """
 
-    def __init__(self, network: dict, crop_padding: int = 0, flip: bool = False):
-        check_int(self, 0, crop_padding=crop_padding)
-        check_bool(self, flip=flip)
+    def __init__(self, network: dict, augment: Sequence[dict] = ()):
         super().__init__()
         self.network = MODELS.build(network)
-        self.crop_padding = crop_padding
-        self.flip = flip
+        self.augment = Augmentation('model', augment)
 
     def forward(
         self, inputs: Tensor, data_samples: Tensor | None = None, mode: str = 'tensor'
@@ -47,7 +45,7 @@ class Classifier(BaseModel):
         """
         images = to_unit_range(inputs)
         if mode == 'loss':
-            images = random_crop_flip(images, self.crop_padding, self.flip)
+            images = self.augment(images)
             return dict(loss=F.cross_entropy(self.network(images), data_samples))
         logits = self.network(images)
         return [dict(logits=logits)] if mode == 'predict' else logits

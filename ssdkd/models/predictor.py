@@ -4,8 +4,8 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from ssdkd.datasets.augment import to_unit_range
 from ssdkd.registry import MODELS, TASKS
+from ssdkd.transforms import to_unit_range
 
 
 @MODELS.register_module()

@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 
+from ssdkd.transforms.old_keys import without_old_keys
+
 # Everything else of a config says where things are, or what is looked at.
 COMPARED = (
     'model',
@@ -31,6 +33,8 @@ FIXED = re.compile(
     r'|optim_wrapper\.(constructor|type|optimizer\.type|(\w+\.)?(type|optimizer\.type))'
     r'|optim_wrapper\.(.*\.)?paramwise_cfg(\..*)?'
 )
+# Names of before, in the settings of older runs.
+RENAMED_TYPES = {'SSDKD': 'ReplayDistiller'}
 # What an optimizer and its schedule are made from.
 SCHEDULED = re.compile(r'(optim_wrapper|param_scheduler)\..*|train_cfg\.\w+')
 ABSENT = '(not set)'
@@ -56,7 +60,7 @@ def changed_settings(
         tuple: the changes that can be applied and those that cannot, each as a dict from the
         config key to "old -> new".
     """
-    old, new = _flat(stored), _flat(asked)
+    old, new = _renewed(stored), _renewed(asked)
     changes = {
         key: f'{old.get(key, ABSENT)} -> {new.get(key, ABSENT)}'
         for key in sorted(old.keys() | new.keys())
@@ -85,6 +89,14 @@ def _is_past(key: str, old: dict, new: dict, done: int) -> bool:
     if key in ('train_cfg.max_rounds', 'train_cfg.max_epochs'):
         return new[key] < done
     return key == 'train_cfg.warmup_rounds' and min(old.get(key, 0), new.get(key, 0)) < done
+
+
+def _renewed(settings: dict) -> dict[str, object]:
+    """Every value by its key, in the names of today."""
+    flat = _flat(without_old_keys(settings))
+    if flat.get('model.type') in RENAMED_TYPES:
+        flat['model.type'] = RENAMED_TYPES[flat['model.type']]
+    return flat
 
 
 def _flat(value: object, path: str = '') -> dict[str, object]:

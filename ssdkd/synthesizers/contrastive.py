@@ -1,6 +1,7 @@
 """Samples from a fresh generator a batch that are told apart from all samples before."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,6 @@ from torch.nn.modules.conv import _ConvNd
 
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number, is_pair
-from ssdkd.datasets.augment import random_resized_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
 from ssdkd.losses import has_statistics
@@ -20,9 +20,12 @@ from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import GENERATORS, SYNTHESIZERS, nearest
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.transforms import accepts_old_keys
+from ssdkd.transforms.functional import random_resized_crop_flip
 
 
 @SYNTHESIZERS.register_module()
+@accepts_old_keys
 class ContrastiveSynthesizer(InversionSynthesizer):
     """Trains a fresh generator for each batch, with a contrastive term (CMI, Fang et al. 2021).
 
@@ -62,8 +65,8 @@ class ContrastiveSynthesizer(InversionSynthesizer):
             authors' choice for ResNet-34. Defaults to None: all batch norms.
         local_scale (tuple[float, float]): Least and largest share of the area in the local
             view. Defaults to (0.25, 1).
-        crop_padding (int): Random shift of the global view, in pixels. Defaults to 4.
-        flip (bool): Random horizontal flip of the global view. Defaults to True.
+        augment (Sequence[dict]): Configs of batch transforms, which make the global view.
+            Defaults to a random shift of 4 pixels and flip.
         modulate (bool): Weigh the inversion losses by phi. Defaults to True; the authors have
             none.
 
@@ -86,8 +89,7 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         head_dim: int = 256,
         feature_layers: list[str] | None = None,
         local_scale: tuple[float, float] = (0.25, 1.0),
-        crop_padding: int = 4,
-        flip: bool = True,
+        augment: Sequence[dict] = (dict(type='RandomCropFlip', padding=4, flip=True),),
         modulate: bool = True,
     ):
         check_int(self, 1, batch_size=batch_size, bank_size=bank_size)
@@ -106,9 +108,7 @@ class ContrastiveSynthesizer(InversionSynthesizer):
                 'number of processes'
             )
         built: BaseGenerator = GENERATORS.build(generator)
-        super().__init__(
-            losses, built.image_size, batch_size, steps, crop_padding, flip, modulate
-        )
+        super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
         # The pattern of the generators to come. The optimizer of the head leaves it alone.
         self.generator = built.requires_grad_(False)
         self.generator_lr = generator_lr

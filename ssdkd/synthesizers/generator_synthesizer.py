@@ -1,5 +1,7 @@
 """Samples from a generator that is trained throughout."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -9,9 +11,11 @@ from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.transforms import accepts_old_keys
 
 
 @SYNTHESIZERS.register_module()
+@accepts_old_keys
 class GeneratorSynthesizer(InversionSynthesizer):
     """Trains one generator for a few steps a round and keeps the best batch of these steps.
 
@@ -27,9 +31,8 @@ class GeneratorSynthesizer(InversionSynthesizer):
         steps (int): Generator steps a round.
         latent_lr (float): Learning rate of the latents (Adam); 0 leaves them as drawn.
             Defaults to 1e-2.
-        crop_padding (int): Random shift of the images that the networks see, in pixels; 0
-            for none. Defaults to 0.
-        flip (bool): Random horizontal flip of the same. Defaults to False.
+        augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
+            networks see, in their order. Defaults to none.
         modulate (bool): Weigh the terms by phi. Defaults to True.
         samples (int, optional): The round's batch is that many fresh samples of the trained
             generator instead, in chunks of ``batch_size``: for methods that keep no samples
@@ -47,17 +50,14 @@ class GeneratorSynthesizer(InversionSynthesizer):
         batch_size: int,
         steps: int,
         latent_lr: float = 1e-2,
-        crop_padding: int = 0,
-        flip: bool = False,
+        augment: Sequence[dict] = (),
         modulate: bool = True,
         samples: int | None = None,
     ):
         check_int(self, 1, optional=True, samples=samples)
         check_number(self, '[0, inf)', latent_lr=latent_lr)
         built: BaseGenerator = GENERATORS.build(generator)
-        super().__init__(
-            losses, built.image_size, batch_size, steps, crop_padding, flip, modulate
-        )
+        super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
         self.generator = built
         self.latent_lr = latent_lr
         self.samples = samples

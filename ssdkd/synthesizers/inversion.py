@@ -1,16 +1,19 @@
 """What all synthesizers share that optimise samples against inversion losses."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from ssdkd.checks import check_bool, check_dict, check_int
-from ssdkd.datasets.augment import random_crop_flip
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
+from ssdkd.transforms import Augmentation, accepts_old_keys
 
 
+@accepts_old_keys
 class InversionSynthesizer(BaseSynthesizer):
     """A synthesizer that minimises inversion losses and keeps the best batch of a round.
 
@@ -24,9 +27,8 @@ class InversionSynthesizer(BaseSynthesizer):
         image_size (tuple[int, int]): (H, W).
         batch_size (int): Samples a round.
         steps (int): Steps a round.
-        crop_padding (int): Random shift of the images that the networks see, in pixels; 0
-            for none. Defaults to 0.
-        flip (bool): Random horizontal flip of the same. Defaults to False.
+        augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
+            networks see, in their order. Defaults to none.
         modulate (bool): Weigh the terms by phi. Defaults to True.
 
     Raises:
@@ -39,14 +41,12 @@ class InversionSynthesizer(BaseSynthesizer):
         image_size: tuple[int, int],
         batch_size: int,
         steps: int,
-        crop_padding: int = 0,
-        flip: bool = False,
+        augment: Sequence[dict] = (),
         modulate: bool = True,
     ):
         check_dict(self, losses=losses)
         check_int(self, 1, batch_size=batch_size, steps=steps)
-        check_int(self, 0, crop_padding=crop_padding)
-        check_bool(self, flip=flip, modulate=modulate)
+        check_bool(self, modulate=modulate)
         super().__init__()
         terms = {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
         for name, term in terms.items():
@@ -59,8 +59,7 @@ class InversionSynthesizer(BaseSynthesizer):
         self.image_size = image_size
         self.batch_size = batch_size
         self.steps = steps
-        self.crop_padding = crop_padding
-        self.flip = flip
+        self.augmentation = Augmentation('model.synthesizer', augment)
         self.modulate = modulate
 
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
@@ -90,7 +89,7 @@ class InversionSynthesizer(BaseSynthesizer):
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """The images as the networks see them in this step."""
-        return random_crop_flip(images, self.crop_padding, self.flip, rng)
+        return self.augmentation(images, rng)
 
 
 class Phase:

@@ -1,6 +1,7 @@
 """Samples from a meta-generator that a few steps adapt to each batch."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from mmengine.dist import all_reduce, broadcast
@@ -15,9 +16,11 @@ from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.transforms import accepts_old_keys
 
 
 @SYNTHESIZERS.register_module()
+@accepts_old_keys
 class MetaSynthesizer(InversionSynthesizer):
     r"""Adapts a copy of a meta-generator and latents to each batch (Fast, Fang et al. 2022).
 
@@ -50,9 +53,8 @@ class MetaSynthesizer(InversionSynthesizer):
             N(0, 0.02), bias 0: the latents change their meaning while the other layers keep
             what they have learnt. The authors reset in round 120 after their 20 of warm-up,
             140. Defaults to None: never.
-        crop_padding (int): Random shift of the images that the networks see, in pixels; 0
-            for none. Defaults to 0.
-        flip (bool): Random horizontal flip of the same. Defaults to False.
+        augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
+            networks see, in their order. Defaults to none.
         modulate (bool): Weigh the terms by phi. Defaults to True; the authors have none.
 
     Raises:
@@ -69,8 +71,7 @@ class MetaSynthesizer(InversionSynthesizer):
         latent_lr: float = 1e-2,
         outer: str = 'fomaml',
         reset_round: int | None = None,
-        crop_padding: int = 0,
-        flip: bool = False,
+        augment: Sequence[dict] = (),
         modulate: bool = True,
     ):
         if outer not in ('fomaml', 'reptile'):
@@ -78,9 +79,7 @@ class MetaSynthesizer(InversionSynthesizer):
         check_int(self, 1, optional=True, reset_round=reset_round)
         check_number(self, '[0, inf)', generator_lr=generator_lr, latent_lr=latent_lr)
         built: BaseGenerator = GENERATORS.build(generator)
-        super().__init__(
-            losses, built.image_size, batch_size, steps, crop_padding, flip, modulate
-        )
+        super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
         self.generator = built
         self.generator_lr = generator_lr
         self.latent_lr = latent_lr

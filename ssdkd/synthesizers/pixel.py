@@ -1,19 +1,23 @@
 """Samples whose pixels themselves are optimised."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number, is_pair
-from ssdkd.datasets.augment import random_crop_flip, random_roll
 from ssdkd.errors import ConfigError
 from ssdkd.generators.base import checked_size
 from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.transforms import accepts_old_keys
+from ssdkd.transforms.functional import random_roll
 
 
 @SYNTHESIZERS.register_module()
+@accepts_old_keys
 class PixelSynthesizer(InversionSynthesizer):
     """Optimises the pixels of each batch from noise (DeepInversion, Yin et al. 2020).
 
@@ -37,7 +41,8 @@ class PixelSynthesizer(InversionSynthesizer):
         betas (tuple[float, float]): Those of Adam. Defaults to (0.9, 0.999).
         jitter (int): In each step the networks see the batch rolled by the same random
             -jitter ... jitter pixels, both ways. Defaults to 2.
-        flip (bool): Random horizontal flip of each image that they see. Defaults to False.
+        augment (Sequence[dict]): Configs of batch transforms, applied after that. Defaults to
+            none.
         modulate (bool): Weigh the terms by phi. Defaults to True; the authors have none.
 
     Raises:
@@ -53,7 +58,7 @@ class PixelSynthesizer(InversionSynthesizer):
         pixel_lr: float = 0.1,
         betas: tuple[float, float] = (0.9, 0.999),
         jitter: int = 2,
-        flip: bool = False,
+        augment: Sequence[dict] = (),
         modulate: bool = True,
     ):
         size = checked_size(image_size, step=1, smallest=1, largest=4096)
@@ -61,7 +66,7 @@ class PixelSynthesizer(InversionSynthesizer):
         check_number(self, '(0, inf)', pixel_lr=pixel_lr)
         if not is_pair(betas, '[0, 1)'):
             raise ConfigError(f'PixelSynthesizer: betas={betas} must be two numbers in [0, 1)')
-        super().__init__(losses, size, batch_size, steps, flip=flip, modulate=modulate)
+        super().__init__(losses, size, batch_size, steps, augment, modulate)
         self.pixel_lr = pixel_lr
         self.betas = betas
         self.jitter = jitter
@@ -91,4 +96,4 @@ class PixelSynthesizer(InversionSynthesizer):
         return dict(image=images, target=targets), log
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        return random_crop_flip(random_roll(images, self.jitter, rng), 0, self.flip, rng)
+        return super().augment(random_roll(images, self.jitter, rng), rng)

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int
-from ssdkd.datasets.augment import to_unit_range
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS, SYNTHESIZERS
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
+from ssdkd.transforms import to_unit_range
 
 
 @SYNTHESIZERS.register_module()

@@ -15,7 +15,7 @@ from segmentation_runs import CAMVID, camvid_options
 from small_configs import CONFIGS, small, small_peer
 
 from ssdkd.buffers import ReplayBuffer
-from ssdkd.distillers import SSDKD
+from ssdkd.distillers import ReplayDistiller
 from ssdkd.synthesizers.inversion import Phase
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
@@ -39,7 +39,7 @@ def refuse_waiting(monkeypatch) -> None:
 
     From the first loss to the end of the phase: losses, backward, optimizers, generator.
     """
-    train_step, evaluate, finish = SSDKD.train_step, Phase.evaluate, Phase.finish
+    train_step, evaluate, finish = ReplayDistiller.train_step, Phase.evaluate, Phase.finish
 
     def strict_step(self, *args):
         with sync_mode('error'):
@@ -53,7 +53,7 @@ def refuse_waiting(monkeypatch) -> None:
         torch.cuda.set_sync_debug_mode('default')
         return finish(self)
 
-    monkeypatch.setattr(SSDKD, 'train_step', strict_step)
+    monkeypatch.setattr(ReplayDistiller, 'train_step', strict_step)
     monkeypatch.setattr(Phase, 'evaluate', strict_evaluate)
     monkeypatch.setattr(Phase, 'finish', lenient_finish)
 
@@ -96,9 +96,9 @@ def weakest(divergence: torch.Tensor) -> float:
 
 def test_the_check_sees_a_read(digits, monkeypatch):
     refuse_waiting(monkeypatch)
-    divergence = SSDKD.divergence
+    divergence = ReplayDistiller.divergence
     monkeypatch.setattr(
-        SSDKD, 'divergence', lambda *a: divergence(*a) * weakest(divergence(*a))
+        ReplayDistiller, 'divergence', lambda *a: divergence(*a) * weakest(divergence(*a))
     )
     with pytest.raises(RuntimeError, match='synchroniz'):
         train(digits)
@@ -113,7 +113,7 @@ def test_bfloat16(digits, autocast, monkeypatch):
 
 def waits_of_steps(cfg: Config, monkeypatch) -> list[str]:
     """Where the student steps of a run wait for the device."""
-    train_step, found = SSDKD.train_step, []
+    train_step, found = ReplayDistiller.train_step, []
 
     def watched(self, *args):
         with warnings.catch_warnings(record=True) as caught, sync_mode('warn'):
@@ -124,7 +124,7 @@ def waits_of_steps(cfg: Config, monkeypatch) -> list[str]:
         )
         return outputs
 
-    monkeypatch.setattr(SSDKD, 'train_step', watched)
+    monkeypatch.setattr(ReplayDistiller, 'train_step', watched)
     train(cfg)
     return found
 

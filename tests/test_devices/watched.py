@@ -8,7 +8,7 @@ from helpers import ROOT, build_runner
 from mmengine.config import Config
 from pretend_device import PretendDevice, Wait, pretend_device
 
-from ssdkd.distillers import SSDKD
+from ssdkd.distillers import ReplayDistiller
 from ssdkd.engine import DistillLoop
 from ssdkd.registry import SYNTHESIZERS
 
@@ -60,9 +60,9 @@ class Rounds:
         self.device: PretendDevice | None = None
         synthesizer = SYNTHESIZERS.get(cfg.model.synthesizer.type)
         for owner, name, part in (
-            (SSDKD, 'train_step', STEP),
+            (ReplayDistiller, 'train_step', STEP),
             (synthesizer, 'synthesize', PHASE),
-            (SSDKD, 'store', STORING),
+            (ReplayDistiller, 'store', STORING),
             (DistillLoop, 'run_round', END),
         ):
             monkeypatch.setattr(owner, name, self._watched(getattr(owner, name), part))

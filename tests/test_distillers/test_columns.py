@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers import build_distiller, build_runner
 
-from ssdkd.distillers import SSDKD
+from ssdkd.distillers import ReplayDistiller
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODELS, SAMPLERS, SYNTHESIZERS
 from ssdkd.samplers import BaseSampler
@@ -31,7 +31,7 @@ class DarkestSampler(BaseSampler):
         return indices, torch.ones(n)
 
 
-class Reader(SSDKD):
+class Reader(ReplayDistiller):
     """A distiller that looks at the columns of each student step."""
 
     def train_step(self, data, optim_wrapper):

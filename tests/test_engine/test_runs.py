@@ -12,7 +12,7 @@ from helpers import NO_VAL, build_runner
 from mmengine.model import BaseModel
 from torch import nn
 
-from ssdkd.distillers import SSDKD
+from ssdkd.distillers import ReplayDistiller
 from ssdkd.engine import DistillLoop, LatentStream
 from ssdkd.errors import ConfigError
 from ssdkd.models import Teacher
@@ -51,8 +51,8 @@ def test_check_sees_a_weight_initialisation_of_the_teacher(tiny, monkeypatch):
         teacher.model.conv1.reset_parameters()
 
     monkeypatch.setattr(Teacher, 'init_weights', reset, raising=False)
-    check_teacher_is_untouched(tiny())  # SSDKD.init_weights does not descend ...
-    monkeypatch.setattr(SSDKD, 'init_weights', BaseModel.init_weights)
+    check_teacher_is_untouched(tiny())  # ReplayDistiller.init_weights does not descend ...
+    monkeypatch.setattr(ReplayDistiller, 'init_weights', BaseModel.init_weights)
     with pytest.raises(AssertionError, match='conv1'):  # ... and mmengine's own does
         check_teacher_is_untouched(tiny())
 

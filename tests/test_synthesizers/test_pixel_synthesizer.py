@@ -74,7 +74,8 @@ def test_the_best_batch_is_kept():
 
 
 def test_what_the_networks_see_is_rolled_and_flipped():
-    synthesizer = PixelSynthesizer(8, {}, 4, 1, jitter=3, flip=True)
+    flip = dict(type='RandomCropFlip', flip=True)
+    synthesizer = PixelSynthesizer(8, {}, 4, 1, jitter=3, augment=[flip])
     images = torch.rand(4, 3, 8, 8)
     offsets, mirrored = set(), []
     for seed in range(30):

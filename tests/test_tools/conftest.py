@@ -3,7 +3,7 @@
 import pytest
 from helpers import save_teacher
 
-from ssdkd.distillers import SSDKD
+from ssdkd.distillers import ReplayDistiller
 
 
 @pytest.fixture
@@ -20,5 +20,5 @@ def no_training(monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError('training had begun')
 
-    monkeypatch.setattr(SSDKD, 'synthesize', fail)
-    monkeypatch.setattr(SSDKD, 'train_step', fail)
+    monkeypatch.setattr(ReplayDistiller, 'synthesize', fail)
+    monkeypatch.setattr(ReplayDistiller, 'train_step', fail)

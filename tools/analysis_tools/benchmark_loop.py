@@ -18,7 +18,6 @@ from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
-from ssdkd.datasets.augment import random_crop_flip
 from ssdkd.losses.inversion.bn_statistics import BatchMoments
 from torch import nn
 
@@ -42,6 +41,9 @@ class BareRound:
         self.layers = [m for m in self.teacher.modules() if isinstance(m, nn.BatchNorm2d)]
         for layer in self.layers:
             layer.register_forward_pre_hook(self.record)
+        # Transforms are functions of torch in both.
+        self.invert_view = distiller.synthesizer.augmentation
+        self.distil_view = distiller.augment
         self.model, self.steps = cfg.model, cfg.train_cfg.steps_per_round
         self.weights = {k: v.weight for k, v in distiller.synthesizer.losses.items()}
         self.student_optimizer = torch.optim.SGD(
@@ -88,7 +90,7 @@ class BareRound:
         for _ in range(s.steps):
             with self.autocast():
                 images = self.generator(z, y)
-                seen = random_crop_flip(images, s.crop_padding, s.flip)
+                seen = self.invert_view(images)
                 teacher, student = self.teacher(seen), self.student(seen)
                 phi = self.phi(teacher)
                 bn = 0
@@ -141,9 +143,7 @@ class BareRound:
             p = p / p.sum()
             slots = torch.multinomial(p, model.batch_size, replacement=True)
             weights = (self.filled * p[slots]) ** -0.4
-            images = random_crop_flip(
-                self.image[slots].float() / 255, model.crop_padding, model.flip
-            )
+            images = self.distil_view(self.image[slots].float() / 255)
             if model.get('channels_last'):
                 images = images.contiguous(memory_format=torch.channels_last)
             with self.autocast():

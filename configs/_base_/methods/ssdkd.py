@@ -5,7 +5,7 @@ arXiv 2112.12568), on whose protocol it builds.
 """
 
 model = dict(
-    type='SSDKD',
+    type='ReplayDistiller',
     task=dict(type='Classification'),
     synthesizer=dict(
         type='GeneratorSynthesizer',

@@ -1,7 +1,7 @@
 """What methods share that keep all samples and draw them evenly, with 50,000 at most."""
 
 model = dict(
-    type='SSDKD',
+    type='ReplayDistiller',
     task=dict(type='Classification'),
     buffer=dict(type='GrowingBuffer', capacity=50_000),
     writer=dict(type='OldestWriter'),

@@ -5,7 +5,7 @@ A method says how many steps there are to a round: ``synthesizer.samples`` and
 """
 
 model = dict(
-    type='SSDKD',
+    type='ReplayDistiller',
     task=dict(type='Classification'),
     buffer=dict(type='FreshBuffer', capacity=5 * 256),
     writer=None,

@@ -10,7 +10,7 @@ from helpers import build_distiller
 from scipy.special import softmax
 from torch import nn
 
-from ssdkd.distillers import ssdkd as module
+from ssdkd.distillers import replay as module
 from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.errors import ConfigError
 
@@ -115,7 +115,7 @@ def test_student_loss_is_weighted_by_importance_and_phi(distiller, normalize):
     distiller.normalize = normalize
     optim_wrapper = optimizers(distiller)
     distiller.train()
-    distiller.crop_padding = 0
+    distiller.augment.transforms = []
     distiller.synthesize(optim_wrapper)
     indices, weights = torch.arange(16), torch.linspace(0.1, 1.0, 16)
     distiller.sampler.sample = lambda buffer, n: (indices, weights)

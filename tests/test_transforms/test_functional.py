@@ -6,8 +6,13 @@ import torch
 import torch.nn.functional as F
 
 import ssdkd  # noqa: F401
-from ssdkd.datasets import random_crop_flip, to_unit_range
-from ssdkd.datasets.augment import random_light, random_resized_crop_flip, random_roll
+from ssdkd.transforms.functional import (
+    random_crop_flip,
+    random_light,
+    random_resized_crop_flip,
+    random_roll,
+    to_unit_range,
+)
 
 
 def by_loop(images, padding, flip, rng):

@@ -1,5 +1,6 @@
-"""SSD-KD: distil through a small, balanced, prioritised replay buffer."""
+"""Distillation through a replay buffer: the distiller of all methods."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -10,8 +11,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
-from ssdkd.checks import check_bool, check_dict, check_int, check_number
-from ssdkd.datasets.augment import random_crop_flip, random_light, to_unit_range
+from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.distillers.parts import build_part, build_terms
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
@@ -30,12 +30,17 @@ from ssdkd.runs import restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer, SynthesisContext, check_batch
 from ssdkd.tasks import BaseTask
+from ssdkd.transforms import Augmentation, accepts_old_keys, to_unit_range
 from ssdkd.writers import BaseWriter
 
 
-@MODELS.register_module()
-class SSDKD(BaseModel):
-    """SSD-KD (Liu et al., CVPR 2024, arXiv 2406.07876) over interchangeable parts.
+@MODELS.register_module(name=['ReplayDistiller', 'SSDKD'])  # the second in older configs
+@accepts_old_keys
+class ReplayDistiller(BaseModel):
+    """Distillation through a replay buffer, with interchangeable parts.
+
+    With the parts of ``configs/_base_/methods/ssdkd.py`` it is SSD-KD (Liu et al., CVPR 2024,
+    arXiv 2406.07876); the other methods are other parts.
 
     One round is one :meth:`synthesize` (a generator phase that ends in the buffer) and then
     many :meth:`train_step` (each one step of the student on samples of the buffer). As a
@@ -61,12 +66,9 @@ class SSDKD(BaseModel):
         normalize (bool): Scale the weights of the student's loss, importance weight times phi,
             to mean 1 over the batch (*choice*). Samples that are drawn often have small
             weights, which else also shrink the student's step. Defaults to False.
-        crop_padding (int): Random shift of the samples that the student sees, in pixels.
-            Defaults to 0.
-        flip (bool): Random horizontal flip of the same. Defaults to False.
-        light (float): Random contrast and brightness of the same, by factors in
-            [1 - light, 1 + light]; teacher and student see the same image. Helps where real
-            images vary more in light than the samples do. Defaults to 0: none.
+        augment (Sequence[dict]): Configs of batch transforms, applied to the samples of a
+            student step in their order; teacher and student see the same images. Defaults to
+            none.
         autocast (str, optional): ``'bfloat16'`` runs the networks in mixed precision,
             ``'auto'`` only on a device with instructions for it. Defaults to None: float32.
         channels_last (bool): Keep the networks in the channels-last memory format, which
@@ -91,9 +93,7 @@ class SSDKD(BaseModel):
         reuse: dict[str, str] | None = None,
         modulate: bool = True,
         normalize: bool = False,
-        crop_padding: int = 0,
-        flip: bool = False,
-        light: float = 0.0,
+        augment: Sequence[dict] = (),
         autocast: str | None = None,
         channels_last: bool = False,
     ):
@@ -102,9 +102,7 @@ class SSDKD(BaseModel):
         check_dict('model', distillation=distillation)
         check_dict('model', optional=True, writer=writer, reuse=reuse)
         check_int('model', 1, batch_size=batch_size)
-        check_int('model', 0, crop_padding=crop_padding)
-        check_number('model', '[0, 1]', light=light)
-        check_bool('model', modulate=modulate, normalize=normalize, flip=flip)
+        check_bool('model', modulate=modulate, normalize=normalize)
         check_bool('model', channels_last=channels_last)
         task: BaseTask = TASKS.build(task)
         super().__init__(task.data_preprocessor)
@@ -147,9 +145,7 @@ class SSDKD(BaseModel):
         self.batch_size = batch_size
         self.modulate = modulate
         self.normalize = normalize
-        self.crop_padding = crop_padding
-        self.flip = flip
-        self.light = light
+        self.augment = Augmentation('model', augment)
         self.autocast = autocast
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.rng: torch.Generator | None = None
@@ -334,8 +330,7 @@ class SSDKD(BaseModel):
         """
         indices, weights = self.sampler.sample(self.buffer, self.batch_size)
         images = self.buffer[indices]['image']
-        images = random_crop_flip(images, self.crop_padding, self.flip, self.rng)
-        images = self._format(random_light(images, self.light, self.rng))
+        images = self._format(self.augment(images, self.rng))
         with self._observing():
             with self._autocast():
                 with torch.no_grad():

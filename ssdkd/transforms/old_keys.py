@@ -1,0 +1,89 @@
+"""The keys that stood for augmentation before ``augment`` did."""
+
+import functools
+import inspect
+from collections.abc import Iterable, Mapping
+from inspect import Parameter
+from typing import Any
+
+from ssdkd.checks import check_bool, check_int, check_number
+
+OLD_KEYS = dict(crop_padding=int, flip=bool, light=float)
+# Each one's transform, and its argument there.
+TRANSFORMS = dict(
+    crop_padding=('RandomCropFlip', 'padding'),
+    flip=('RandomCropFlip', 'flip'),
+    light=('RandomLight', 'strength'),
+)
+
+
+def accepts_old_keys(component: type) -> type:
+    """Let a component with an argument ``augment`` take ``crop_padding``, ``flip``, ``light``.
+
+    Configs from before ``augment`` work as they did. Each old key changes one transform of
+    the list: ``crop_padding`` and ``flip`` are those of :class:`RandomCropFlip`, ``light`` is
+    the strength of :class:`RandomLight`.
+    """
+    init = component.__init__
+    signature = inspect.signature(init)
+    default = signature.parameters['augment'].default
+
+    @functools.wraps(init)
+    def with_old_keys(self, *args, **kwargs):
+        old = {key: kwargs.pop(key) for key in OLD_KEYS if key in kwargs}
+        if old:
+            check_int(self, 0, crop_padding=old.get('crop_padding', 0))
+            check_bool(self, flip=old.get('flip', False))
+            check_number(self, '[0, 1]', light=old.get('light', 0))
+            kwargs['augment'] = renewed(kwargs.get('augment', default), old)
+        init(self, *args, **kwargs)
+
+    # What looks for misspelt keys reads the signature.
+    with_old_keys.__signature__ = signature.replace(
+        parameters=[
+            *signature.parameters.values(),
+            *(
+                Parameter(key, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+                for key, kind in OLD_KEYS.items()
+            ),
+        ]
+    )
+    component.__init__ = with_old_keys
+    return component
+
+
+def renewed(augment: Iterable[Mapping], old: Mapping[str, Any]) -> list[dict]:
+    """A list of transforms after old keys have changed it.
+
+    Args:
+        augment: Configs of batch transforms.
+        old: Old keys and their values.
+    """
+    new = [dict(cfg) for cfg in augment]
+    for key, value in old.items():
+        kind, argument = TRANSFORMS[key]
+        transform = next((cfg for cfg in new if cfg.get('type') == kind), None)
+        if transform is None:
+            transform = dict(type=kind)
+            new.insert(0 if kind == 'RandomCropFlip' else len(new), transform)
+        transform[argument] = value
+        if not value:
+            del transform[argument]
+    idle = [dict(type=kind) for kind, _ in TRANSFORMS.values()]
+    return [cfg for cfg in new if cfg not in idle]
+
+
+def without_old_keys(settings: Any) -> Any:
+    """The same settings in the keys of today, so that those of an old run can be compared.
+
+    Args:
+        settings: Plain data, dicts and lists within each other.
+    """
+    if isinstance(settings, list):
+        return [without_old_keys(part) for part in settings]
+    if not isinstance(settings, dict):
+        return settings
+    new = {k: v if k == 'augment' else without_old_keys(v) for k, v in settings.items()}
+    new = {k: v for k, v in new.items() if k not in OLD_KEYS}
+    old = {k: v for k, v in settings.items() if k in OLD_KEYS}
+    return new | {'augment': renewed(new.get('augment', ()), old)} if old else new
