@@ -17,7 +17,7 @@ DEMO := work_dirs/demo
 TEACHER := work_dirs/digits_resnet20/teacher.pth
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-oldest test-newest docs lint format clean
+.PHONY: help venv demo test test-slow test-cuda test-oldest test-newest docs lint format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -54,6 +54,10 @@ test: $(STAMP)  ## run the tests, slow ones left out
 
 test-slow: $(STAMP)  ## run the tests that take more than half a minute
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
+
+# With the torch of VENV, which must be a build for CUDA.
+test-cuda: $(STAMP)  ## run the tests that need a CUDA device
+	SSDKD_TEST_CUDA=1 $(BIN)/python -m pytest -q tests/test_devices/test_cuda.py
 
 # Both environments are what a plain `pip install` makes, and hold torch as the index serves it.
 $(OLDEST)/.installed: setup.py $(wildcard requirements/*.txt)

@@ -1,5 +1,11 @@
 """What all tests share: the import order, one thread, and a tiny run."""
 
+import os
+
+# Bits are compared on the CPU. `make test-cuda` runs the tests that are meant for CUDA.
+if 'SSDKD_TEST_CUDA' not in os.environ:
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
+
 import helpers
 import pytest
 import torch

@@ -130,7 +130,7 @@ class PretendGenerator(_Generator):
     def set_state(self, state: Tensor) -> 'PretendGenerator':
         if len(state) != len(self.get_state()):
             raise RuntimeError('RNG state is wrong size')
-        return super().set_state(state[8:])
+        return super().set_state(state[8:].clone())
 
 
 class _Module:

@@ -38,6 +38,7 @@ RUNNER = SimpleNamespace(
     seed=0,
     model=SimpleNamespace(
         seed=lambda seed: None,
+        check=lambda: None,
         state_dict=dict,
         batch_size=1,
         buffer=SimpleNamespace(capacity=9),

@@ -62,7 +62,8 @@ def network() -> Network:
 
 
 def runner(folder: Path) -> SimpleNamespace:
-    model = SimpleNamespace(student=network(), teacher=network(), buffer=make_buffer([3, 4]))
+    networks = dict(teacher=network(), student=network())
+    model = SimpleNamespace(**networks, networks=networks, buffer=make_buffer([3, 4]))
     seconds = dict(inversion=1.0, distillation=2.0)
     return SimpleNamespace(
         model=model, work_dir=str(folder), val_loop=None,

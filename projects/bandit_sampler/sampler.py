@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ssdkd.deterministic import cumsum
 from ssdkd.errors import ConfigError
 from ssdkd.registry import SAMPLERS
 from ssdkd.samplers import BaseSampler
@@ -75,7 +76,7 @@ class BanditSampler(BaseSampler):
         buffer.check_filled()
         arms = self.arms(buffer)
         p = self.probabilities(arms)
-        ends = p.cumsum(0)
+        ends = cumsum(p)
         indices = torch.searchsorted(ends, buffer.rand(n) * ends[-1], right=True)
         indices.clamp_(max=len(p) - 1)  # rounding
         weights = (1 / (len(p) * p[indices])).float()

@@ -2,6 +2,7 @@
 
 import torch
 
+from ssdkd.deterministic import cumsum
 from ssdkd.registry import SAMPLERS
 from ssdkd.samplers import BaseSampler
 
@@ -19,7 +20,7 @@ class DisagreementSampler(BaseSampler):
 
     def sample(self, buffer, n):
         buffer.check_filled()
-        ends = (buffer.columns['priority'][: len(buffer)].double() + self.floor).cumsum(0)
+        ends = cumsum(buffer.columns['priority'][: len(buffer)].double() + self.floor)
         indices = torch.searchsorted(ends, buffer.rand(n) * ends[-1], right=True)
         indices.clamp_(max=len(buffer) - 1)  # rounding
         buffer.count_use(indices)

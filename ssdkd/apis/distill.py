@@ -167,8 +167,8 @@ def distill(
             write_whole(path, text)
         barrier()
         cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
-        # One of its own for each run of a process.
-        cfg.experiment_name = str(work_dir.resolve())
+        # One of its own for each run of a process, also of two in the same folder.
+        cfg.experiment_name = f'{work_dir.resolve()}_{time.time_ns()}'
         if launcher != 'none':
             cfg.launcher = launcher
             cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
@@ -193,7 +193,7 @@ def distill(
                 runner._val_loop = ValLoop(runner, val, metric)
             model = runner.train()
     distiller = getattr(model, 'module', model)
-    trained = getattr(distiller.student, 'module', distiller.student)
+    trained = distiller.part('student')
     inner = student.module if isinstance(student, nn.DataParallel) else student
     inner.load_state_dict(trained.model.state_dict())
     report = Path(_first(write_report(work_dir)[0] if is_main_process() else None))

@@ -51,7 +51,8 @@ class ReplayBuffer(BaseBuffer):
         try:
             self.max_priority = torch.ones((), device=device or 'cpu')
         except (RuntimeError, AssertionError, TypeError) as error:
-            raise ConfigError(f'{type(self).__name__}: device={device!r}: {error}') from error
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f'{type(self).__name__}: device={device!r}: {reason}') from error
         if pin_memory and device != 'cpu':
             raise ConfigError(
                 f"{type(self).__name__}: pin_memory=True needs device='cpu', not "

@@ -1,5 +1,6 @@
-"""The algorithm: teacher, student, synthesizer, buffer and sampler in one model."""
+"""The algorithm: the contract of a distiller, and the one that all methods use."""
 
+from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.replay import ReplayDistiller
 
-__all__ = ['ReplayDistiller']
+__all__ = ['BaseDistiller', 'ReplayDistiller', 'Role']

@@ -7,11 +7,11 @@ import torch
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int
+from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.parts import build_part, build_terms
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
@@ -26,17 +26,16 @@ from ssdkd.registry import (
     TASKS,
     WRITERS,
 )
-from ssdkd.runs import restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer, SynthesisContext, check_batch
 from ssdkd.tasks import BaseTask
-from ssdkd.transforms import Augmentation, accepts_old_keys, to_unit_range
+from ssdkd.transforms import Augmentation, accepts_old_keys
 from ssdkd.writers import BaseWriter
 
 
 @MODELS.register_module(name=['ReplayDistiller', 'SSDKD'])  # the second in older configs
 @accepts_old_keys
-class ReplayDistiller(BaseModel):
+class ReplayDistiller(BaseDistiller):
     """Distillation through a replay buffer, with interchangeable parts.
 
     With the parts of ``configs/_base_/methods/ssdkd.py`` it is SSD-KD (Liu et al., CVPR 2024,
@@ -148,7 +147,6 @@ class ReplayDistiller(BaseModel):
         self.augment = Augmentation('model', augment)
         self.autocast = autocast
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.rng: torch.Generator | None = None
         for term in self.distillation.values():
             term.attach(self.teacher, self.student)
         self._check_outputs(trained=student.get('checkpoint') is not None)
@@ -157,96 +155,37 @@ class ReplayDistiller(BaseModel):
         self.synthesizer.attach(self.teacher, self.task.num_classes)
         self.to(memory_format=self.memory_format)
 
-    def _check_outputs(self, trained: bool) -> None:
-        """Run both networks once on a blank image, so that misfits show before training.
-
-        Args:
-            trained: Whether the student has weights of its own, as the teacher has. Without,
-                a deep one may overflow until its batch norms have seen images.
-        """
-        blank = torch.zeros(1, 3, *self.synthesizer.image_size)
-        was_training = self.student.training
-        self.student.eval()
-        with torch.no_grad(), self._observing():
-            logits = {
-                role: self._checked_logits(role, network, blank)
-                for role, network in (('teacher', self.teacher), ('student', self.student))
-            }
-            for role in ('teacher', 'student') if trained else ('teacher',):
-                if not logits[role].isfinite().all():
-                    raise ConfigError(
-                        f'model.{role} gives logits that are not finite for a blank image, '
-                        f'though its weights are finite: check model.{role}.mean and .std, or '
-                        'take another checkpoint'
-                    )
-            self.divergence(logits['student'], logits['teacher'])
-        self.student.train(was_training)
-
-    def _checked_logits(self, role: str, network: nn.Module, blank: Tensor) -> Tensor:
-        try:
-            logits = network(blank)
-        except ConfigError:
-            raise
-        except (RuntimeError, ValueError) as error:
-            raise ConfigError(
-                f'model.{role} cannot take images of '
-                f'{self.synthesizer.image_size} pixels: {error}'
-            ) from error
-        if logits.ndim != self.task.logits_form.count(',') + 1:
-            raise ConfigError(
-                f'model.{role} gives logits of shape {list(logits.shape)}, but '
-                f'{type(self.task).__name__} needs {self.task.logits_form}; choose '
-                'another network or another model.task'
-            )
-        if logits.shape[1] != self.task.num_classes:
-            raise ConfigError(
-                f'model.{role} has {logits.shape[1]} outputs, but '
-                f'model.task.num_classes={self.task.num_classes}; make them equal'
-            )
-        return logits
-
-    def init_weights(self) -> None:
-        """Nothing: the teacher is loaded and the student initialised when they are built.
-
-        mmengine calls this before training, and its default descends into the networks.
-        """
-
-    def seed(self, seed: int) -> None:
-        """Make the generator of all randomness, on the device that the model is on."""
-        self.rng = torch.Generator(next(self.student.parameters()).device)
-        self.rng.manual_seed(seed)
-        self.buffer.rng = self.rng
-
-    def training_state(self) -> dict:
-        """What a checkpoint needs beside the weights: buffer, sampler and randomness."""
+    @property
+    def roles(self) -> dict[str, Role]:
         return {
-            'buffer': self.buffer.state_dict(),
-            'sampler': self.sampler.state_dict(),
-            'rng': self.rng.get_state(),
+            'teacher': Role('teacher', network=True),
+            'generator': Role(
+                'synthesizer',
+                optimizer='generator',
+                losses='synthesizer.losses',
+                synthesizes=True,
+            ),
+            'student': Role(
+                'student',
+                network=True,
+                optimizer='student',
+                losses='distillation',
+                exported=True,
+            ),
+            # A term may have a head of its own, which learns with the student.
+            **{
+                f'distillation.{name}': Role(
+                    f'distillation.{name}', optimizer='student', losses='distillation'
+                )
+                for name in self.distillation
+            },
         }
 
-    def check_resumable(self, state_dict: dict[str, Tensor]) -> None:
-        """Check that a run's weights were learned from this very teacher.
-
-        Args:
-            state_dict: The distiller's, from a checkpoint of that run.
-
-        Raises:
-            ConfigError: A weight or a statistic of the teacher is another one.
-        """
-        for name, value in self.teacher.state_dict().items():
-            stored = state_dict.get(f'teacher.{name}')
-            if stored is None or not torch.equal(stored.cpu(), value.cpu()):
-                raise ConfigError(
-                    f"--resume: model.teacher's weights are not those that the run was started "
-                    f'with ({name} differs); set model.teacher back, or start a new run'
-                )
-
-    def load_training_state(self, state: dict) -> None:
-        """Continue from a :meth:`training_state`, perhaps that of another kind of device."""
-        self.buffer.load_state_dict(state['buffer'])
-        self.sampler.load_state_dict(state['sampler'])
-        restore_generator(self.rng, state['rng'].cpu())
+    def _check_outputs(self, trained: bool) -> None:
+        """Run both networks and all terms once on a blank image."""
+        with torch.no_grad(), self.observing():
+            teacher = self.check_network('teacher', trained=True)
+            self.divergence(self.check_network('student', trained), teacher)
 
     @property
     def balances(self) -> bool:
@@ -282,8 +221,8 @@ class ReplayDistiller(BaseModel):
         """
         # In distributed training this phase must bypass the wrapper around the student,
         # which would wait for gradients that the frozen student does not get.
-        student = getattr(self.student, 'module', self.student)
-        with frozen(student), self._autocast():
+        student = self.part('student')
+        with frozen(student), self.autocasting():
             context = SynthesisContext(
                 teacher=self.teacher,
                 student=student,
@@ -312,7 +251,7 @@ class ReplayDistiller(BaseModel):
             Tensor: [N] int64, the slots written.
         """
         if self.buffer.needs_facts:
-            with self._autocast():
+            with self.autocasting():
                 output = self.task.classify(self.teacher(self._format(batch['image'])))
             batch = batch | dict(class_share=output.class_share, confidence=output.confidence)
         return self.buffer.extend(batch, self.writer)
@@ -328,20 +267,14 @@ class ReplayDistiller(BaseModel):
             dict: ``loss``, ``divergence`` (mean over the samples of the weighted sum of the
             distillation terms) and mean ``agreement``, 0-dim, on the device.
         """
-        indices, weights = self.sampler.sample(self.buffer, self.batch_size)
-        images = self.buffer[indices]['image']
-        images = self._format(self.augment(images, self.rng))
-        with self._observing():
-            with self._autocast():
+        indices, weights, images = self.draw()
+        with self.observing():
+            with self.autocasting():
                 with torch.no_grad():
                     teacher_logits = self.teacher(images)
                 student_logits = self.student(images)
             divergence = self.divergence(student_logits, teacher_logits)
-        if self.modulate and self.balances:
-            weights = weights * self.phi(teacher_logits)
-        if self.normalize:
-            weights = weights / weights.mean()
-        loss = (weights * divergence).mean()
+        loss = self.reduce(divergence, weights, teacher_logits)
         optim_wrapper['student'].update_params(loss)
         divergence = divergence.detach()
         self.sampler.update(self.buffer, indices, divergence)
@@ -351,21 +284,37 @@ class ReplayDistiller(BaseModel):
             'agreement': self.task.agreement(student_logits, teacher_logits).mean(),
         }
 
-    def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
-        """The student's logits.
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The samples of a student step.
+
+        Returns:
+            tuple: slots [N], importance weights [N], and the images [N, 3, H, W] as teacher
+            and student see them.
+        """
+        indices, weights = self.sampler.sample(self.buffer, self.batch_size)
+        images = self.augment(self.buffer[indices]['image'], self.rng)
+        return indices, weights, self._format(images)
+
+    def reduce(self, divergence: Tensor, weights: Tensor, teacher_logits: Tensor) -> Tensor:
+        """The loss of a student step: the mean over samples, weighted by importance and phi.
 
         Args:
-            inputs: Images [N, 3, H, W], uint8 or in [0, 1].
-            data_samples: What the dataset says of the images; passed to the task.
-            mode: ``'tensor'`` returns logits; ``'predict'`` what metrics expect, see
-                :meth:`BaseTask.predict`.
+            divergence: [N].
+            weights: Importance weights [N].
+            teacher_logits: The teacher's logits for the same samples.
         """
-        with self._autocast():
-            logits = self.student(self._format(to_unit_range(inputs)))
-        return self.task.predict(logits, data_samples) if mode == 'predict' else logits
+        if self.modulate and self.balances:
+            weights = weights * self.phi(teacher_logits)
+        if self.normalize:
+            weights = weights / weights.mean()
+        return (weights * divergence).mean()
+
+    def answer(self, name: str, images: Tensor) -> Tensor:
+        with self.autocasting():
+            return super().answer(name, self._format(images))
 
     @contextmanager
-    def _observing(self):
+    def observing(self):
         """Let the distillation terms watch the networks inside."""
         with ExitStack() as stack:
             for term in self.distillation.values():
@@ -375,7 +324,8 @@ class ReplayDistiller(BaseModel):
     def _format(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=self.memory_format)
 
-    def _autocast(self):
+    def autocasting(self) -> torch.autocast:
+        """Run networks inside in the precision that ``autocast`` asks for."""
         # Without the cache of cast weights: a generator phase updates weights inside.
         return torch.autocast(
             next(self.teacher.parameters()).device.type,

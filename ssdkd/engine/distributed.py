@@ -9,6 +9,7 @@ from mmengine.dist import all_reduce, broadcast, get_world_size
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
+from ssdkd.distillers import BaseDistiller
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODEL_WRAPPERS
 from ssdkd.runs.launchers import VARIABLES
@@ -27,9 +28,21 @@ def join_processes(launcher: str, device: str | None = None) -> None:
         device (str, optional): ``'cpu'`` does without CUDA. Defaults to None: as it is there.
 
     Raises:
-        ConfigError: The environment is not that of the launcher.
+        ConfigError: The environment is not that of the launcher, or this host has more
+            processes of torchrun than CUDA devices.
     """
     on_cuda = torch.cuda.is_available() and device != 'cpu'
+    if launcher == 'pytorch' and on_cuda:
+        processes, devices = (
+            int(os.environ.get('LOCAL_WORLD_SIZE', 1)),
+            torch.cuda.device_count(),
+        )
+        if processes > devices:
+            raise ConfigError(
+                f'--launcher pytorch: {processes} processes on a host with {devices} CUDA '
+                f"devices, and each needs one; start {devices}, or set CUDA_VISIBLE_DEVICES='' "
+                'to train on the CPU'
+            )
     if launcher == 'none' or on_cuda or torch.distributed.is_initialized():
         return
     missing = [name for name in VARIABLES[launcher] if name not in os.environ]
@@ -48,8 +61,8 @@ def join_processes(launcher: str, device: str | None = None) -> None:
 
 
 @torch.no_grad()
-def unite_buffers(distiller: nn.Module) -> None:
-    """Let all processes hold the same student and synthesizer again, at the end of a round.
+def unite_buffers(distiller: BaseDistiller) -> None:
+    """Let all processes hold the same trained networks again, at the end of a round.
 
     Gradients are averaged at every step, so parameters never differ. Buffers do: each process
     updates the statistics of batch norm from its own samples. Floating-point buffers become
@@ -58,12 +71,12 @@ def unite_buffers(distiller: nn.Module) -> None:
     changes nothing.
 
     Args:
-        distiller (nn.Module): The distiller itself, not its wrapper.
+        distiller (BaseDistiller): The distiller itself, not its wrapper.
     """
     if get_world_size() == 1:
         return
-    for part in (distiller.student, distiller.synthesizer, distiller.distillation):
-        for value in part.buffers():
+    for role in distiller.trained.values():
+        for value in distiller.get_submodule(role.path).buffers():
             first = value.clone()
             broadcast(first)
             if value.is_floating_point():
@@ -92,30 +105,56 @@ class PartDataParallel(MMDistributedDataParallel):
 
 @MODEL_WRAPPERS.register_module()
 class DistributedDistiller(nn.Module):
-    """Wraps the student and what the synthesizer trains, each in its own DDP.
+    """Wraps each part that is trained in a DDP of its own.
 
     One DDP around the whole distiller would wait, in a generator step, for gradients that
     the frozen student never gets, and the reverse. Chosen by ``tools/train.py --launcher``.
     The loop calls :func:`unite_buffers` after every round.
 
+    A network is wrapped as a whole. Of any other part, such as a synthesizer or a loss with a
+    head, the submodules are wrapped; parameters outside of them get the mean gradient of all
+    processes by a hook.
+
     Args:
-        module (nn.Module): The distiller.
+        module (BaseDistiller): The distiller.
     """
 
-    def __init__(self, module: nn.Module):
+    def __init__(self, module: BaseDistiller):
         super().__init__()
         self.module = module.to(get_device())
-        module.student = self._wrap(module.student)
-        for name, part in list(module.synthesizer.named_children()):
-            if any(p.requires_grad for p in part.parameters()):
-                setattr(module.synthesizer, name, self._wrap(part))
+        for role in module.trained.values():
+            if role.network:
+                owner, _, name = role.path.rpartition('.')
+                self._wrap(module.get_submodule(owner), name)
+            else:
+                self._wrap_inside(module.get_submodule(role.path))
+
+    def _wrap_inside(self, part: nn.Module) -> None:
+        for name, child in list(part.named_children()):
+            # Containers are not called, so that a wrapper around one would do nothing.
+            if not isinstance(child, nn.ModuleDict | nn.ModuleList) and is_trained(child):
+                self._wrap(part, name)
+        wrapped = {
+            id(parameter)
+            for child in part.children()
+            if isinstance(child, PartDataParallel)
+            for parameter in child.parameters()
+        }
+        for parameter in part.parameters():
+            if parameter.requires_grad and id(parameter) not in wrapped:
+                broadcast(parameter.data)
+                parameter.register_post_accumulate_grad_hook(
+                    lambda parameter: all_reduce(parameter.grad, 'mean')
+                )
 
     @staticmethod
-    def _wrap(network: nn.Module) -> nn.Module:
+    def _wrap(owner: nn.Module, name: str) -> None:
+        network = getattr(owner, name)
         device = next(network.parameters()).device
         devices = [device] if device.type == 'cuda' else None
         # Buffers are united once a round, see unite_buffers, and not at every step.
-        return PartDataParallel(network, device_ids=devices, broadcast_buffers=False)
+        wrapper = PartDataParallel(network, device_ids=devices, broadcast_buffers=False)
+        setattr(owner, name, wrapper)
 
     def train_step(self, data, optim_wrapper):
         """See the distiller."""
@@ -128,3 +167,8 @@ class DistributedDistiller(nn.Module):
     def test_step(self, data):
         """See the distiller."""
         return self.module.test_step(data)
+
+
+def is_trained(module: nn.Module) -> bool:
+    """Whether a module has a parameter that asks for gradients."""
+    return any(p.requires_grad for p in module.parameters())

@@ -12,6 +12,7 @@ from ssdkd.datasets import check_set
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
+from ssdkd.engine.trained import check_trained
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 from ssdkd.runs import random_state, set_random_state
@@ -87,22 +88,9 @@ class DistillLoop(BaseLoop):
         self._kept: dict | None = None  # training's random state during a validation
         self.distiller = getattr(runner.model, 'module', runner.model)
         self.distiller.seed(runner.seed + get_rank())
-        self._check_capacity()
+        self.distiller.check()
         # A network may hold infinities on purpose, such as a mask.
         self._constants = set(not_finite(self.distiller.state_dict()))
-
-    def _check_capacity(self) -> None:
-        buffer, synthesizer = self.distiller.buffer, self.distiller.synthesizer
-        given_as = 'batch_size' if synthesizer.samples is None else 'samples'
-        for key, size in (
-            ('model.batch_size', self.distiller.batch_size),
-            (f'model.synthesizer.{given_as}', synthesizer.batch_size),
-        ):
-            if buffer.capacity < size:
-                raise ConfigError(
-                    f'model.buffer.capacity={buffer.capacity} is smaller than '
-                    f'{key}={size}; enlarge the buffer or shrink the batch'
-                )
 
     # mmengine's hooks read these names.
     @property
@@ -126,13 +114,14 @@ class DistillLoop(BaseLoop):
 
     def run(self) -> nn.Module:
         """Run all rounds that are left."""
+        check_trained(self.distiller, self.runner.optim_wrapper)
         check_memory(self.runner)
         if self.runner.val_loop is not None:
             check_set(
                 self.runner.val_loop.dataloader.dataset,
                 'val_dataloader',
                 self.distiller.task.num_classes,
-                self.distiller.teacher.classes,
+                self.distiller.classes,
             )
         self.runner.call_hook('before_train')
         self._seconds = self.runner.message_hub.runtime_info.get(
@@ -247,7 +236,9 @@ class DistillLoop(BaseLoop):
         tensors = training_tensors(self.distiller, self.runner.optim_wrapper)
         broken = [name for name in not_finite(tensors) if name not in self._constants]
         if broken:
-            raise self._diverged(f"'{broken[0]}' is not finite", remedy(broken[0]))
+            raise self._diverged(
+                f"'{broken[0]}' is not finite", remedy(broken[0], self.distiller)
+            )
 
     def _diverged(self, what: str, remedy: str) -> ConfigError:
         last = self.runner.message_hub.runtime_info.get('last_ckpt', 'none yet')

@@ -143,9 +143,11 @@ class _LiveMemory(TorchDispatchMode):
         if self.operations > MOST_OPERATIONS:
             raise RuntimeError(f'more than {MOST_OPERATIONS} operations')
         result = function(*args, **(kwargs or {}))
-        for leaf in tree_flatten(result)[0]:
-            if isinstance(leaf, Tensor):
-                self._count(leaf)
+        given = {id(tensor.untyped_storage()) for tensor in _tensors((args, kwargs))}
+        for tensor in _tensors(result):
+            # An operation in place takes nothing, and neither does a view.
+            if id(tensor.untyped_storage()) not in given:
+                self._count(tensor)
         return result
 
     def _count(self, tensor: Tensor) -> None:
@@ -161,6 +163,10 @@ class _LiveMemory(TorchDispatchMode):
         self._storages[key] = weakref.ref(storage, forget)
         self.now[kind] += size
         self.peak[kind] = max(self.peak[kind], self.now[kind])
+
+
+def _tensors(values) -> list[Tensor]:
+    return [leaf for leaf in tree_flatten(values)[0] if isinstance(leaf, Tensor)]
 
 
 class _AnySlots:

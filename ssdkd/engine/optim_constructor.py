@@ -1,58 +1,69 @@
-"""One optimizer a role: the student's and the synthesizer's."""
+"""One optimizer per key of ``optim_wrapper``, for the roles that name it."""
 
 from collections.abc import Callable
 from functools import partial
 
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper, OptimWrapperDict
 from torch import nn
 
+from ssdkd.distillers import BaseDistiller
 from ssdkd.errors import ConfigError
 from ssdkd.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class RoleOptimWrapperConstructor:
-    """Builds ``OptimWrapperDict(student=..., generator=...)`` from one config for each role.
+    """Builds an ``OptimWrapperDict`` with one optimizer per key of the config.
 
-    Two optimizers, so that a step of one role can never move the other's weights. A role that
-    has nothing to train, as the generator's of a synthesizer without one, gets none. Gradients
-    are clipped without a log of their norm, for which the host would wait at every step.
+    The distiller's roles say which optimizer trains which part. A step of one optimizer never
+    moves the weights of another. An optimizer whose parts have nothing to train, as the
+    generator's of a synthesizer without one, is left out. Gradients are clipped without a log
+    of their norm, for which the host would wait at every step.
 
     Args:
-        optim_wrapper_cfg (dict): Role to config of an ``OptimWrapper``.
-        paramwise_cfg: Not used here; give it inside a role's config.
+        optim_wrapper_cfg (dict): Key to config of an ``OptimWrapper``.
+        paramwise_cfg: Not used here; give it inside the config of a key.
 
     Raises:
-        ConfigError: A role is unknown, or its optimizer cannot be built.
+        ConfigError: No role names a key, or its optimizer cannot be built.
     """
 
-    ROLES = {'student': 'student', 'generator': 'synthesizer'}
-
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None):
-        unknown = set(optim_wrapper_cfg) - set(self.ROLES)
-        if unknown:
-            raise ConfigError(
-                f'optim_wrapper.{unknown.pop()}: unknown role; the roles are '
-                f'{" and ".join(self.ROLES)}'
-            )
         self.cfg = optim_wrapper_cfg
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
-        model = getattr(model, 'module', model)
-        wrappers = {}
-        for role, cfg in self.cfg.items():
-            module = getattr(model, self.ROLES[role])
-            if not any(p.requires_grad for p in module.parameters()):
-                continue
-            cfg = cfg.copy()
-            constructor = DefaultOptimWrapperConstructor(cfg, cfg.pop('paramwise_cfg', None))
-            try:
-                wrappers[role] = constructor(module)
-            except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-                raise ConfigError(f'optim_wrapper.{role}: {error}') from error
-            if wrappers[role].clip_grad_kwargs:
-                wrappers[role].clip_func = partial(_clip_unread, wrappers[role].clip_func)
-        return OptimWrapperDict(**wrappers)
+        distiller: BaseDistiller = getattr(model, 'module', model)
+        parts = {role.optimizer: {} for role in distiller.trained.values()}
+        for name, role in distiller.trained.items():
+            part = distiller.get_submodule(role.path)
+            if any(p.requires_grad for p in part.parameters()):
+                parts[role.optimizer][name.replace('.', '_')] = part
+        unknown = set(self.cfg) - set(parts)
+        if unknown:
+            raise ConfigError(
+                f'optim_wrapper.{unknown.pop()}: unknown role; the roles are '
+                f'{" and ".join(sorted(parts, reverse=True))}'
+            )
+        return OptimWrapperDict(
+            **{
+                key: _wrapper(key, cfg.copy(), parts[key])
+                for key, cfg in self.cfg.items()
+                if parts[key]
+            }
+        )
+
+
+def _wrapper(key: str, cfg: dict, parts: dict[str, nn.Module]) -> OptimWrapper:
+    """The optimizer of some parts; a part that is alone keeps the names of its weights."""
+    module = nn.ModuleDict(parts) if len(parts) > 1 else next(iter(parts.values()))
+    constructor = DefaultOptimWrapperConstructor(cfg, cfg.pop('paramwise_cfg', None))
+    try:
+        wrapper = constructor(module)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise ConfigError(f'optim_wrapper.{key}: {error}') from error
+    if wrapper.clip_grad_kwargs:
+        wrapper.clip_func = partial(_clip_unread, wrapper.clip_func)
+    return wrapper
 
 
 def _clip_unread(clip: Callable, *args, **kwargs) -> None:

@@ -1,6 +1,7 @@
 """mmengine's Runner, strict about what it loads."""
 
 import copy
+import os
 import warnings
 from collections.abc import Iterator
 
@@ -27,6 +28,12 @@ class StrictRunner(Runner):
     """
 
     _changes: dict[str, str]
+
+    def set_randomness(self, seed: int | None, deterministic: bool = False, **kwargs) -> None:
+        """Set the seed; see mmengine's Runner."""
+        if deterministic:  # what cuBLAS reads before its first product
+            os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+        super().set_randomness(seed, deterministic=deterministic, **kwargs)
 
     def load_checkpoint(
         self, filename: str, map_location='cpu', strict: bool = True, revise_keys=()

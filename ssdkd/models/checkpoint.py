@@ -146,6 +146,8 @@ def damage(path: str | Path) -> str | None:
     it takes inverted bits for weights.
     """
     try:
+        if not zipfile.is_zipfile(path):
+            return 'it is truncated: the end of the archive is missing'
         with zipfile.ZipFile(path) as archive:
             # torch writes no attributes; the bit of a folder makes it read a record as empty.
             if any(record.external_attr for record in archive.infolist()):

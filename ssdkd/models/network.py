@@ -78,7 +78,7 @@ class Network(nn.Module):
         logits = self.model((images - self.mean) / self.std)
         if isinstance(logits, dict):  # a segmentor of torchvision
             logits = logits['out']
-        if logits.ndim == 4 and logits.shape[2:] != images.shape[2:]:
+        if getattr(logits, 'ndim', 0) == 4 and logits.shape[2:] != images.shape[2:]:
             # As the network's own library does it: mmseg's segmentors say how.
             corners = getattr(self.model, 'align_corners', False)
             logits = F.interpolate(

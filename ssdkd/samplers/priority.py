@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ssdkd.buffers.base import BaseBuffer
 from ssdkd.checks import check_bool, check_int, check_number
+from ssdkd.deterministic import cumsum
 from ssdkd.errors import ConfigError
 from ssdkd.registry import SAMPLERS
 from ssdkd.samplers.base import BaseSampler
@@ -79,13 +80,13 @@ class PrioritySampler(BaseSampler):
         buffer.check_filled()
         if not self._is_current(buffer):
             self._rebuild(buffer)
-        size, ends = len(buffer), self._sums.cumsum(0)
+        size, ends = len(buffer), cumsum(self._sums)
         # First the block in whose interval u falls, then the slot within it. Rounding can
         # put u at or past an end: that is the next slot, or, by the clamps, the last.
         u = buffer.rand(n) * ends[-1]
         block = torch.searchsorted(ends, u, right=True).clamp_(max=len(ends) - 1)
         rest = (u - (ends - self._sums)[block]).unsqueeze(1)
-        inner = self._masses[block].cumsum(1)
+        inner = cumsum(self._masses[block])
         offset = torch.searchsorted(inner, rest, right=True).squeeze(1)
         indices = (block * BLOCK + offset).clamp_(max=size - 1)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ssdkd.checks import check_int
+from ssdkd.errors import ConfigError
 
 
 class TaskOutput(NamedTuple):
@@ -46,6 +47,38 @@ class BaseTask(ABC):
     def __init__(self, num_classes: int):
         check_int('model.task', 2, num_classes=num_classes)
         self.num_classes = num_classes
+
+    def check_output(self, output: Tensor, where: str, trained: bool) -> None:
+        """Check that a network's output is one of this task.
+
+        Args:
+            output: What the network returns for a blank image.
+            where: Config key of the network, for the message.
+            trained: Whether the network has trained weights, so that it must be finite.
+
+        Raises:
+            ConfigError: Its shape or its number of classes does not fit, or it is not finite.
+        """
+        if not isinstance(output, Tensor) or output.ndim != self.logits_form.count(',') + 1:
+            found = (
+                f'logits of shape {list(output.shape)}'
+                if isinstance(output, Tensor)
+                else f'a {type(output).__name__}'
+            )
+            raise ConfigError(
+                f'{where} gives {found}, but {type(self).__name__} needs {self.logits_form}; '
+                'choose another network or another model.task'
+            )
+        if output.shape[1] != self.num_classes:
+            raise ConfigError(
+                f'{where} has {output.shape[1]} outputs, but '
+                f'model.task.num_classes={self.num_classes}; make them equal'
+            )
+        if trained and not output.isfinite().all():
+            raise ConfigError(
+                f'{where} gives logits that are not finite for a blank image, though its '
+                f'weights are finite: check {where}.mean and .std, or take another checkpoint'
+            )
 
     @abstractmethod
     def classify(self, logits: Tensor) -> TaskOutput:

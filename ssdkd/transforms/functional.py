@@ -115,12 +115,23 @@ def random_resized_crop_flip(
     area = scale[0] + (scale[1] - scale[0]) * draws[0]
     ratio = torch.exp(math.log(4 / 3) * (2 * draws[1] - 1))
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
-    # In affine_grid's coordinates, in which the image reaches from -1 to 1.
-    x, y = (1 - width) * (2 * draws[2] - 1), (1 - height) * (2 * draws[3] - 1)
-    mirror = 1 - 2 * (draws[4] < 0.5).to(draws)
-    zero = torch.zeros_like(x)
-    theta = torch.stack([mirror * width, zero, x, zero, height, y], dim=1).view(-1, 2, 3)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(
-        images, grid.to(images), mode='bilinear', padding_mode='border', align_corners=False
-    )
+    mirrored = draws[4] < 0.5
+    across = _resize(images.shape[3], (1 - width) * draws[2], width)
+    across = torch.where(mirrored[:, None, None], across.flip(1), across)
+    down = _resize(images.shape[2], (1 - height) * draws[3], height)
+    # Two products of matrices: the gradient of torch's grid_sample adds in no fixed order.
+    return down.to(images)[:, None] @ images @ across.to(images).mT[:, None]
+
+
+def _resize(size: int, start: Tensor, length: Tensor) -> Tensor:
+    """What resizes a part of an axis to the whole, bilinearly -> [N, size, size], out by in.
+
+    Args:
+        size: Pixels of the axis.
+        start: [N], where the part begins, as a share of the axis.
+        length: [N], how long it is, likewise.
+    """
+    pixels = torch.arange(size, device=start.device)
+    places = (start[:, None] + length[:, None] * (pixels + 0.5) / size) * size - 0.5
+    places = places.clamp(0, size - 1)  # what is beyond the edge is like the edge
+    return (1 - (places[:, :, None] - pixels).abs()).clamp_min(0)

@@ -207,18 +207,18 @@ def _summary_table(summary: dict) -> str:
     if not summary:
         return ''
     compared = [*metrics(summary), 'parameters']
+    roles = [k.removesuffix('_parameters') for k in summary if k.endswith('_parameters')]
     networks = _table(
         [
             (
                 f'{name} (%)' if name in PERCENT else name,
-                _number(summary[f'teacher_{name}']),
-                _number(summary[f'student_{name}']),
+                *(_number(summary[f'{role}_{name}']) for role in roles),
             )
             for name in compared
         ],
-        ('', 'teacher', 'student'),
+        ('', *roles),
     )
-    shown = {f'{role}_{name}' for name in compared for role in ('teacher', 'student')}
+    shown = {f'{role}_{name}' for name in compared for role in roles}
     rows = [
         (WORDS.get(k, k), f'{v / 60:.1f} min' if k.endswith('_seconds') else _number(v))
         for k, v in summary.items()

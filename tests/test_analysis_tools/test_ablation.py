@@ -29,28 +29,29 @@ def made_up(ablation, monkeypatch, tmp_path):
     """Replaces training: seed 1 of 'no phi' fails, all others leave a result -> run(*args)."""
     trained = []
 
-    def train(cell, config, options, threads):
-        trained.append(cell.name)
-        cell.folder.mkdir(parents=True, exist_ok=True)
-        (cell.folder / 'output.txt').write_text('Traceback\nerror: no luck\n')
-        if cell.name == 'no phi, seed 1':
+    def train(self, config, folder, seed):
+        name = f'{folder.parent.name}, seed {seed}'
+        trained.append(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / 'output.txt').write_text('Traceback\nerror: no luck\n')
+        if name == 'no_phi, seed 1':
             return 2
-        counts = [10.0, 20.0] if cell.variant == 'full' else [10.0, 40.0]
+        counts = [10.0, 20.0] if name.startswith('full') else [10.0, 40.0]
         buffer = dict(
             size=2,
             class_counts=torch.tensor(counts),
             columns=dict(confidence=torch.tensor([0.2, 0.8])),
         )
         state = dict(distiller=dict(buffer=buffer))
-        torch.save(dict(distillation=[state]), cell.folder / 'round_2.pth')
+        torch.save(dict(distillation=[state]), folder / 'round_2.pth')
         summary = dict(
-            teacher_accuracy=99.0, student_accuracy=90.0 + cell.seed, student_parameters=1,
+            teacher_accuracy=99.0, student_accuracy=90.0 + seed, student_parameters=1,
             teacher_parameters=1,
             inversion_seconds=60.0, distillation_seconds=30.0)  # fmt: skip
-        (cell.folder / 'summary.json').write_text(json.dumps(summary))
+        (folder / 'summary.json').write_text(json.dumps(summary))
         return 0
 
-    monkeypatch.setattr(ablation.Cell, 'train', train)
+    monkeypatch.setattr(ablation.Trainer, 'train', train)
     out = tmp_path / 'out'
 
     def run(*args):
@@ -100,7 +101,7 @@ def test_a_second_call_trains_only_what_is_missing(made_up):
     (made_up.out / 'full/seed_0/summary.json').unlink()
     with pytest.raises(SystemExit):
         made_up('--variants', 'full', 'no phi')
-    assert made_up.trained == ['full, seed 0', 'no phi, seed 1']
+    assert made_up.trained == ['full, seed 0', 'no_phi, seed 1']
 
 
 def test_other_settings_need_another_folder(made_up, capsys):

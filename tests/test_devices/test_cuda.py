@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from device_runs import check_move
+from device_runs import check_move, run
 from helpers import build_runner
 from mmengine.config import Config
 from segmentation_runs import CAMVID, camvid_options
@@ -18,7 +18,7 @@ from ssdkd.buffers import ReplayBuffer
 from ssdkd.distillers import ReplayDistiller
 from ssdkd.synthesizers.inversion import Phase
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='make test-cuda')
 
 DIGITS = sorted((CONFIGS / 'baselines').glob('*/digits_*.py'))
 DIGITS.append(CONFIGS / 'cls/digits_resnet20_resnet8_ssdkd.py')
@@ -62,6 +62,8 @@ def refuse_waiting(monkeypatch) -> None:
 def no_mode_is_left():
     yield
     torch.cuda.set_sync_debug_mode('default')
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.deterministic = False
 
 
 def tiny(path: Path, folder: Path) -> Config:
@@ -189,6 +191,28 @@ def test_a_run_moves(method, to_cpu, tmp_path, monkeypatch):
     (path,) = [path for path in DIGITS if path.stem.endswith(method)]
     here, there = nullcontext(), on_the_cpu(monkeypatch)
     check_move(tiny(path, tmp_path), *((here, there) if to_cpu else (there, here)))
+
+
+def check_exact(cfg: Config) -> None:
+    """Two runs, and one that is stopped after two of three rounds, end in the same state."""
+    cfg.randomness = dict(seed=0, deterministic=True)
+    cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=3)
+    cfg.train_cfg.warmup_rounds = 0
+    (_, whole), (_, again) = run(cfg, 3), run(cfg, 3)
+    _, resumed = run(cfg, 3, Path(cfg.work_dir) / 'round_2.pth')
+    for other in (again, resumed):
+        assert whole.keys() == other.keys()
+        assert not [key for key in whole if not torch.equal(whole[key], other[key])]
+
+
+@pytest.mark.parametrize('path', DIGITS, ids=lambda path: path.stem)
+def test_the_same_run_to_the_bit(path, tmp_path):
+    check_exact(tiny(path, tmp_path))
+
+
+@pytest.mark.skipif(not find_spec('mmseg'), reason='needs mmseg')
+def test_the_same_run_of_segmentation_to_the_bit(tmp_path):
+    check_exact(tiny(CONFIGS / 'seg/nyuv2_deeplab.py', tmp_path))
 
 
 @pytest.mark.parametrize('place', [dict(device='cpu', pin_memory=True), dict(device='cuda')])

@@ -91,10 +91,8 @@ def test_checks_see_a_student_left_in_training_mode(distiller, monkeypatch):
 
 
 def test_checks_see_one_optimizer_for_both_roles(distiller, monkeypatch):
-    class Shared(RoleOptimWrapperConstructor):
-        ROLES = {'student': 'student', 'generator': 'student'}
-
-    monkeypatch.setitem(globals(), 'RoleOptimWrapperConstructor', Shared)
+    both = {name: module.Role('student', optimizer=name) for name in ('student', 'generator')}
+    monkeypatch.setattr(type(distiller), 'roles', both | {'teacher': module.Role('teacher')})
     with pytest.raises(AssertionError):
         check_generator_step(distiller)
 

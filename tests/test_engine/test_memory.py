@@ -56,6 +56,16 @@ print('MEASURED', getattr(memory, phase)['cpu'], status('VmHWM') - before)
 """
 
 
+@pytest.fixture
+def said(monkeypatch):
+    """What the estimate logs."""
+    lines = []
+    monkeypatch.setattr(
+        ssdkd.engine.memory, 'print_log', lambda line, logger: lines.append(line)
+    )
+    return lines
+
+
 def prepared(cfg):
     """A runner at the point where its loop begins."""
     runner = build_runner(cfg)
@@ -81,7 +91,7 @@ WIDE = LARGE | {
     'model.teacher.model.depth': 16,
     'model.synthesizer.generator.image_size': 32,
     'model.synthesizer.batch_size': 64,
-    'model.batch_size': 128,
+    'model.batch_size': 96,
 }
 WIDE_RESNETS = ROOT / 'configs/cls/cifar10_wrn40-2_wrn16-2_ssdkd.py'
 
@@ -99,13 +109,15 @@ WIDE_RESNETS = ROOT / 'configs/cls/cifar10_wrn40-2_wrn16-2_ssdkd.py'
 def test_estimate_against_the_peak_of_a_real_step(tmp_path, phase, config, options):
     done = subprocess.run(
         [sys.executable, '-c', MEASURE, phase, tmp_path, json.dumps(options), config],
-        cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)  # fmt: skip
+        # glibc then gives back what is freed. Otherwise a half more can lie between its blocks.
+        env=environment() | {'MALLOC_MMAP_THRESHOLD_': '65536'},
+        cwd=ROOT, capture_output=True, text=True, timeout=300)  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     line = next(x for x in done.stdout.splitlines() if x.startswith('MEASURED'))
     estimated, measured = map(int, line.split()[1:])
-    assert estimated > 300 * 2**20, 'too small to compare'
-    # What is inside an operation, or lost between the allocator's blocks, is not estimated.
-    assert 0.95 < measured / estimated < 1.5
+    assert estimated > 100 * 2**20, 'too small to compare'
+    # What is inside an operation is not estimated.
+    assert 0.95 < measured / estimated < 1.3
 
 
 def test_too_large_images_are_refused_before_they_are_made(tiny, monkeypatch):
@@ -131,9 +143,9 @@ def test_too_large_images_are_refused_before_they_are_made(tiny, monkeypatch):
     assert 'image' not in runner.model.buffer.columns, 'a sample was made'
 
 
-def test_a_run_that_fits_says_what_it_takes(tiny, caplog):
+def test_a_run_that_fits_says_what_it_takes(tiny, said):
     check_memory(prepared(tiny(OPTIONS | NO_VAL)))
-    (line,) = [r.getMessage() for r in caplog.records if 'memory' in r.getMessage()]
+    (line,) = said
     assert line.startswith('Estimated memory of a run  inversion (cpu): 0.0')
     assert 'GiB  student (cpu): 0.0' in line
 
@@ -159,7 +171,8 @@ def test_it_leaves_no_trace(tiny):
     assert not any(w.optimizer.state for w in wrapper.values())
     assert (model.buffer.size, set(model.buffer.columns) & {'image'}) == (0, set())
     assert sum(len(m._forward_pre_hooks) for m in model.modules()) == hooks
-    assert not model.synthesizer.losses['bn']._inputs
+    with pytest.raises(ConfigError, match='no pass of the teacher'):
+        model.synthesizer.losses['bn']._inputs.take()
 
 
 class Reading(nn.Module):
@@ -175,13 +188,14 @@ class Reading(nn.Module):
         return self.head(x.mean((2, 3)) if float(x.mean()) > -1 else x.amax((2, 3)))
 
 
-def test_a_network_that_cannot_be_estimated_trains_on(tiny, caplog):
+def test_a_network_that_cannot_be_estimated_trains_on(tiny, said, capfd):
     cfg = tiny(OPTIONS | NO_VAL)
     cfg.model.student.model = dict(type='module', path=f'{__name__}.Reading')
     check_memory(prepared(cfg))
-    (line,) = [r.getMessage() for r in caplog.records if 'memory' in r.getMessage()]
+    (line,) = said
     assert line.startswith('The memory of a step is not estimated (DataDependent')
-    assert 'Traceback' not in caplog.text
+    output = capfd.readouterr()
+    assert 'Traceback' not in output.out + output.err
 
 
 def test_the_buffer_counts_once(tiny):

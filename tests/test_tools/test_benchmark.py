@@ -50,7 +50,7 @@ def start(*args) -> subprocess.Popen:
 
 
 @pytest.fixture(scope='module')
-def benchmark(tmp_path_factory):
+def compared(tmp_path_factory):
     """A benchmark that was stopped in its first run and then called again.
 
     Returns the spec, the work directory, and what the second call said.
@@ -73,8 +73,8 @@ def benchmark(tmp_path_factory):
     return spec, out, second
 
 
-def test_goes_on_past_a_failure_and_says_so(benchmark):
-    _, out, done = benchmark
+def test_goes_on_past_a_failure_and_says_so(compared):
+    _, out, done = compared
     assert done.returncode == 1, done.stderr
     assert '[5/5]' in done.stdout and 'min left' in done.stdout
     assert '1 of 5 runs failed: Broken, seed 7' in done.stderr
@@ -86,8 +86,8 @@ def test_goes_on_past_a_failure_and_says_so(benchmark):
         assert (out / name).stat().st_size > 5000
 
 
-def test_table_and_csv_say_what_the_runs_say(benchmark):
-    _, out, _ = benchmark
+def test_table_and_csv_say_what_the_runs_say(compared):
+    _, out, _ = compared
     lines = list(csv.DictReader(open(out / 'results.csv')))
     assert [(line['method'], line['seed'], line['state']) for line in lines] == [
         ('ours', '0', 'finished'), ('ours', '1', 'finished'), ('uniform', '0', 'finished'),
@@ -107,8 +107,8 @@ def test_table_and_csv_say_what_the_runs_say(benchmark):
     assert row[1].startswith(f'{mean:.2f} ± ')
 
 
-def test_the_resumed_run_equals_one_that_was_never_stopped(benchmark, tmp_path):
-    _, out, _ = benchmark
+def test_the_resumed_run_equals_one_that_was_never_stopped(compared, tmp_path):
+    _, out, _ = compared
     assert len(list((out / 'ours/seed_0').glob('*/vis_data'))) == 2  # two starts
     assert 'resumed' in (out / 'ours/seed_0/output.txt').read_text()
     call_tool('train.py', out / 'ours/config.py', '--work-dir', tmp_path / 'run', '--seed', 0,
@@ -119,8 +119,8 @@ def test_the_resumed_run_equals_one_that_was_never_stopped(benchmark, tmp_path):
     assert all(torch.equal(v, theirs[k]) for k, v in mine.items())
 
 
-def test_another_call_runs_nothing(benchmark, capsys):
-    spec, out, _ = benchmark
+def test_another_call_runs_nothing(compared, capsys):
+    spec, out, _ = compared
     before = {p: p.stat().st_mtime_ns for p in out.glob('*/*/summary.json')}
     (out / 'report.md').unlink()
     for option in ('--jobs=1', '--report-only'):
@@ -132,8 +132,8 @@ def test_another_call_runs_nothing(benchmark, capsys):
     assert before == {p: p.stat().st_mtime_ns for p in out.glob('*/*/summary.json')}
 
 
-def test_retry_failed_runs_the_failed_one_alone(benchmark, capsys):
-    spec, out, _ = benchmark
+def test_retry_failed_runs_the_failed_one_alone(compared, capsys):
+    spec, out, _ = compared
     with pytest.raises(SystemExit):
         call_tool('benchmark.py', spec, '--work-dir', out, '--threads', 1, '--retry-failed')
     said = capsys.readouterr().out

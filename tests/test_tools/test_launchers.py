@@ -115,6 +115,17 @@ def test_a_launcher_that_was_not_used(joined, monkeypatch):
     assert not joined
 
 
+def test_more_processes_than_cuda_devices(joined, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
+    join_processes('pytorch')
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '4')
+    with pytest.raises(ConfigError, match='4 processes on a host with 2 CUDA devices.*start 2'):
+        join_processes('pytorch')
+    assert not joined
+
+
 def arguments(folder: Path, options: dict) -> list[str]:
     options = TINY | {'model.teacher.checkpoint': folder / 'teacher.pth'} | options
     save_teacher(dict(type='CifarResNet', depth=8), folder / 'teacher.pth', image_size=16)

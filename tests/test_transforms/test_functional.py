@@ -136,6 +136,26 @@ def test_boxes_of_the_resized_crop():
     assert abs(logarithm.mean()) < 0.05 and abs(logarithm.std() - 3**-0.5) < 0.02
 
 
+def test_the_resized_crop_is_that_of_torch():
+    """The same boxes, in the coordinates of ``affine_grid``, sampled by ``grid_sample``."""
+    images = torch.rand(16, 3, 12, 20, dtype=torch.float64)
+    seen = random_resized_crop_flip(images, (0.25, 1.0), torch.Generator().manual_seed(3))
+    draws = torch.rand(5, 16, generator=torch.Generator().manual_seed(3))
+    area, ratio = 0.25 + 0.75 * draws[0], (4 / 3) ** (2 * draws[1] - 1)
+    wide, high = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    theta = torch.zeros(16, 2, 3)
+    theta[:, 0, 0] = torch.where(draws[4] < 0.5, -wide, wide)
+    theta[:, 0, 2], theta[:, 1, 2] = (
+        (1 - wide) * (2 * draws[2] - 1),
+        (1 - high) * (2 * draws[3] - 1),
+    )
+    theta[:, 1, 1] = high
+    grid = F.affine_grid(theta.double(), [16, 3, 12, 20], align_corners=False)
+    expected = F.grid_sample(images, grid, padding_mode='border', align_corners=False)
+    torch.testing.assert_close(seen, expected, rtol=1e-4, atol=1e-4)
+    assert len(set(draws[4].lt(0.5).tolist())) == 2
+
+
 def test_resized_crop_lets_gradients_pass():
     images = torch.rand(4, 3, 8, 8, requires_grad=True)
     random_resized_crop_flip(images, (1.0, 1.0)).sum().backward()

@@ -7,7 +7,7 @@ from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_p
 from mmengine.hooks import CheckpointHook
 
 import ssdkd.engine.atomic_backend  # noqa: F401  (registers the backend 'atomic')
-from ssdkd.engine.redeal import redeal
+from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
 from ssdkd.runs import plain_settings, set_random_state
@@ -37,6 +37,8 @@ class SafeCheckpointHook(CheckpointHook):
                 f'default_hooks.checkpoint.max_keep_ckpts={max_keep_ckpts} must '
                 'be at least 2, or -1 for all'
             )
+        check_int('default_hooks.checkpoint', -1, max_keep_ckpts=max_keep_ckpts)
+        check_int('default_hooks.checkpoint', -1, interval=interval)
         super().__init__(
             interval,
             max_keep_ckpts=max_keep_ckpts,
@@ -137,7 +139,8 @@ class DistillCheckpointHook(SafeCheckpointHook):
         distiller = getattr(runner.model, 'module', runner.model)
         distiller.check_resumable(checkpoint['state_dict'])
         if len(states) != world_size:
-            training = redeal(distiller, [s['distiller'] for s in states], rank, world_size)
+            saved = [s['distiller'] for s in states]
+            training = distiller.redeal(saved, rank, world_size)
             runner.logger.info(
                 f'The checkpoint is of {len(states)} process(es), this run has {world_size}: '
                 'the samples are dealt anew, random numbers begin anew, and a step of the '

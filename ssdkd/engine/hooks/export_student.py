@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
+from ssdkd.distillers import BaseDistiller
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.registry import HOOKS
 
@@ -12,6 +13,8 @@ from ssdkd.registry import HOOKS
 @HOOKS.register_module()
 class ExportHook(Hook):
     """Writes the trained network's own weights at the end of training.
+
+    Of a distiller with several students, each other one is written to ``<role>.pth``.
 
     The file is a plain state dict that loads with ``load_state_dict`` into the network's own
     class (timm's, torchvision's, the user's) without this package. Images must be normalised
@@ -35,10 +38,15 @@ class ExportHook(Hook):
 
     @master_only
     def after_train(self, runner) -> None:
-        network = model = getattr(runner.model, 'module', runner.model)
-        if self.network is not None:
-            network = getattr(network, self.network)
-            network = getattr(network, 'module', network)
+        model = getattr(runner.model, 'module', runner.model)
+        network = model if self.network is None else getattr(model, self.network)
+        networks = {self.filename: getattr(network, 'module', network)}
+        if isinstance(model, BaseDistiller):
+            networks |= {
+                f'{name}.pth': model.part(name)
+                for name, role in model.roles.items()
+                if role.exported and name != self.network
+            }
         meta = pipeline = None
         if runner.val_loop is not None:
             dataset = runner.val_loop.dataloader.dataset
@@ -50,7 +58,8 @@ class ExportHook(Hook):
         classes = (getattr(runner.train_dataloader.dataset, 'metainfo', None) or {}).get(
             'classes'
         )
-        classes = classes or getattr(getattr(model, 'teacher', None), 'classes', None)
-        path = Path(runner.work_dir) / self.filename
-        save_plain(network, path, meta, pipeline, classes)
-        runner.logger.info(f'The {path.stem} is exported to {path}.')
+        classes = classes or getattr(model, 'classes', None)
+        for filename, network in networks.items():
+            path = Path(runner.work_dir) / filename
+            save_plain(network, path, meta, pipeline, classes)
+            runner.logger.info(f'The {path.stem} is exported to {path}.')

@@ -39,7 +39,7 @@ def peak_memory() -> dict[str, float]:
 
 @HOOKS.register_module()
 class SummaryHook(Hook):
-    """Evaluates teacher and student once more and says in one line how the run went.
+    """Evaluates every network once more and says in one line how the run went.
 
     The line is the last of the log; ``summary.json`` in the work directory holds the same.
     Without a val set the accuracies are left out. Of several processes it counts the samples of
@@ -52,14 +52,12 @@ class SummaryHook(Hook):
         distiller = getattr(runner.model, 'module', runner.model)
         summary = {}
         if runner.val_loop is not None:
-            for role in ('teacher', 'student'):
+            for role in distiller.networks:
                 runner.logger.info(f'The {role} on the val set:')
-                metrics = self._evaluate(runner, getattr(distiller, role))
+                metrics = self._evaluate(runner, role)
                 summary |= {f'{role}_{name}': value for name, value in metrics.items()}
-        for role in ('teacher', 'student'):
-            summary[f'{role}_parameters'] = sum(
-                p.numel() for p in getattr(distiller, role).parameters()
-            )
+        for role, network in distiller.networks.items():
+            summary[f'{role}_parameters'] = sum(p.numel() for p in network.parameters())
         statistics = buffer_statistics(distiller.buffer)
         seconds = runner.message_hub.get_info('seconds')
         samples = torch.tensor(len(distiller.buffer))
@@ -84,19 +82,16 @@ class SummaryHook(Hook):
 
     @staticmethod
     @torch.no_grad()
-    def _evaluate(runner, network) -> dict[str, float]:
+    def _evaluate(runner, role: str) -> dict[str, float]:
         # Not through the val loop: its hooks would take the teacher's accuracy for the
         # student's and keep a "best" checkpoint by it.
         distiller = getattr(runner.model, 'module', runner.model)
         loop = runner.val_loop
         distiller.eval()
-        student, distiller.student = distiller.student, network
-        try:
+        with distiller.evaluating(role):
             for batch in loop.dataloader:
                 outputs = distiller.val_step(batch)
                 loop.evaluator.process(data_samples=outputs, data_batch=batch)
-        finally:
-            distiller.student = student
         metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
         # Floats of numpy, such as those of mmseg, are not JSON.
         return {name: round(float(value), 2) for name, value in metrics.items()}

@@ -25,5 +25,5 @@ class PseudoLabelLoss(BaseInversionLoss):
 
     def forward(self, state: InversionState) -> Tensor:
         logits = state.teacher_logits.float()
-        loss = F.cross_entropy(logits, logits.argmax(dim=1), reduction='none')
+        loss = -F.log_softmax(logits, dim=1).amax(dim=1)
         return loss.reshape(len(loss), -1).mean(dim=1)

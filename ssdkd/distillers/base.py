@@ -1,0 +1,299 @@
+"""The contract of a distiller."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from ssdkd.buffers import BaseBuffer, SampleBatch
+from ssdkd.errors import ConfigError
+from ssdkd.runs import new_seed, restore_generator
+from ssdkd.samplers import BaseSampler
+from ssdkd.synthesizers import BaseSynthesizer
+from ssdkd.tasks import BaseTask
+from ssdkd.transforms import to_unit_range
+
+
+@dataclass(frozen=True)
+class Role:
+    """One part of a distiller, and what a run does with it.
+
+    Attributes:
+        path: Name of the submodule, such as ``'student'`` or ``'distillation.hint'``. In a
+            config it is below ``model``.
+        network: Whether the part is a network (images to outputs of the task). Networks are
+            evaluated, and counted in the summary.
+        optimizer: Key of ``optim_wrapper`` for the optimizer that trains the part. Several
+            parts may share one. None: the part is only read, as a teacher is.
+        losses: Config key below ``model`` of the losses that train it, for messages.
+        synthesizes: Whether it is trained in the generator phase instead of the student steps.
+        exported: Whether its weights are written to ``<name>.pth`` after training.
+    """
+
+    path: str
+    network: bool = False
+    optimizer: str | None = None
+    losses: str = ''
+    synthesizes: bool = False
+    exported: bool = False
+
+
+class BaseDistiller(BaseModel, ABC):
+    """What the training loop, the hooks and the commands ask of a distiller.
+
+    A subclass says by :attr:`roles` which parts it has. Optimizers, distributed wrappers,
+    checks, summary and export read the roles and no other names. One round of training is one
+    :meth:`synthesize`, and many :meth:`train_step` unless it is a warm-up round.
+
+    A checkpoint holds the state dict of all submodules, the optimizers, and
+    :meth:`training_state`.
+
+    Attributes:
+        task: What an output of the networks means.
+        synthesizer: Makes the samples of a round.
+        buffer: Keeps the samples.
+        sampler: Chooses the samples of a student step.
+        batch_size: Samples per student step.
+        autocast: ``'bfloat16'``, or None for float32.
+        evaluated: The network that :meth:`forward` runs, by its role.
+        rng: Source of all randomness; None before :meth:`seed`.
+    """
+
+    task: BaseTask
+    synthesizer: BaseSynthesizer
+    buffer: BaseBuffer
+    sampler: BaseSampler
+    batch_size: int
+    autocast: str | None
+    evaluated: str = 'student'
+    rng: torch.Generator | None = None
+
+    # What a subclass defines.
+
+    @property
+    @abstractmethod
+    def roles(self) -> dict[str, Role]:
+        """All parts that are trained, and all networks that are only read, by name."""
+
+    @abstractmethod
+    def synthesize(self, optim_wrapper, warmup: bool = False) -> dict[str, Tensor]:
+        """Run one generator phase and write its batch to the buffer.
+
+        Args:
+            optim_wrapper: The run's ``OptimWrapperDict``, with a key per optimizer.
+            warmup: Train the generator only.
+
+        Returns:
+            dict: Values to log, 0-dim, on the device.
+        """
+
+    @abstractmethod
+    def store(self, batch: SampleBatch) -> Tensor:
+        """Write a batch to the buffer, with what the buffer wants to know of it.
+
+        Args:
+            batch: ``image`` [N, 3, H, W] in [0, 1], and any other columns [N, ...].
+
+        Returns:
+            Tensor: [N] int64, the slots written.
+        """
+
+    @abstractmethod
+    def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
+        """One step of all students on samples from the buffer.
+
+        Args:
+            data: Ignored: the samples come from the buffer.
+            optim_wrapper: The run's ``OptimWrapperDict``, with a key per optimizer.
+
+        Returns:
+            dict: Values to log, 0-dim, on the device.
+        """
+
+    def check(self) -> None:
+        """Check what can be checked before training, once the run is built.
+
+        Raises:
+            ConfigError: A batch does not fit into the buffer.
+        """
+        given_as = 'batch_size' if self.synthesizer.samples is None else 'samples'
+        for key, size in (
+            ('model.batch_size', self.batch_size),
+            (f'model.synthesizer.{given_as}', self.synthesizer.batch_size),
+        ):
+            if self.buffer.capacity < size:
+                raise ConfigError(
+                    f'model.buffer.capacity={self.buffer.capacity} is smaller than '
+                    f'{key}={size}; enlarge the buffer or shrink the batch'
+                )
+
+    # What a run asks of the roles.
+
+    def part(self, name: str) -> nn.Module:
+        """The part of a role, without the distributed wrapper around it."""
+        part = self.get_submodule(self.roles[name].path)
+        wrapped = isinstance(part, nn.parallel.DistributedDataParallel)
+        return part.module if wrapped else part
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All networks by role, those that are only read first."""
+        names = [name for name, role in self.roles.items() if role.network]
+        names.sort(key=lambda name: self.roles[name].optimizer is not None)
+        return {name: self.part(name) for name in names}
+
+    @property
+    def trained(self) -> dict[str, Role]:
+        """The roles that an optimizer trains, those of the generator phase first."""
+        roles = [item for item in self.roles.items() if item[1].optimizer is not None]
+        return dict(sorted(roles, key=lambda item: not item[1].synthesizes))
+
+    @property
+    def classes(self) -> Sequence[str] | None:
+        """Class names that the checkpoint of a network records; None if none does."""
+        recorded = [getattr(network, 'classes', None) for network in self.networks.values()]
+        return next((classes for classes in recorded if classes), None)
+
+    def check_network(self, name: str, trained: bool) -> Tensor:
+        """Run a network on a blank image, so that a misfit shows before training.
+
+        Args:
+            name: Its role.
+            trained: Whether it has trained weights. Without, a deep network may overflow
+                until its batch norms have seen images.
+
+        Returns:
+            Tensor: Its output for one image.
+
+        Raises:
+            ConfigError: It cannot take the images, or its output does not fit the task.
+        """
+        network, size = self.part(name), self.synthesizer.image_size
+        where = f'model.{self.roles[name].path}'
+        was_training = network.training
+        try:
+            with torch.no_grad():
+                output = network.eval()(torch.zeros(1, 3, *size))
+        except ConfigError:
+            raise
+        except (RuntimeError, ValueError) as error:
+            raise ConfigError(
+                f'{where} cannot take images of {size} pixels: {error}'
+            ) from error
+        finally:
+            network.train(was_training)
+        self.task.check_output(output, where, trained)
+        return output
+
+    @contextmanager
+    def evaluating(self, name: str) -> Iterator[None]:
+        """Let :meth:`forward` run another network inside.
+
+        Args:
+            name: Its role.
+        """
+        before, self.evaluated = self.evaluated, name
+        try:
+            yield
+        finally:
+            self.evaluated = before
+
+    def forward(self, inputs: Tensor, data_samples=None, mode: str = 'tensor'):
+        """The output of the network that is evaluated, by default the student.
+
+        Args:
+            inputs: Images [N, 3, H, W], uint8 or in [0, 1].
+            data_samples: What the dataset says of the images; passed to the task.
+            mode: ``'tensor'`` returns the output; ``'predict'`` what metrics expect, see
+                :meth:`BaseTask.predict`.
+        """
+        output = self.answer(self.evaluated, to_unit_range(inputs))
+        return self.task.predict(output, data_samples) if mode == 'predict' else output
+
+    def answer(self, name: str, images: Tensor) -> Tensor:
+        """The output of a network for images [N, 3, H, W] in [0, 1].
+
+        Args:
+            name: Its role.
+            images: The images.
+        """
+        return self.part(name)(images)
+
+    def init_weights(self) -> None:
+        """Nothing: networks get their weights when they are built.
+
+        mmengine calls this before training, and its default descends into the networks.
+        """
+
+    # Checkpoints and randomness.
+
+    def seed(self, seed: int) -> None:
+        """Make the generator of all randomness, on the device that the model is on."""
+        self.rng = torch.Generator(next(self.parameters()).device)
+        self.rng.manual_seed(seed)
+        self.buffer.rng = self.rng
+
+    def training_state(self) -> dict:
+        """What a checkpoint needs beside the weights: buffer, sampler and randomness."""
+        return {
+            'buffer': self.buffer.state_dict(),
+            'sampler': self.sampler.state_dict(),
+            'rng': self.rng.get_state(),
+        }
+
+    def load_training_state(self, state: dict) -> None:
+        """Continue from a :meth:`training_state`, perhaps that of another kind of device."""
+        self.buffer.load_state_dict(state['buffer'])
+        self.sampler.load_state_dict(state['sampler'])
+        restore_generator(self.rng, state['rng'].cpu())
+
+    def redeal(self, states: list[dict], rank: int, world_size: int) -> dict:
+        """One process's training state, made from those of more or fewer processes.
+
+        Buffer and sampler say what becomes of their states (``deal``). The random stream is
+        reinitialised from a seed made of all saved streams and the rank: repeatable, but not
+        the numbers that another number of processes would have drawn.
+
+        Args:
+            states: ``training_state`` of each process that saved one, by rank.
+            rank: Which of the processes this is.
+            world_size: How many there are now.
+
+        Returns:
+            dict: For :meth:`load_training_state`.
+
+        Raises:
+            ConfigError: The buffer cannot be dealt.
+        """
+        rng = torch.Generator(self.rng.device)
+        rng.manual_seed(new_seed([state['rng'] for state in states], f'{rank} of {world_size}'))
+        return states[0] | {
+            'buffer': self.buffer.deal([s['buffer'] for s in states], rank, world_size),
+            'sampler': self.sampler.deal([s['sampler'] for s in states]),
+            'rng': rng.get_state(),
+        }
+
+    def check_resumable(self, state_dict: dict[str, Tensor]) -> None:
+        """Check that a run's weights were learned from these very teachers.
+
+        Args:
+            state_dict: The distiller's, from a checkpoint of that run.
+
+        Raises:
+            ConfigError: A weight or a statistic of a network that is only read differs.
+        """
+        for role in self.roles.values():
+            if role.optimizer is not None:
+                continue
+            for name, value in self.get_submodule(role.path).state_dict().items():
+                stored = state_dict.get(f'{role.path}.{name}')
+                if stored is None or not torch.equal(stored.cpu(), value.cpu()):
+                    raise ConfigError(
+                        f"--resume: model.{role.path}'s weights are not those that the run "
+                        f'was started with ({name} differs); set model.{role.path} back, or '
+                        'start a new run'
+                    )
