@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from ssdkd.losses.layers import BaseLayerLoss
 from torch import Tensor, nn
 
 from ssdkd.checks import check_int
+from ssdkd.losses import BaseLayerLoss
 from ssdkd.registry import LOSSES
 
 

@@ -1,5 +1,7 @@
 """Losses: of inversion, and of distillation."""
 
+import sys
+
 from ssdkd.losses.distillation import (
     AttentionTransferLoss,
     BaseDistillationLoss,
@@ -7,6 +9,7 @@ from ssdkd.losses.distillation import (
     FeatureMatchingLoss,
     KLDivergenceLoss,
     L1LogitLoss,
+    layers,
 )
 from ssdkd.losses.inversion import (
     ActivationLoss,
@@ -21,12 +24,19 @@ from ssdkd.losses.inversion import (
     L2Loss,
     PseudoLabelLoss,
     TotalVariationLoss,
+    activation,
+    bn_statistics,
     has_statistics,
 )
 
 # Names that were here before.
+from ssdkd.models import layer_inputs
 from ssdkd.models.layer_inputs import LayerInputs
-from ssdkd.modulation import BalancingFunction, ModulatingFunction
+from ssdkd.modulation import BalancingFunction, ModulatingFunction, modulating
+
+# Modules that were here before, for plugins that import from them.
+for _module in (activation, bn_statistics, layer_inputs, layers, modulating):
+    sys.modules[f'{__name__}.{_module.__name__.rpartition(".")[2]}'] = _module
 
 __all__ = [
     'ActivationLoss',

@@ -149,9 +149,14 @@ def test_a_modulating_function_of_a_plugin_is_asked(distiller):
     assert torch.allclose(weights, torch.full((3,), 0.1))
 
 
+class Plain:
+    def __call__(self, output, buffer):
+        return output.confidence
+
+
 def test_a_modulating_function_needs_its_base_class(tiny, monkeypatch):
-    monkeypatch.setitem(MODULATIONS.module_dict, 'Plain', dict)
-    message = 'model.balancing: dict is no ssdkd.modulation.BaseModulation'
+    monkeypatch.setitem(MODULATIONS.module_dict, 'Plain', Plain)
+    message = 'model.balancing: Plain is no ssdkd.modulation.BaseModulation'
     with pytest.raises(ConfigError, match=message):
         build_distiller(tiny({'model.balancing': dict(_delete_=True, type='Plain')}))
 

@@ -123,6 +123,13 @@ def test_fresh_samples_have_their_latents_and_targets(tiny):
     torch.testing.assert_close(distiller.synthesizer.generator(*last), batch['image'][32:])
 
 
+def test_a_distillation_loss_is_refused(tiny):
+    cfg = tiny({'model.synthesizer.losses.kl': dict(type='KLDivergenceLoss')})
+    message = 'model.synthesizer: losses.kl: KLDivergenceLoss is no inversion loss'
+    with pytest.raises(ConfigError, match=message):
+        build_distiller(cfg)
+
+
 def test_a_loss_set_to_none_is_dropped(tiny):
     cfg = tiny()
     cfg.model.synthesizer.losses.bn = None
