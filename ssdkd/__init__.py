@@ -1,12 +1,22 @@
-"""Data-free knowledge distillation on mmengine's Runner."""
+"""Data-free knowledge distillation on mmengine's Runner.
 
-from ssdkd.interrupt import guard_start
+Importing this prepares the imports of other libraries (:mod:`ssdkd.compat`), so it comes
+before torchvision, timm, mmcv and mmseg. It imports nothing heavy itself.
+"""
 
-guard_start()  # before torch, whose import takes seconds
+from typing import Any
 
-from ssdkd import compat  # noqa: E402
+from ssdkd import compat
+
+__version__ = '0.1.0'
+__all__ = ['DistillResult', '__version__', 'distill']
 
 compat.install()
 
-__version__ = '0.1.0'
-__all__ = ['__version__']
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from ssdkd import apis
+
+        return getattr(apis, name)
+    raise AttributeError(f"module 'ssdkd' has no attribute '{name}'")

@@ -4,53 +4,91 @@ Import ``ssdkd`` before ``torchvision``, ``mmcv`` or ``mmseg``. A machine with t
 binaries, or a library version without the obstacle, is left untouched.
 """
 
-import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
 import pickle
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from ssdkd.errors import ConfigError
 
+# The library object owns the declarations, so it must live as long as the process.
+_torchvision_schemas = None
+
 
 def install() -> None:
-    """Apply every shim that this machine needs. Calling it again changes nothing."""
-    declare_torchvision_ops()
+    """Prepare the imports of other libraries. Calling it again changes nothing.
+
+    Nothing heavy is imported here: each shim is applied when its library is.
+    """
     stand_in_for_mmcv_ops()
-    allow_checkpoint_classes()
-    keep_code_out_of_mmengine()
+    if 'mmengine.config.config' in sys.modules:
+        resolve_names_in_bases()
+    if 'mmengine.runner.checkpoint' in sys.modules:
+        prepare_checkpoints()
+    if not any(isinstance(finder, _Preparing) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Preparing())
 
 
-def declare_torchvision_ops() -> bool:
-    """Let torchvision import when its C++ operators were built for another torch.
+def in_use() -> dict[str, bool]:
+    """What each shim is for -> whether this process needs it."""
+    import mmengine.runner.checkpoint  # noqa: F401
+    import torchvision  # noqa: F401
+
+    return {
+        'torchvision built for another torch': _torchvision_schemas is not None,
+        'mmcv-lite in place of mmcv': isinstance(sys.modules.get('mmcv._ext'), _MissingOps),
+        "mmengine's checkpoints, which must not run code": True,
+        'ssdkd:: in _base_ of configs': True,
+    }
+
+
+class _Preparing(importlib.abc.MetaPathFinder):
+    """Finds some modules as Python would, and adds our shims while they are imported."""
+
+    def find_spec(
+        self,
+        name: str,
+        path: Sequence[str] | None = None,
+        target: types.ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        execute = _EXECUTE.get(name)
+        if execute is None:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next(filter(None, specs), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = partial(execute, spec.loader.exec_module)
+        return spec
+
+
+def _execute_torchvision(
+    execute: Callable[[types.ModuleType], None], module: types.ModuleType
+) -> None:
+    """Import torchvision also where its C++ operators were built for another torch.
 
     A CUDA build of torchvision beside a CPU torch fails on import, because its Python half
     attaches shape functions to operators that were never loaded. Their schemas alone are
     enough for transforms, models and datasets; calling an operator still raises
     torchvision's own error.
-
-    Returns:
-        bool: True if the schemas had to be declared.
     """
-    if importlib.util.find_spec('torchvision') is None:
-        return False
     try:
-        importlib.import_module('torchvision')
-        return False
+        execute(module)
+        return
     except RuntimeError as error:
         if 'torchvision::nms does not exist' not in str(error):
             raise
-    for name in [n for n in sys.modules if n.split('.')[0] == 'torchvision']:
+    import torch
+
+    for name in [n for n in sys.modules if n.startswith('torchvision.')]:
         del sys.modules[name]
-    # The library object owns the declarations, so it must live as long as the process.
     global _torchvision_schemas
     _torchvision_schemas = torch.library.Library('torchvision', 'DEF')
     _torchvision_schemas.define(
@@ -59,8 +97,74 @@ def declare_torchvision_ops() -> bool:
     _torchvision_schemas.define(
         'qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
     )
-    importlib.import_module('torchvision')
+    execute(module)
+
+
+def _execute_checkpoint(
+    execute: Callable[[types.ModuleType], None], module: types.ModuleType
+) -> None:
+    execute(module)
+    prepare_checkpoints()
+
+
+def _execute_config(
+    execute: Callable[[types.ModuleType], None], module: types.ModuleType
+) -> None:
+    execute(module)
+    resolve_names_in_bases()
+
+
+_EXECUTE = {
+    'mmengine.config.config': _execute_config,
+    'torchvision': _execute_torchvision,
+    'mmengine.runner.checkpoint': _execute_checkpoint,
+}
+
+
+def prepare_checkpoints() -> None:
+    """Let mmengine's checkpoints load, and nothing that holds code."""
+    allow_checkpoint_classes()
+    keep_code_out_of_mmengine()
+
+
+def resolve_names_in_bases() -> bool:
+    """Let ``_base_`` name our shipped configs, ``'ssdkd::cls/...'``, in any config file.
+
+    mmengine knows a fixed list of such prefixes. It also marks what comes from another package
+    with that package's scope, and :func:`ssdkd.apis.check.check_config` looks at nothing that
+    is marked so; our own files are therefore treated like files of the user's.
+
+    Returns:
+        bool: True if it has been done now, False if it was done before.
+    """
+    from mmengine.config.config import Config
+
+    from ssdkd.config.names import PREFIX, find_config
+
+    original = Config._get_cfg_path
+    if original.__module__ == __name__:
+        return False
+
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if cfg_path.startswith(PREFIX):
+            return str(find_config(cfg_path)), None
+        return original(cfg_path, filename)
+
+    Config._get_cfg_path = staticmethod(get_cfg_path)
     return True
+
+
+def declare_torchvision_ops() -> bool:
+    """Import torchvision, if it is installed.
+
+    Returns:
+        bool: True if the schemas of its operators had to be declared now.
+    """
+    if importlib.util.find_spec('torchvision') is None:
+        return False
+    before = _torchvision_schemas
+    importlib.import_module('torchvision')
+    return _torchvision_schemas is not before
 
 
 class _MissingOps(types.ModuleType):
@@ -106,6 +210,8 @@ def allow_checkpoint_classes() -> None:
     these are allowed, and of ``getattr`` only the four statistics that a history names; a
     checkpoint with foreign pickled code is still refused.
     """
+    import numpy as np
+    import torch
     from mmengine.logging import HistoryBuffer
 
     array, scalar = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
@@ -163,7 +269,7 @@ def keep_code_out_of_mmengine() -> bool:
     Returns:
         bool: True if it has been done now, False if it was done before.
     """
-    from mmengine.runner import CheckpointLoader
+    from mmengine.runner.checkpoint import CheckpointLoader
 
     load = CheckpointLoader.load_checkpoint.__func__
     if load.__module__ == __name__:

@@ -1,6 +1,6 @@
 """Ctrl-C and SIGTERM end a command with one line, and leave no process behind.
 
-Only the standard library is imported here: this works while torch is still being imported.
+Nothing heavy is imported here: this works while torch is still being imported.
 """
 
 import multiprocessing
@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ssdkd.paths import PACKAGE, TOOLS
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-COMMANDS = Path(__file__).resolve().parents[1] / 'tools'
 # Who ends a process and its group (timeout, launchers) sends it two signals within so many
 # seconds, which are one.
 TOGETHER = 0.5
@@ -42,11 +43,12 @@ def said(number: int) -> str:
 
 
 def guard_start() -> None:
-    """In a command of tools/, let a signal during the imports end it at once."""
-    script = getattr(sys.modules.get('__main__'), '__file__', None)
-    if script is None or multiprocessing.parent_process() is not None:
+    """In a process that is a command, let a signal during the imports end it at once."""
+    script = getattr(sys.modules['__main__'], '__file__', None)
+    if script is None:
         return
-    if Path(script).resolve().is_relative_to(COMMANDS):
+    path = Path(script).resolve()
+    if path.stem == 'ssdkd' or path.parent == PACKAGE or path.is_relative_to(TOOLS):
         for number in SIGNALS:
             signal.signal(number, end_at_once)
 

@@ -8,10 +8,9 @@ A component is one class and one decorator::
 and is named in a config by ``dict(type='MySampler', ...)``. Where mmengine has a root
 registry, ours is its child; the families of the method stand alone. The first look into a
 registry imports our own components and installed plugins (:mod:`ssdkd.plugins`).
-``python tools/list_components.py`` prints all that is registered.
+``ssdkd list`` prints all that is registered.
 """
 
-import difflib
 import inspect
 from typing import Any
 
@@ -19,7 +18,7 @@ from mmengine import registry as root
 from mmengine.config import Config
 from mmengine.registry import Registry
 
-from ssdkd.errors import ConfigError
+from ssdkd.errors import ConfigError, nearest
 from ssdkd.plugins import load_plugins
 
 
@@ -77,16 +76,6 @@ class ComponentRegistry(Registry):
         ]
         if missing:
             raise ConfigError(f"{self.name} '{cfg['type']}': missing key '{missing[0]}'")
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """The end of an error message: the known words nearest to ``word``, or all of them."""
-    if not known:
-        return '; it takes no keys'
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
-    if close:
-        return f'; did you mean {" or ".join(close)}?'
-    return f'; known are {", ".join(known)}'
 
 
 # Children of mmengine's registries.

@@ -151,7 +151,9 @@ def unregistered():
 
 
 def environment() -> dict[str, str]:
-    return dict(os.environ, OMP_NUM_THREADS='1')
+    """Of a process that imports this tree, wherever it works, with one thread."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get('PYTHONPATH'))))
+    return dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=path)
 
 
 def run_tool(script: str, *args, timeout: int = 120) -> subprocess.CompletedProcess:

@@ -6,7 +6,9 @@ import sys
 import pytest
 from helpers import ROOT, TINY, as_options, call_tool, save_teacher, unregistered
 
-KINDS = sorted(path.stem for path in (ROOT / 'tools/plugin_templates').glob('*.py'))
+from ssdkd.commands import new_plugin
+
+KINDS = sorted(path.stem for path in new_plugin.TEMPLATES.glob('*.py'))
 PROJECTS = sorted(path.parent.name for path in (ROOT / 'projects').glob('*/config.py'))
 
 
@@ -60,7 +62,7 @@ def test_new_plugins_are_green(kind, folder):
 
 
 def test_every_kind_has_a_template():
-    assert sorted(runpy.run_path(ROOT / 'tools/new_plugin.py')['KINDS']) == KINDS
+    assert sorted(new_plugin.KINDS) == KINDS
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""Distillation as a function, and what the commands in tools/ share."""
+"""Distillation as a function, and what the commands share."""
 
 from ssdkd.apis.check import check_data
-from ssdkd.apis.command import command, load_config, resumable
 from ssdkd.apis.distill import DistillResult, distill
+from ssdkd.apis.load import load_config, resumable
 from ssdkd.apis.networks import build_network, check_distils, network_config, sample_size
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.sets import check_sets
+from ssdkd.commands.ending import command
 
 __all__ = [
     'DistillResult',

@@ -41,7 +41,7 @@ def check_config(cfg: dict, path: str = '') -> None:
         if cfg.get('_scope_') == 'mmseg' and importlib.util.find_spec('mmseg') is None:
             raise ConfigError(
                 f"{path}.type: '{name}' is of mmsegmentation, which is not installed; run "
-                'pip install -r requirements/seg.txt'
+                "pip install 'ssdkd[seg]'"
             )
         if '.' in name or '_scope_' in cfg:
             return
@@ -50,7 +50,7 @@ def check_config(cfg: dict, path: str = '') -> None:
             known = sorted({n for r in _registries() for n in r.module_dict})
             hint = nearest(name, known)
             if 'did you mean' not in hint:  # All names would fill the screen.
-                hint = '; tools/list_components.py lists the known ones'
+                hint = '; ssdkd list names the known ones'
             raise ConfigError(f"{path}.type: unknown type '{name}'{hint}".lstrip('.'))
         if not any(inspect.isclass(c) for c in components):
             return
@@ -86,8 +86,9 @@ def check_data(cfg: dict, *loaders: str) -> None:
             path = Path(dataset.get('data_root') or '', part)
             if not path.exists() or (path.is_dir() and not any(path.iterdir())):
                 raise ConfigError(
-                    f"{loader}.dataset.{key}: '{path}' is missing or empty; docs/data.md says "
-                    f'where the data comes from, {loader}.dataset.data_root where it lies'
+                    f"{loader}.dataset.{key}: '{path}' is missing or empty; the page on data "
+                    'in the documentation says where the data comes from, '
+                    f'{loader}.dataset.data_root where it lies'
                     + (WITHOUT_VAL if loader == 'val_dataloader' else '')
                 )
 

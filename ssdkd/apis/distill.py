@@ -24,7 +24,7 @@ from mmengine.runner import ValLoop
 from torch import nn
 
 from ssdkd.apis.check import check_config
-from ssdkd.apis.command import load_config
+from ssdkd.apis.load import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.atomic import write_whole

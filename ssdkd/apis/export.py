@@ -136,8 +136,7 @@ def require_packages(form: str) -> None:
     missing = [name for name in ONNX_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f'--format onnx needs {", ".join(missing)}; run pip install ssdkd[export], or in '
-            'the repository pip install -r requirements/export.txt'
+            f"--format onnx needs {', '.join(missing)}; run pip install 'ssdkd[export]'"
         )
 
 

@@ -53,7 +53,7 @@ def count(network: nn.Module, inputs: tuple[Tensor, ...]) -> Cost:
         from fvcore.nn import ActivationCountAnalysis, FlopCountAnalysis
     except ImportError as error:
         raise ConfigError(
-            'get_flops.py needs fvcore; run pip install -r requirements/analysis.txt'
+            "counting FLOPs needs fvcore; run pip install 'ssdkd[analysis]'"
         ) from error
     network.eval()
     logging.getLogger('fvcore.nn.jit_analysis').setLevel(logging.ERROR)

@@ -34,10 +34,11 @@ def check_trained(distiller: BaseDistiller, optim_wrapper: OptimWrapperDict) -> 
     }
     for name, parameter in _parameters(distiller, '', set()):
         if parameter.requires_grad and id(parameter) not in trained:
-            raise ConfigError(_message(distiller, name.replace('.module.', '.')))
+            name = name.replace('.module.', '.')
+            raise ConfigError(_message(distiller, name, set(optim_wrapper.keys())))
 
 
-def _message(distiller: BaseDistiller, name: str) -> str:
+def _message(distiller: BaseDistiller, name: str, optimizers: set[str]) -> str:
     found = f'model.{name}: no optimizer trains this parameter, so it would never change'
     freeze = 'or freeze it with requires_grad_(False)'
     roles = [r for r in distiller.roles.values() if name.startswith(f'{r.path}.')]
@@ -45,6 +46,8 @@ def _message(distiller: BaseDistiller, name: str) -> str:
         return f'{found}; add its module to the roles of {type(distiller).__name__}, {freeze}'
     if roles[0].optimizer is None:
         return f'{found}; give its role an optimizer, {freeze}'
+    if roles[0].optimizer in optimizers:
+        return f'{found}; make its module an attribute, which torch lists, {freeze}'
     return f'{found}; add optim_wrapper.{roles[0].optimizer}, {freeze}'
 
 

@@ -56,8 +56,7 @@ def mmseg_model(
         network = MMSEG_MODELS.build(dict(cfg, _scope_='mmseg'))
     except ImportError as error:
         raise ConfigError(
-            f"model: type 'mmseg' needs mmsegmentation ({error}); "
-            'run pip install -r requirements/seg.txt'
+            f"model: type 'mmseg' needs mmsegmentation ({error}); run pip install 'ssdkd[seg]'"
         ) from error
     except OSError as error:  # timm's has no text
         keys = ('pretrained', 'pretrained_cfg_overlay', 'init_cfg')

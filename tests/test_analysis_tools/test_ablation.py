@@ -1,42 +1,34 @@
 """The table and the order of things with made-up runs, and the whole with real ones."""
 
 import csv
-import importlib.util
 import json
 import subprocess
 import sys
 
 import pytest
 import torch
-from helpers import DIGITS, ROOT, TINY, as_options, environment, tiny_config
+from helpers import DIGITS, ROOT, TINY, as_options, call_tool, environment, tiny_config
 from mmengine.config import Config
+
+from ssdkd.apis.benchmark import Trainer
 
 TOOLS = ROOT / 'tools/analysis_tools'
 
 
 @pytest.fixture
-def ablation():
-    """tools/analysis_tools/ablation.py as a module."""
-    spec = importlib.util.spec_from_file_location('ablation', TOOLS / 'ablation.py')
-    module = sys.modules['ablation'] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules['ablation']
-
-
-@pytest.fixture
-def made_up(ablation, monkeypatch, tmp_path):
+def made_up(monkeypatch, tmp_path):
     """Replaces training: seed 1 of 'no phi' fails, all others leave a result -> run(*args)."""
     trained = []
 
-    def train(self, config, folder, seed):
-        name = f'{folder.parent.name}, seed {seed}'
+    def train(trainer, config, folder, seed):
+        variant = config.stem.replace('_', ' ')
+        name = f'{variant}, seed {seed}'
         trained.append(name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'output.txt').write_text('Traceback\nerror: no luck\n')
-        if name == 'no_phi, seed 1':
+        if name == 'no phi, seed 1':
             return 2
-        counts = [10.0, 20.0] if name.startswith('full') else [10.0, 40.0]
+        counts = [10.0, 20.0] if variant == 'full' else [10.0, 40.0]
         buffer = dict(
             size=2,
             class_counts=torch.tensor(counts),
@@ -51,20 +43,19 @@ def made_up(ablation, monkeypatch, tmp_path):
         (folder / 'summary.json').write_text(json.dumps(summary))
         return 0
 
-    monkeypatch.setattr(ablation.Trainer, 'train', train)
+    monkeypatch.setattr(Trainer, 'train', train)
     out = tmp_path / 'out'
 
     def run(*args):
         trained.clear()
-        line = ['ablation.py', str(DIGITS), '--out', str(out), '--seeds', '0', '1', *args]
-        monkeypatch.setattr(sys, 'argv', line)
-        ablation.main()
+        line = [DIGITS, '--out', out, '--seeds', 0, 1, *args]
+        call_tool('analysis_tools/ablation.py', *line)
 
     run.out, run.trained = out, trained
     return run
 
 
-def test_a_variant_differs_from_the_config_in_its_part_alone(ablation, made_up, tmp_path):
+def test_a_variant_differs_from_the_config_in_its_part_alone(made_up):
     made_up('--variants', 'full', 'no diversity', 'no difficulty', 'uniform sampling')
     base = Config.fromfile(DIGITS).model
     models = {p.stem: Config.fromfile(p).model for p in made_up.out.glob('*.py')}
@@ -101,7 +92,7 @@ def test_a_second_call_trains_only_what_is_missing(made_up):
     (made_up.out / 'full/seed_0/summary.json').unlink()
     with pytest.raises(SystemExit):
         made_up('--variants', 'full', 'no phi')
-    assert made_up.trained == ['full, seed 0', 'no_phi, seed 1']
+    assert made_up.trained == ['full, seed 0', 'no phi, seed 1']
 
 
 def test_other_settings_need_another_folder(made_up, capsys):

@@ -38,7 +38,8 @@ def test_missing_folder(root):
 
 def test_empty_folder(root):
     (root / 'img/x').unlink()
-    with pytest.raises(ConfigError, match='img_path.*is missing or empty; docs/data.md says'):
+    message = 'img_path.*is missing or empty; the page on data in the documentation says'
+    with pytest.raises(ConfigError, match=message):
         check_data(config(root), 'val_dataloader')
 
 

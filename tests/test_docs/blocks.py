@@ -75,7 +75,7 @@ class Desk:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=dict(environment(), PATH=path, PYTHONPATH=str(self.site)),
+            env=dict(environment(), PATH=path, PYTHONPATH=f'{self.site}{os.pathsep}{ROOT}'),
             capture_output=True,
             text=True,
             timeout=300,

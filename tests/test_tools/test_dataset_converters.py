@@ -82,7 +82,7 @@ def test_nyuv2_with_the_files_mixed_up(tmp_path, capsys):
 
 def test_nyuv2_without_h5py(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, 'h5py', None)
-    assert 'pip install -r requirements/seg.txt' in fails(capsys, tmp_path)
+    assert "pip install 'ssdkd[seg]'" in fails(capsys, tmp_path)
 
 
 SPOILT_MAPPINGS = {

@@ -213,4 +213,4 @@ def test_mistakes_end_in_one_line(capsys, monkeypatch, tmp_path, digits):
     assert '--image-size [1, 2, 3]' in text
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
     text = failure(capsys, DIGITS, checkpoint, '--format', 'onnx')
-    assert 'pip install ssdkd[export]' in text and 'onnxruntime' in text
+    assert "pip install 'ssdkd[export]'" in text and 'onnxruntime' in text

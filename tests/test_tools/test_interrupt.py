@@ -39,10 +39,10 @@ def check_ended(job: Job, number: int, expected: str) -> None:
 
 @pytest.mark.parametrize('number', STATUS)
 @pytest.mark.parametrize(
-    'script', ['train.py', 'export_student.py', 'analysis_tools/plot_logs.py']
+    'line', ['tools/train.py a', 'tools/export_student.py a b', '-m ssdkd plot-logs a']
 )
-def test_during_the_imports(tmp_path, script, number):
-    with tool(script, '--help', folder=tmp_path) as job:
+def test_during_the_imports(tmp_path, line, number):
+    with Job(sys.executable, *line.split(), folder=tmp_path) as job:
         maps = Path(f'/proc/{job.process.pid}/maps')
         job.wait_for(lambda: 'libtorch' in maps.read_text())
         said = 'interrupted' if number == signal.SIGINT else 'ended by SIGTERM'

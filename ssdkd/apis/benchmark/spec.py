@@ -9,7 +9,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.apis.check import check_data
-from ssdkd.apis.command import load_config
+from ssdkd.apis.load import load_config
+from ssdkd.config.names import find_config
 from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
 
@@ -79,17 +80,13 @@ def read_spec(path: str | Path, options: dict | None = None) -> Spec:
     """Read a specification, a Python file such as those in configs/benchmarks/.
 
     Args:
-        path: The file.
+        path: The file, or the name of a shipped one.
         options: Dotted key -> value, replacing values of the file.
 
     Raises:
         ConfigError: The file is missing or wrong; the message names the key.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigError(
-            f"there is no benchmark '{path}'; configs/benchmarks/ holds the shipped ones"
-        )
+    path = find_config(path)
     try:
         cfg = Config.fromfile(path)
     except (KeyError, SyntaxError, TypeError, NameError, ImportError, OSError) as error:

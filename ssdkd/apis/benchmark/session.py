@@ -1,0 +1,163 @@
+"""A call of ``ssdkd benchmark``, from its arguments to the report."""
+
+import argparse
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import mmengine
+import torch
+from mmengine.logging import MMLogger
+
+import ssdkd
+from ssdkd.apis.benchmark.cells import Trainer
+from ssdkd.apis.benchmark.plan import PlanFile, plan_steps
+from ssdkd.apis.benchmark.report import write_report
+from ssdkd.apis.benchmark.run import Benchmark, locked, make_cells
+from ssdkd.apis.benchmark.spec import Spec, method_config, read_spec
+from ssdkd.errors import ConfigError
+from ssdkd.interrupt import hinting
+from ssdkd.paths import CLONE, TOOLS
+from ssdkd.registry import nearest
+
+TRAIN = TOOLS / 'train.py'
+
+
+def chosen_methods(spec: Spec, names: str | None) -> list[str]:
+    """The methods that ``--methods`` names, or all."""
+    if names is None:
+        return list(spec.methods)
+    chosen = [name.strip() for name in names.split(',') if name.strip()]
+    for name in chosen:
+        if name not in spec.methods:
+            raise ConfigError(
+                f"--methods: there is no method '{name}'{nearest(name, list(spec.methods))}"
+            )
+    return chosen
+
+
+def make_trainer(args: argparse.Namespace, threads: int, lock: int, out: Path) -> Trainer:
+    """What starts the runs, as ``--executor`` says."""
+    if args.executor == 'local':
+        return Trainer(TRAIN, threads, lock)
+    try:
+        from ssdkd.apis.benchmark.cluster import ClusterTrainer
+    except ImportError as error:
+        raise ConfigError(
+            f"--executor submitit: {error}; run pip install 'ssdkd[cluster]'"
+        ) from error
+    return ClusterTrainer(TRAIN, threads, out / 'jobs', args.executor_options)
+
+
+def environment() -> dict[str, str]:
+    """Versions and hardware, as far as they bear on times and results."""
+    cpu = platform.processor() or platform.machine()
+    info = Path('/proc/cpuinfo')
+    if info.is_file():
+        names = [line for line in info.read_text().splitlines() if 'model name' in line]
+        cpu = names[0].split(':', 1)[1].strip() if names else cpu
+    commit = ''
+    if CLONE is not None:
+        describe = ['git', 'describe', '--always', '--dirty']
+        done = subprocess.run(describe, cwd=CLONE, capture_output=True, text=True)
+        commit = done.stdout.strip()
+    values = {
+        'ssdkd': ssdkd.__version__ + (f' ({commit})' if commit else ''),
+        'Python, torch, mmengine': ', '.join(
+            (platform.python_version(), torch.__version__, mmengine.__version__)
+        ),
+        'CPU': f'{cpu}, {len(os.sched_getaffinity(0))} cores usable',
+    }
+    if torch.cuda.is_available():
+        values['device'] = torch.cuda.get_device_name()
+    return values
+
+
+def dry_run(spec: Spec, configs: dict, plans: PlanFile, trainer: Trainer, out: Path) -> None:
+    """Print what would be run."""
+    for name in configs:
+        method = spec.methods[name]
+        plan = plans.methods.get(name)
+        if plan is None and spec.student_steps is not None:
+            plan = plan_steps(configs[name], method, spec.student_steps)
+        if plan is None:
+            print(f'# {method.label}: rounds for {spec.minutes:g} min, by a trial')
+        else:
+            about = f', about {plan.minutes:.1f} min' if plan.minutes else ''
+            print(
+                f'# {method.label}: {plan.max_rounds} rounds ({plan.warmup_rounds} of '
+                f'warm-up), {plan.student_steps} student steps{about} a run'
+            )
+    for cell in make_cells(spec, out):
+        if cell.method.name in configs:
+            line = trainer.command(out / cell.method.name / 'config.py', cell.folder, cell.seed)
+            ended = '' if cell.state == 'not run' else f'  # {cell.state}'
+            print(f'OMP_NUM_THREADS={plans.threads} {shlex.join(line)}{ended}')
+
+
+def report(spec: Spec, plans: PlanFile, out: Path) -> None:
+    """Write the report, print it, and end with status 1 if a run has failed."""
+    cells = make_cells(spec, out)
+    print('\n' + write_report(spec, cells, plans, out))
+    print(f'report: {out / "report.md"}')
+    failed = [cell.name for cell in cells if cell.state == 'failed']
+    if failed:
+        text = f'{len(failed)} of {len(cells)} runs failed: {"; ".join(failed)}'
+        print(f'{text} (--retry-failed runs them again)', file=sys.stderr)
+        sys.exit(1)
+
+
+def run_benchmark(args: argparse.Namespace) -> None:
+    """What the arguments of ``ssdkd benchmark`` ask for."""
+    # mmengine tells of each environment variable in each config: a page of them before ours.
+    MMLogger.get_current_instance().setLevel('WARNING')
+    spec = read_spec(args.spec, args.cfg_options)
+    out = Path(args.work_dir or f'work_dirs/benchmark_{spec.path.stem}')
+    chosen = chosen_methods(spec, args.methods)
+    plans = PlanFile.read(out)
+    if args.report_only:
+        if plans is None:
+            raise ConfigError(f"--report-only: '{out}' holds no benchmark")
+        plans.check(spec, plans.jobs, plans.threads, out)
+        report(spec, plans, out)
+        return
+
+    if args.executor == 'submitit':
+        threads = args.threads or args.executor_options.get('cpus_per_task', 1)
+    else:
+        threads = args.threads or max(1, len(os.sched_getaffinity(0)) // max(1, args.jobs))
+        if args.executor_options:
+            raise ConfigError('--executor-options is for --executor submitit; add that')
+    for name, value in (('--jobs', args.jobs), ('--threads', threads)):
+        if value < 1:
+            raise ConfigError(f'{name}={value} must be at least 1')
+    if args.replan and spec.minutes is None:
+        raise ConfigError('--replan is for a budget in minutes')
+    if plans is None:
+        plans = PlanFile(spec.budget, args.jobs, threads, args.line, environment())
+    plans.check(spec, args.jobs, threads, out)
+    configs = {name: method_config(spec.methods[name]) for name in chosen}
+    if args.dry_run:
+        dry_run(spec, configs, plans, Trainer(TRAIN, threads), out)
+        return
+
+    with locked(out) as lock:
+        trainer = make_trainer(args, threads, lock, out)
+        benchmark = Benchmark(
+            spec, configs, out, plans, trainer, lambda line: print(line, flush=True)
+        )
+        if args.retry_failed:
+            benchmark.forget_failures()
+        if args.replan:
+            benchmark.replan()
+
+        def hint() -> str:
+            write_report(spec, make_cells(spec, out), plans, out)
+            return 'the same command goes on'
+
+        with hinting(hint):
+            benchmark.run()
+    report(spec, plans, out)

@@ -1,0 +1,106 @@
+"""A run up to its first step, to find what is wrong with its config."""
+
+import copy
+import tempfile
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+
+from ssdkd.apis.check import check_data
+from ssdkd.apis.sets import check_sets
+from ssdkd.engine import StrictRunner
+from ssdkd.errors import ConfigError
+from ssdkd.registry import MODELS
+
+
+class _FirstStep(Exception):
+    """The run has come to its first step."""
+
+
+class _StopHook(Hook):
+    priority = 'LOWEST'  # after what the other hooks look at
+
+    def before_train(self, runner) -> None:
+        raise _FirstStep
+
+
+def validate(cfg: Config) -> list[str]:
+    """Build all of a run, let it check itself, and stop before it trains.
+
+    Args:
+        cfg (Config): A config from :func:`ssdkd.apis.load_config`, whose settings are checked.
+
+    Returns:
+        list[str]: Weights and data sets that it names and that are not here. The rest is
+        checked without them.
+
+    Raises:
+        ConfigError: The config cannot work.
+    """
+    cfg = copy.deepcopy(cfg)
+    missing = []
+    with tempfile.TemporaryDirectory() as folder:
+        cfg.work_dir = folder
+        cfg.experiment_name = Path(folder).name  # one of its own for each run of a process
+        cfg.log_level = 'ERROR'
+        missing += _without_missing_weights(cfg, Path(folder))
+        missing += _without_missing_sets(cfg)
+        if any(line.startswith('train_') for line in missing):
+            MODELS.build(cfg.model)
+            return missing
+        runner = StrictRunner.from_cfg(cfg)
+        runner.register_hook(_StopHook())
+        try:
+            if 'task' not in cfg.model:  # a teacher's own training
+                model = getattr(runner.model, 'module', runner.model)
+                check_sets(runner, getattr(model, 'network', model), 'train', 'val')
+            runner.train()
+        except _FirstStep:
+            pass
+    return missing
+
+
+def _without_missing_weights(cfg: Config, folder: Path) -> list[str]:
+    """Put random weights in the place of a teacher's that are not here -> what is missing."""
+    teacher = cfg.model.get('teacher') or {}
+    file = teacher.get('checkpoint')
+    if file is None or Path(file).expanduser().is_file():
+        return []
+    model = copy.deepcopy(teacher['model'])
+    if model['type'] == 'mmseg':
+        model['pretrained'] = False
+    teacher['checkpoint'] = str(folder / 'teacher.pth')
+    torch.save(MODELS.build(model).state_dict(), teacher['checkpoint'])
+    return [f"model.teacher.checkpoint: there is no file '{file}'"]
+
+
+def _without_missing_sets(cfg: Config) -> list[str]:
+    """Leave out the val and test sets that are not here -> what is missing.
+
+    A train set is a teacher's, and cannot be left out.
+    """
+    missing = []
+    for name in ('train', 'val', 'test'):
+        key = f'{name}_dataloader'
+        reason = _absent((cfg.get(key) or {}).get('dataset') or {}, f'{key}.dataset')
+        try:
+            check_data(cfg, key)
+        except ConfigError as error:
+            reason = str(error)
+        if reason is None:
+            continue
+        missing.append(reason)
+        if name != 'train':
+            for part in (key, f'{name}_cfg', f'{name}_evaluator'):
+                cfg[part] = None
+    return missing
+
+
+def _absent(dataset: dict, where: str) -> str | None:
+    for key in ('root', 'data_root'):
+        path = dataset.get(key)
+        if path and not (Path(path).exists() or Path(f'{path}.tar').exists()):
+            return f"{where}.{key}: there is neither '{path}' nor '{path}.tar'"
+    return None

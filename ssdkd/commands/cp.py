@@ -1,0 +1,29 @@
+"""Copy a config to a file of your own, to be edited.
+
+Its bases stay ours, by name. 'ssdkd show CONFIG > FILE' writes a file without bases instead.
+"""
+
+import argparse
+from pathlib import Path
+
+from ssdkd.atomic import write_whole
+from ssdkd.commands.options import add_config
+from ssdkd.config.copy import copied_text
+from ssdkd.config.names import find_config
+from ssdkd.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser, 'config')
+    parser.add_argument('file', type=Path, help='a new file, or a folder for one')
+
+
+def run(args: argparse.Namespace) -> None:
+    source = find_config(args.config)
+    target = args.file / source.name if args.file.is_dir() else args.file
+    if target.suffix != '.py':
+        raise ConfigError(f"'{target}' must end in .py, as the names of configs do")
+    if target.exists():
+        raise ConfigError(f"'{target}' exists already; choose another file, or remove it")
+    write_whole(target, copied_text(source))
+    print(target)

@@ -1,0 +1,53 @@
+"""How a command ends: one line instead of a traceback, and an exit status."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ssdkd.errors import ConfigError
+from ssdkd.interrupt import Interrupted, end_children, signals_raise
+
+
+def command(main: Callable[..., None]) -> Callable[..., None]:
+    """Let a command end with one line instead of a traceback.
+
+    On a wrong config or a missing file, with status 2; on Ctrl-C, with status 130; on SIGTERM,
+    which Slurm and docker send, with status 143.
+    """
+
+    @functools.wraps(main)
+    def run(*args: Any) -> None:
+        with signals_raise() as caught:
+            try:
+                main(*args)
+            except (ConfigError, FileNotFoundError) as error:
+                if caught:
+                    _end_interrupted(Interrupted(caught[0]))
+                lines = str(error).strip().splitlines() or [repr(error)]
+                if 'Original Traceback' in str(error):  # from a worker of a data loader
+                    lines = [lines[-1].removeprefix('ssdkd.errors.ConfigError: ')]
+                message = ' '.join(' '.join(lines).split())
+                print(f'error: {message}', file=sys.stderr)
+                sys.exit(2)
+            except BaseException as error:
+                if not caught:
+                    raise
+                hidden = not isinstance(error, Interrupted)
+                _end_interrupted(Interrupted(caught[0]) if hidden else error)
+
+    return run
+
+
+def _end_interrupted(error: Interrupted) -> None:
+    """Say it once, of several processes of a run, and end."""
+    torch = sys.modules.get('torch')  # a command that did without it has one process
+    together = torch is not None and torch.distributed.is_initialized()
+    if not together or torch.distributed.get_rank() == 0:
+        print(error, file=sys.stderr, flush=True)
+    end_children()
+    if together:
+        sys.stdout.flush()
+        os._exit(128 + error.number)  # taking down the group may wait for ever
+    sys.exit(128 + error.number)

@@ -1,0 +1,105 @@
+"""Write the synthetic samples of a run as image files that any trainer reads.
+
+Classification: CLASS/INDEX.png, the layout of torchvision's ImageFolder; the class is the
+teacher's. Segmentation: img_dir/train and ann_dir/train, the layout of mmseg, with the
+teacher's label of each pixel. manifest.json has the classes, the normalisation, and of each
+sample the teacher's confidence, its priority and its age.
+
+To train on the folder here: dict(type='ImageFolder', root=FOLDER).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssdkd.commands.options import add_cfg_options, add_config
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from ssdkd.buffers import StoredSamples
+    from ssdkd.models import Network
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument(
+        'checkpoint', help='round_*.pth, or the work directory: its newest round'
+    )
+    parser.add_argument(
+        '--out', help="folder to write (default: 'exported_samples' beside the checkpoint)"
+    )
+    add_cfg_options(parser)
+
+
+def build_teacher(cfg: Config) -> Network:
+    """The teacher, where there is an accelerator on it."""
+    import torch
+
+    from ssdkd.apis import build_network
+
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    return build_network(cfg, teacher=True).to(device)
+
+
+def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples) -> dict:
+    """The head of the manifest."""
+    from ssdkd.apis import network_config
+    from ssdkd.apis.export import dataset_facts
+
+    meta, _ = dataset_facts(cfg)
+    teacher = network_config(cfg, teacher=True)
+    return dict(
+        config=args.config,
+        checkpoint=str(samples.path),
+        task=cfg.model.task.type,
+        num_classes=cfg.model.task.num_classes,
+        classes=list((meta or {}).get('classes') or cfg.get('classes') or []) or None,
+        image_size=list(samples.columns['image'].shape[-2:]),
+        mean=list(teacher.get('mean') or []) or None,
+        std=list(teacher.get('std') or []) or None,
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+    from mmengine.utils import track_iter_progress
+
+    from ssdkd.apis import check_distils, load_config
+    from ssdkd.apis.export import dataset_facts
+    from ssdkd.apis.export_samples import (
+        distinct_colours,
+        teacher_labels,
+        write_image_folder,
+        write_segmentation_folder,
+    )
+    from ssdkd.buffers import read_samples
+
+    cfg = load_config(args)
+    check_distils(cfg)
+    samples = read_samples(args.checkpoint)
+    out = Path(args.out) if args.out else samples.path.with_name('exported_samples')
+    facts = manifest_facts(cfg, args, samples)
+    num_classes, images = cfg.model.task.num_classes, samples.columns['image']
+    if cfg.model.task.type == 'Segmentation':
+        meta, _ = dataset_facts(cfg)
+        palette = (meta or {}).get('palette') or distinct_colours(num_classes)
+        maps = teacher_labels(build_teacher(cfg), images)
+        write_segmentation_folder(samples, maps, palette, out, facts, track_iter_progress)
+        empty = []
+    else:
+        labels = samples.labels
+        if labels is None:  # this buffer asked the teacher nothing
+            labels = torch.stack(list(teacher_labels(build_teacher(cfg), images)))
+        empty = write_image_folder(
+            samples, labels, num_classes, out, facts, track_iter_progress
+        )
+    print(f'\n{len(samples)} samples of {samples.path} are in {out}')
+    if empty:
+        names = ', '.join(map(str, empty[:10])) + (', ...' if len(empty) > 10 else '')
+        print(
+            f'{len(empty)} of {num_classes} classes have no sample ({names}): '
+            "torchvision's ImageFolder then needs allow_empty=True"
+        )

@@ -1,0 +1,68 @@
+"""Options that several commands share."""
+
+import argparse
+
+from ssdkd.config.names import complete_config
+
+
+class KeyValues(argparse.Action):
+    """Collects ``KEY=VALUE ...`` in a dict; mmengine's ``DictAction``, imported when needed."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: list[str],
+        option_string: str | None = None,
+    ) -> None:
+        from mmengine.config import DictAction
+
+        action = DictAction(self.option_strings, self.dest)
+        action(parser, namespace, values, option_string)
+
+
+def add_config(
+    parser: argparse.ArgumentParser, what: str = 'config of the distillation'
+) -> None:
+    """``CONFIG``, a path or a name."""
+    argument = parser.add_argument(
+        'config', help=f"{what}: a file, or a name that 'ssdkd list configs' prints"
+    )
+    argument.completer = complete_config  # for argcomplete
+
+
+def add_cfg_options(
+    parser: argparse.ArgumentParser, text: str = 'change config values'
+) -> None:
+    """``--cfg-options KEY=VALUE ...``."""
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=KeyValues, metavar='KEY=VALUE', help=text
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """``--work-dir``, ``--seed`` and ``--launcher``, for the commands that train."""
+    parser.add_argument(
+        '--work-dir', help='where logs and checkpoints go (default: work_dirs/<config name>)'
+    )
+    parser.add_argument('--seed', type=int, help="random seed (default: the config's)")
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how the processes were started',
+    )
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
+
+
+def add_image_size(parser: argparse.ArgumentParser, of: str = '') -> None:
+    """``--image-size PIXELS [PIXELS]``."""
+    parser.add_argument(
+        '--image-size',
+        nargs='+',
+        type=int,
+        metavar='PIXELS',
+        help=f'one side, or height and width{of} (default: that of the synthetic images)',
+    )

@@ -1,0 +1,16 @@
+"""Print a whole config: all its bases composed, as a config file that runs by itself."""
+
+import argparse
+
+from ssdkd.commands.options import add_cfg_options, add_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser, 'config')
+    add_cfg_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from ssdkd.config.read import read_config
+
+    print(read_config(args.config, args.cfg_options).pretty_text, end='')

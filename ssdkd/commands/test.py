@@ -1,0 +1,75 @@
+"""Evaluate a student, or with --teacher the teacher, on the config's test set."""
+
+import argparse
+
+from ssdkd.commands.options import add_cfg_options, add_config
+from ssdkd.errors import ConfigError
+
+# Predictions of a teacher's own config; the number of classes plays no part in them.
+TEACHER_TASKS = {
+    'Classifier': dict(type='Classification', num_classes=2),
+    'mmseg': dict(type='Segmentation', num_classes=2),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser, 'config of the distillation or of the teacher')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='student.pth, a round_*.pth, or any state dict of the network; '
+        'with --teacher it may be left out (the config names it)',
+    )
+    parser.add_argument(
+        '--show-dir',
+        help='segmentation: write image, prediction, teacher and ground truth of each test '
+        'image side by side into this folder',
+    )
+    parser.add_argument('--teacher', action='store_true', help='evaluate the teacher instead')
+    parser.add_argument(
+        '--work-dir', help='where the log goes (default: work_dirs/<config name>)'
+    )
+    add_cfg_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from mmengine.runner import Runner
+
+    from ssdkd.apis import check_data, check_sets, load_config, network_config
+
+    cfg = load_config(args)
+    if cfg.get('test_dataloader') is None:
+        raise ConfigError(f"'{args.config}' has no test_dataloader; add one to evaluate")
+    check_data(cfg, 'test_dataloader')
+    distils = 'task' in cfg.model
+    task = cfg.model.task if distils else TEACHER_TASKS[cfg.model.type]
+    hooks = []
+    if args.show_dir:
+        if task['type'] != 'Segmentation':
+            raise ConfigError(f'--show-dir shows segmentations, not {task["type"]}')
+        teacher = None
+        if distils and not args.teacher:
+            teacher = dict(type='Predictor', network=network_config(cfg, True, None), task=task)
+        hooks = [dict(type='PanelHook', out_dir=args.show_dir, teacher=teacher)]
+    cfg.model = dict(
+        type='Predictor',
+        network=network_config(cfg, args.teacher, args.checkpoint),
+        task=task,
+    )
+    for key in (
+        'train_cfg',
+        'train_dataloader',
+        'optim_wrapper',
+        'param_scheduler',
+        'val_cfg',
+        'val_dataloader',
+        'val_evaluator',
+        'load_from',
+        'resume',
+    ):
+        cfg.pop(key, None)
+    cfg.custom_hooks = hooks
+    runner = Runner.from_cfg(cfg)
+    num_classes = task['num_classes'] if distils else None
+    check_sets(runner, runner.model.network, 'test', num_classes=num_classes)
+    runner.test()

@@ -1,0 +1,38 @@
+"""Train a teacher with labels, for those who have a training set."""
+
+import argparse
+
+from ssdkd.commands.options import add_cfg_options, add_config, add_run_options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser, 'config of the teacher')
+    add_run_options(parser)
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='continue from the newest checkpoint in the work directory',
+    )
+    add_cfg_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from ssdkd.apis import check_data, check_sets, load_config, resumable
+    from ssdkd.engine import StrictRunner
+    from ssdkd.runs import check_unused, locked, resume_point
+
+    cfg = load_config(args)
+    check_data(cfg, 'train_dataloader', 'val_dataloader')
+    cfg.launcher = args.launcher
+    with locked(cfg.work_dir, args.launcher), resumable(cfg.work_dir):
+        if args.resume:
+            checkpoint = resume_point('auto', cfg.work_dir)
+            cfg.resume, cfg.load_from = checkpoint is not None, checkpoint and str(checkpoint)
+        else:
+            check_unused(
+                cfg.work_dir, 'go on with --resume, choose another --work-dir, or remove it'
+            )
+        runner = StrictRunner.from_cfg(cfg)
+        model = getattr(runner.model, 'module', runner.model)
+        check_sets(runner, getattr(model, 'network', model), 'train', 'val')
+        runner.train()

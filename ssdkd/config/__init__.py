@@ -1,0 +1,1 @@
+"""What a config is called, and what it may say."""
