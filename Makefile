@@ -11,13 +11,8 @@ OLDEST_PYTHON ?= python3.10
 NEWEST := .venv-newest
 NEWEST_PYTHON ?= python3.13
 
-DEMO_CONFIG := configs/cls/digits_resnet20_resnet8_ssdkd.py
-DEMO := work_dirs/demo
-# Where the demo's config expects its teacher.
-TEACHER := work_dirs/digits_resnet20/teacher.pth
-
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow test-cuda test-oldest test-newest docs lint format clean
+.PHONY: help venv demo test test-wheel test-slow test-cuda test-oldest test-newest docs lint format clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -27,7 +22,7 @@ venv: $(STAMP)  ## make .venv with the tested versions
 
 # torch goes first: whatever asks for it later finds the pinned one. `pip check` is not run,
 # because torchvision may name another build of torch (ssdkd/compat.py deals with that).
-$(STAMP): setup.py $(wildcard requirements/*.txt)
+$(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) \
 		"$$(grep '^torch==' $(CONSTRAINTS))"
@@ -35,22 +30,15 @@ $(STAMP): setup.py $(wildcard requirements/*.txt)
 		-e '.[all]'
 	@touch $@
 
-$(TEACHER): | $(STAMP)
-	$(BIN)/python tools/train_teacher.py configs/teachers/digits_resnet20.py \
-		--work-dir $(dir $(TEACHER)) --resume
-
 demo: $(STAMP)  ## train a teacher on digits, distil it without data, write work_dirs/demo/report.html
-	@if [ -f $(TEACHER) ]; then echo "Teacher: using $(TEACHER), which is there already."; \
-		else $(MAKE) --no-print-directory $(TEACHER); fi
-	rm -rf $(DEMO)
-	$(BIN)/python tools/train.py $(DEMO_CONFIG) --work-dir $(DEMO)
-	$(BIN)/python tools/test.py $(DEMO_CONFIG) $(DEMO)/student.pth --work-dir $(DEMO)/test
-	@echo
-	@$(BIN)/python tools/analysis_tools/make_report.py $(DEMO)
+	$(BIN)/ssdkd demo
 
 # One thread a process: two processes with all cores each would slow one another down.
 test: $(STAMP)  ## run the tests, slow ones left out
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-wheel: $(STAMP)  ## build the wheel and try it where there is no clone (make test does so, too)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/test_wheel.py
 
 test-slow: $(STAMP)  ## run the tests that take more than half a minute
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m slow
@@ -60,7 +48,7 @@ test-cuda: $(STAMP)  ## run the tests that need a CUDA device
 	SSDKD_TEST_CUDA=1 $(BIN)/python -m pytest -q tests/test_devices/test_cuda.py
 
 # Both environments are what a plain `pip install` makes, and hold torch as the index serves it.
-$(OLDEST)/.installed: setup.py $(wildcard requirements/*.txt)
+$(OLDEST)/.installed: setup.py pyproject.toml $(wildcard requirements/*.txt)
 	$(OLDEST_PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check \
 		-c requirements/oldest.txt -e '.[all]'
@@ -88,5 +76,5 @@ format: $(STAMP)  ## format the code
 	$(BIN)/ruff format .
 
 clean:  ## remove caches and the demo; keeps .venv and other work_dirs
-	rm -rf $(DEMO) build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf work_dirs/demo build docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find ssdkd tools tests configs projects -name __pycache__ -type d -prune -exec rm -rf {} +

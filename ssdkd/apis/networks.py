@@ -25,6 +25,13 @@ def network_config(cfg: Config, teacher: bool = False, checkpoint: str | None = 
         network = dict(cfg.model.network)
     elif cfg.model.type == 'mmseg':
         network = dict(model=cfg.model)
+    elif teacher and cfg.model.teacher.get('type', 'Teacher') != 'Teacher':  # an ensemble
+        if checkpoint is not None:
+            raise ConfigError(
+                f'model.teacher is a {cfg.model.teacher.type}, whose weights its own config '
+                'names; leave the checkpoint out'
+            )
+        return dict(cfg.model.teacher)
     elif teacher:
         network = dict(cfg.model.teacher)
     else:

@@ -34,7 +34,7 @@ class BaseBuffer(ABC):
     class_share    [M, K] float     share of each class, rows sum to 1 (one-hot for
                                     classification, a histogram for segmentation)
     confidence     [M] float        the teacher's confidence, in [0, 1]
-    priority       [M] float        raw ``|delta|`` of METHOD section 3, never transformed
+    priority       [M] float        raw ``|delta|`` (docs/method.md), never transformed
     weight         [M] float        importance weight of the slot's latest draw, 1 if new
     birth          [M] int64        round in which the sample was written
     uses           [M] int64        how often the student has seen it

@@ -209,8 +209,8 @@ class ReplayDistiller(BaseDistiller):
     def synthesize(self, optim_wrapper, warmup: bool = False) -> dict[str, Tensor]:
         """Run one generator phase and write its batch to the buffer.
 
-        Batches of the warm-up rounds are noise that the student would disagree with for
-        ever, so they are not stored (METHOD section 3).
+        Batches of the warm-up rounds are not stored. They are noise, on which the student
+        would always disagree with the teacher (docs/method.md, "Choices").
 
         Args:
             optim_wrapper: The run's ``OptimWrapperDict``.

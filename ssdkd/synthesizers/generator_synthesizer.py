@@ -19,9 +19,9 @@ from ssdkd.transforms import accepts_old_keys
 class GeneratorSynthesizer(InversionSynthesizer):
     """Trains one generator for a few steps a round and keeps the best batch of these steps.
 
-    The latents of a round are optimised along with the generator (METHOD section 2). Each
+    The latents of a round are optimised along with the generator. Each
     per-sample loss term is weighted by phi if the term says so; batch terms are not
-    (METHOD section 3, *choice*).
+    (docs/method.md, "Choices").
 
     Args:
         generator (dict): Config of a generator.

@@ -18,7 +18,7 @@ class InversionSynthesizer(BaseSynthesizer):
     """A synthesizer that minimises inversion losses and keeps the best batch of a round.
 
     Each per-sample loss term is weighted by phi if the term says so; batch terms are not
-    (METHOD section 3, *choice*). Subclasses say what is optimised: they begin a round with
+    (docs/method.md, "Choices"). Subclasses say what is optimised: they begin a round with
     :meth:`begin` and give each step's images to the :class:`Phase` they get.
 
     Args:

@@ -18,7 +18,6 @@ check_balancing = check_modulation  # its name before
 
 __all__ = [
     'ContractError',
-    'check_balancing',
     'check_modulation',
     'check_buffer',
     'check_generator',

@@ -126,12 +126,13 @@ def _check_current_priorities(make: Maker) -> None:
     sampler, buffer = make(), filled_buffer(200, 200)
     _run(sampler, buffer, 1)
     buffer.set_priority(torch.tensor([70]), torch.tensor([5000.0]))
-    other = make()
-    other.load_state_dict(make.resaved(cloned(sampler.state_dict())))
+    fresh, copy = make(), ReplayBuffer(200)
+    fresh.load_state_dict(make.resaved(cloned(sampler.state_dict())))
+    copy.load_state_dict(buffer.state_dict())
     drawn = []
-    for one in (sampler, other):
-        buffer.rng = torch.Generator().manual_seed(0)
-        drawn.append(one.sample(buffer, 64))
+    for one, slots in ((sampler, buffer), (fresh, copy)):
+        slots.rng = torch.Generator().manual_seed(0)
+        drawn.append(one.sample(slots, 64))
     make.must(
         same(*drawn),
         'draw by the current priorities, also after buffer.set_priority between two draws '

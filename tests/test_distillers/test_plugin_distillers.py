@@ -7,6 +7,8 @@ import torch
 from helpers import TINY, build_runner, save_teacher, unregistered
 from mmengine.config import Config
 
+from ssdkd.apis.networks import build_network
+from ssdkd.errors import ConfigError
 from ssdkd.plugins import import_modules
 from ssdkd.visualization import write_report
 
@@ -85,6 +87,16 @@ def check_students(model, before, folder, summary, report):
 def check_hint(model, before, folder, summary, report):
     assert changed(model, before, 'distillation.hint.head')
     assert not any('head' in key for key in torch.load(folder / 'student.pth'))
+
+
+def test_commands_know_an_ensemble(tmp_path):
+    with unregistered():
+        cfg = tiny('two_teachers', tmp_path)
+        teacher, images = build_network(cfg, teacher=True), torch.rand(2, 3, 16, 16)
+        first, second = (member(images) for member in teacher.model)
+        torch.testing.assert_close(teacher(images), (first + second) / 2)
+        with pytest.raises(ConfigError, match='TeacherEnsemble.*leave the checkpoint out'):
+            build_network(cfg, True, 'teacher.pth')
 
 
 def check_teachers(model, before, folder, summary, report):
