@@ -37,8 +37,8 @@ class BaseInversionLoss(nn.Module, ABC):
     is in buffers.
 
     Attributes:
-        modulated: Per-sample terms only: whether the modulating function weighs the term (docs/method.md,
-            "Choices").
+        modulated: Per-sample terms only: whether the modulating function weighs the term
+            (docs/method.md, "Choices").
         needs_student: Whether the term reads ``student_logits``. Such a term rests during
             the warm-up rounds, while the student knows nothing.
 
