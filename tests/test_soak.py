@@ -69,7 +69,7 @@ class Run:
 
     def wait(self, process, rounds: int) -> bool:
         """Wait for this many more rounds -> whether the process still runs."""
-        goal, deadline = self.newest + rounds, time.monotonic() + 300
+        goal, deadline = self.newest + rounds, time.monotonic() + 300 + rounds
         while process.poll() is None and self.newest < goal:
             assert time.monotonic() < deadline, 'the run hangs'
             time.sleep(0.02)

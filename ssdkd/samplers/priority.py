@@ -19,7 +19,7 @@ class PrioritySampler(BaseSampler):
     """Draws slots in proportion to their priority, with importance weights that correct it.
 
     Prioritised replay (Schaul et al. 2016, arXiv 1511.05952, section 3), as SSD-KD uses it
-    (Liu et al., CVPR 2024, arXiv 2406.07876; METHOD section 3)::
+    (Liu et al., CVPR 2024, arXiv 2406.07876; docs/method.md, "Priority sampling")::
 
         delta_i = w_{i-1} * KL(teacher || student)           stored raw, in update
         P_i     = (|delta_i| + eps) ** alpha / sum of the same

@@ -17,8 +17,9 @@ from ssdkd.tasks.classification import kl_divergence
 class Segmentation(BaseTask):
     """Segmentation: logits [N, K, H, W]; everything is a mean over an image's pixels.
 
-    METHOD section 3, "Task view" (SSD-KD, Liu et al., CVPR 2024, arXiv 2406.07876): the class
-    share is the histogram of predicted classes, confidence and divergence are pixel means.
+    SSD-KD (Liu et al., CVPR 2024, arXiv 2406.07876) with pixels: the class share is the
+    histogram of predicted classes, confidence and divergence are pixel means
+    (docs/method.md, "Segmentation").
 
     The class prior asks an image to *show* the requested class, not to consist of it:
     ``-log`` of that class's mean probability over the pixels (*choice*; the paper is silent).

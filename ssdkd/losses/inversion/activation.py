@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
-from ssdkd.losses.base import BaseInversionLoss, InversionState
-from ssdkd.losses.layer_inputs import LayerInputs
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
+from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import LOSSES
 
 

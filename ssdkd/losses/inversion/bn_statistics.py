@@ -7,8 +7,8 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from ssdkd.checks import check_bool, check_number
 from ssdkd.errors import ConfigError
-from ssdkd.losses.base import BaseInversionLoss, InversionState
-from ssdkd.losses.layer_inputs import LayerInputs
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
+from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import LOSSES
 
 
