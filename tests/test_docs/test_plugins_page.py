@@ -48,9 +48,9 @@ def test_the_message_on_the_page_is_the_real_one(desk):
 
 
 def test_the_package_is_found_by_its_entry_point(desk):
-    output = desk.output['python tools/train.py hardest_config.py']
+    output = desk.output['ssdkd train hardest_config.py']
     assert 'HardestSampler' in output  # the config in the log
-    listed = desk.run('python', 'tools/list_components.py')
+    listed = desk.run('ssdkd', 'list', 'components')
     assert re.search(r'HardestSampler .*\[ssdkd-hardest 1.0\]', listed)
     assert "plugin 'hardest' (ssdkd_hardest, of ssdkd-hardest 1.0) loaded" in listed
 
@@ -69,7 +69,7 @@ def test_the_sampler_of_the_package_was_used(desk):
 
 
 def test_a_broken_plugin_is_named_and_nothing_worse(desk):
-    output = desk.output['python tools/train.py hardest_config.py']
+    output = desk.output['ssdkd train hardest_config.py']
     assert f'{BROKEN} is skipped: ModuleNotFoundError' in output
-    listed = desk.run('python', 'tools/list_components.py')
+    listed = desk.run('ssdkd', 'list', 'components')
     assert f'{BROKEN} skipped: ModuleNotFoundError' in listed

@@ -12,11 +12,13 @@ from mmengine.config import Config
 import ssdkd.apis
 from ssdkd.apis import distill, load_config
 from ssdkd.commands.main import command_parser
+from ssdkd.config.names import find_config
 
 README = ROOT / 'README.md'
 BLOCKS = blocks(README)
 PAGES = [README, *sorted((ROOT / 'docs').glob('*.md')), *sorted(ROOT.glob('projects/**/*.md'))]
 MAKEFILE = (ROOT / 'Makefile').read_text()
+ROOMS = ('configs/', 'cls/', 'seg/', 'teachers/', 'baselines/', 'benchmarks/')
 
 
 def python_block(beginning: str) -> str:
@@ -31,13 +33,11 @@ def commands(page):
             yield from filter(None, (shlex.split(line, comments=True) for line in lines))
 
 
-def options_of(script: str) -> list[str]:
-    """What a script of tools/ takes: its command's arguments, or those in its text."""
-    text = (ROOT / script).read_text()
-    name = re.search(r"tool\('([\w-]+)'", text)
-    if name is None:
-        return re.findall(r"'(--[\w-]+)'", text)
-    return list(command_parser(name[1])._option_string_actions)
+def options_of(program: str, name: str) -> list[str]:
+    """What a command takes, or a script of tools/ that is none."""
+    if program == 'ssdkd':
+        return list(command_parser(name)._option_string_actions)
+    return re.findall(r"'(--[\w-]+)'", (ROOT / name).read_text())
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -46,12 +46,12 @@ def test_commands_exist(page):
         if words[0] == 'make':
             for target in words[1:]:
                 assert '=' in target or re.search(f'^{target}:', MAKEFILE, re.M), words
-        elif words[0] == 'python' and words[1].startswith('tools/'):
-            known = options_of(words[1])
+        elif words[0] == 'ssdkd' or (words[0] == 'python' and words[1].startswith('tools/')):
+            known = options_of(*words[:2])
             for option in (word for word in words if word.startswith('--')):
                 assert option in known, words
             for word in words[2:]:
-                assert not word.startswith('configs/') or (ROOT / word).is_file(), words
+                assert not word.startswith(ROOMS) or find_config(word), words
 
 
 def test_the_first_distillation(tmp_path):
@@ -60,11 +60,11 @@ def test_the_first_distillation(tmp_path):
     for key in ('model.teacher.model.depth', 'model.synthesizer.losses.bn.momentum'):
         del options[key]
     desk = Desk(tmp_path, options | {'train_cfg.max_rounds': 2})
-    desk.write('my_distillation.py', python_block("'configs/_base_/methods/ssdkd_cpu.py'"))
+    desk.write('my_distillation.py', python_block("'ssdkd::_base_/methods/ssdkd_cpu.py'"))
     (tmp_path / 'checkpoints').mkdir()
     teacher = dict(type='timm', name='resnet34', num_classes=10)
     save_teacher(teacher, tmp_path / 'checkpoints/my_teacher.pth')
-    desk.run('python', 'tools/train.py', 'my_distillation.py')
+    desk.run('ssdkd', 'train', 'my_distillation.py')
     code = python_block('timm.create_model')
     desk.run('python', '-c', code)
 
