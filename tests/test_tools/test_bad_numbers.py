@@ -24,7 +24,7 @@ def test_loss_that_is_not_a_number(folder, capfd, monkeypatch):
     message = error_of(capfd, *arguments(folder, {}))
     assert "round 3: 'inversion_class_prior' is nan" in message
     good = re.search(r'Last good checkpoint: (\S*round_2\.pth)', message)[1]
-    state = torch.load(good)['state_dict']
+    state = read_checkpoint(good)['state_dict']
     assert all(v.isfinite().all() for v in state.values())
     assert not (folder / 'run/student.pth').exists()
 
