@@ -131,6 +131,10 @@ class BaseDistiller(BaseModel, ABC):
                     f'{key}={size}; enlarge the buffer or shrink the batch'
                 )
 
+    def detach(self) -> None:
+        """Remove all hooks from the networks. Called when the run has ended or failed."""
+        self.synthesizer.detach()
+
     # What a run asks of the roles.
 
     def part(self, name: str) -> nn.Module:

@@ -152,7 +152,11 @@ class ReplayDistiller(BaseDistiller):
         self._check_outputs(trained=student.get('checkpoint') is not None)
         reuse_layers(self.student.model, self.teacher.model, reuse or {})
         print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
-        self.synthesizer.attach(self.teacher, self.task.num_classes)
+        try:
+            self.synthesizer.attach(self.teacher, self.task.num_classes)
+        except BaseException:
+            self.synthesizer.detach()
+            raise
         self.to(memory_format=self.memory_format)
 
     @property

@@ -67,6 +67,12 @@ class BaseSynthesizer(nn.Module, ABC):
             ConfigError: The teacher lacks what this synthesizer needs.
         """
 
+    def detach(self) -> None:
+        """Remove from the teacher what :meth:`attach` put there (nothing, by default).
+
+        Called when the run has ended or failed, also if :meth:`attach` failed.
+        """
+
     @abstractmethod
     def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
         """Make the samples of one round.

@@ -121,6 +121,8 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         self.feature_layers = feature_layers
         self.local_scale = local_scale
 
+    _features: LayerInputs | None = None
+
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
         super().attach(teacher, num_classes)
         self._features = LayerInputs(
@@ -139,6 +141,11 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         print_log(
             f'Memory bank: {self.bank_size} x {2 * width} features, {gib:.2f} GiB', 'current'
         )
+
+    def detach(self) -> None:
+        super().detach()
+        if self._features is not None:
+            self._features.close()
 
     def _names_in(self, teacher: nn.Module) -> list[str]:
         modules = dict(teacher.model.named_modules(prefix='model'))

@@ -67,6 +67,10 @@ class InversionSynthesizer(BaseSynthesizer):
         for loss in self.losses.values():
             loss.attach(teacher)
 
+    def detach(self) -> None:
+        for loss in self.losses.values():
+            loss.detach()
+
     def begin(self, context: SynthesisContext) -> 'Phase':
         """Choose the terms of this round: terms that read the student rest during warm-up.
 

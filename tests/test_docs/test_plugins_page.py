@@ -3,11 +3,11 @@
 import re
 
 import pytest
-import torch
 from blocks import Desk, blocks
 from helpers import ROOT
 
 from ssdkd import testing
+from ssdkd.models.checkpoint import read_checkpoint
 
 PAGE = ROOT / 'docs/plugins.md'
 BROKEN = "plugin 'bad' (broken_module, of broken 0.1)"
@@ -62,7 +62,7 @@ def test_every_check_is_on_the_page():
 
 def test_the_sampler_of_the_package_was_used(desk):
     """Two steps with the hardest 5 of 16 samples each: no more than 10 of them were seen."""
-    checkpoint = torch.load(desk.folder / 'work_dirs/hardest_config/round_2.pth')
+    checkpoint = read_checkpoint(desk.folder / 'work_dirs/hardest_config/round_2.pth')
     (state,) = checkpoint['distillation']  # of one process
     uses = state['distiller']['buffer']['columns']['uses']
     assert uses.sum() == 32 and (uses > 0).sum() <= 10

@@ -68,5 +68,11 @@ class BaseInversionLoss(nn.Module, ABC):
             ConfigError: The teacher lacks what the term needs.
         """
 
+    def detach(self) -> None:
+        """Remove from the teacher what :meth:`attach` put there (nothing, by default).
+
+        Called when the run has ended or failed, also where :meth:`attach` was not called.
+        """
+
     def end_phase(self) -> None:
         """Called once after the generator steps of a round (nothing, by default)."""
