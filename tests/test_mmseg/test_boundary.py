@@ -8,7 +8,7 @@ from helpers import ROOT
 PACKAGE = ROOT / 'ssdkd'
 # The shims that stand before mmcv, and the list of optional packages.
 OUTSIDE = ('compat.py', 'commands/doctor.py')
-KNOWS = re.compile(r"""^\s*(import|from) mmseg\b|['"]mmseg['"]|['"]mmseg\.""", re.MULTILINE)
+KNOWS = re.compile(r"""^\s*(import|from) mmseg\b|['"]mmseg['"]""", re.MULTILINE)
 
 
 @pytest.mark.parametrize(
