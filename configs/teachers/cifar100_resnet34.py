@@ -14,11 +14,11 @@ model = dict(
         mean=[0.5071, 0.4867, 0.4408],
         std=[0.2675, 0.2565, 0.2761],
     ),
-    crop_padding=4,
-    flip=True,
+    crop_padding=_base_.crop_padding,
+    flip=_base_.flip,
 )
 train_dataloader = dict(
-    dataset=dict(type='Cifar', root='data/cifar', name='cifar100', split='train'),
+    dataset=_base_.train_set,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     batch_size=128,

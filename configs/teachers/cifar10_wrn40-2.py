@@ -14,11 +14,11 @@ model = dict(
         mean=[0.4914, 0.4822, 0.4465],
         std=[0.2023, 0.1994, 0.2010],
     ),
-    crop_padding=4,
-    flip=True,
+    crop_padding=_base_.crop_padding,
+    flip=_base_.flip,
 )
 train_dataloader = dict(
-    dataset=dict(type='Cifar', root='data/cifar', name='cifar10', split='train'),
+    dataset=_base_.train_set,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     batch_size=128,

@@ -6,7 +6,7 @@ from ssdkd.commands.options import add_cfg_options, add_config, add_run_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_config(parser, 'config of the teacher')
+    add_config(parser, 'config of the teacher', composed=False)
     add_run_options(parser)
     parser.add_argument(
         '--resume',
