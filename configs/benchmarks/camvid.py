@@ -13,9 +13,7 @@ _uniform = {
 _noise = dict(_delete_=True, type='NoiseSynthesizer', image_size=(96, 128), batch_size=16)
 methods = dict(
     ssdkd=dict(config=_config, label='SSD-KD'),
-    uniform=dict(
-        config=_config, label='neither balanced nor prioritised', options=_uniform
-    ),
+    uniform=dict(config=_config, label='neither balanced nor prioritised', options=_uniform),
     noise=dict(
         config=_config,
         label='noise: the lower bound',

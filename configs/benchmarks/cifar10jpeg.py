@@ -10,13 +10,15 @@ _several = [0, 1, 2]
 methods = dict(
     ssdkd=dict(pair=_pair, method='ssdkd', label='SSD-KD', seeds=_several),
     fast2=dict(
-        pair=_pair, method='fast2',
+        pair=_pair,
+        method='fast2',
         label='Fast-2',
         scale_rounds=_reset,
         seeds=_several,
     ),
     fast10=dict(
-        pair=_pair, method='fast10',
+        pair=_pair,
+        method='fast10',
         label='Fast-10',
         scale_rounds=_reset,
     ),
@@ -26,7 +28,8 @@ methods = dict(
     dafl=dict(pair=_pair, method='dafl', label='DAFL'),
     noise=dict(pair=_pair, method='noise', label='noise'),
     oracle_real=dict(
-        pair=_pair, method='oracle_real',
+        pair=_pair,
+        method='oracle_real',
         label='oracle (real images, not data-free)',
     ),
 )

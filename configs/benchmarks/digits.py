@@ -12,23 +12,22 @@ methods = dict(
     dfad=dict(pair=_pair, method='dfad', label='DFAD'),
     dfq=dict(pair=_pair, method='dfq', label='DFQ'),
     deepinversion=dict(
-        pair=_pair, method='deepinversion',
+        pair=_pair,
+        method='deepinversion',
         label='DeepInversion',
     ),
     cmi=dict(pair=_pair, method='cmi', label='CMI'),
-    fast2=dict(
-        pair=_pair, method='fast2', label='Fast-2', scale_rounds=_reset
-    ),
-    fast5=dict(
-        pair=_pair, method='fast5', label='Fast-5', scale_rounds=_reset
-    ),
+    fast2=dict(pair=_pair, method='fast2', label='Fast-2', scale_rounds=_reset),
+    fast5=dict(pair=_pair, method='fast5', label='Fast-5', scale_rounds=_reset),
     fast10=dict(
-        pair=_pair, method='fast10',
+        pair=_pair,
+        method='fast10',
         label='Fast-10',
         scale_rounds=_reset,
     ),
     oracle_real=dict(
-        pair=_pair, method='oracle_real',
+        pair=_pair,
+        method='oracle_real',
         label='oracle (real images, not data-free)',
     ),
     noise=dict(pair=_pair, method='noise', label='noise'),

@@ -1,7 +1,7 @@
 """Copy a config to a file of your own, to be edited.
 
-Its bases stay ours, by name. 'ssdkd show CONFIG > FILE' writes a file without bases instead, and
-so does the copy of what --method composes.
+Its bases stay ours, by name. 'ssdkd show CONFIG > FILE' writes a file without bases instead. So
+does this command for a pair, which has no file.
 """
 
 import argparse

@@ -18,7 +18,7 @@ BUDGET = 'published'
 TABLES = ('by_teacher', 'by_budget', 'from_pair')
 # What a pair has to say.
 PAIR = ('teacher', 'student', 'num_classes')
-# Config key -> name in the pair, for what every method takes from it.
+# Config key -> name in the pair, for what every method that distils takes from it.
 TAKEN = {
     'model.teacher': 'teacher',
     'model.student': 'student',
@@ -28,14 +28,17 @@ TAKEN = {
 LIMITS = ('image_size', 'crop_padding', 'flip')
 # What a run takes from the pair as it stands.
 LOADERS = tuple(
-    f'{split}_{part}' for split in ('val', 'test') for part in ('dataloader', 'evaluator', 'cfg')
+    f'{split}_{part}'
+    for split in ('val', 'test')
+    for part in ('dataloader', 'evaluator', 'cfg')
 )
 
 
 def compose(pair: str, method: str | None = None, budget: str | None = None) -> Config:
     """Compose a config. Later ones of these win:
 
-    - ``default_runtime.py`` and the schedule of the budget, unless the method has its own,
+    - ``default_runtime.py`` and the schedule of the budget, unless the method has its own of
+      either,
     - the method, then its tables ``by_budget`` and ``by_teacher``,
     - the pair: networks, classes, data, and what the data limits.
 
@@ -58,17 +61,19 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
     method, default = method or METHOD, names.get('budget', BUDGET)
     budget = budget or default
     cfg = compose_method(method, budget, names.teacher.get('model', {}).get('type'))
-    cfg.merge_from_dict({key: copy.deepcopy(names[name]) for key, name in TAKEN.items()})
+    if 'task' in cfg.model:  # it distils
+        cfg.merge_from_dict({key: copy.deepcopy(names[name]) for key, name in TAKEN.items()})
     for part in _parts(cfg.model):
         part.update({key: names[key] for key in LIMITS if key in part and key in names})
-    if 'autocast' in names:
+    if 'autocast' in names and 'task' in cfg.model:
         cfg.model.autocast = names.autocast
     cfg.merge_from_dict({key: copy.deepcopy(names[key]) for key in LOADERS if key in names})
     for key, expression in cfg.pop('from_pair', {}).items():
         cfg.merge_from_dict({key: _value(expression, names, method, pair)})
     words = [Path(pair).stem, Path(method).stem]
     words += [Path(budget).stem] * (budget != default)
-    return Config(cfg.to_dict(), cfg_text=cfg.pretty_text, filename=f'{"_".join(words)}.py')
+    origin = f'# {pair}, {method}, {budget}\n'
+    return Config(cfg.to_dict(), cfg_text=origin, filename=f'{"_".join(words)}.py')
 
 
 def compose_method(method: str, budget: str, teacher: str | None = None) -> Config:
@@ -85,8 +90,8 @@ def compose_method(method: str, budget: str, teacher: str | None = None) -> Conf
         changes.pop('by_budget', {}).get(Path(budget).stem, {}),
         changes.pop('by_teacher', {}).get(teacher, {}),
     ]
-    cfg = read_part('', 'default_runtime')
-    if 'param_scheduler' not in changes:  # otherwise it has a schedule of its own
+    cfg = Config() if 'log_processor' in changes else read_part('', 'default_runtime')
+    if 'param_scheduler' not in changes:
         cfg.merge_from_dict(read_part('schedules', budget).to_dict())
     for change in (changes.to_dict(), *tables):
         cfg.merge_from_dict(copy.deepcopy(change))

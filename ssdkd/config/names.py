@@ -60,8 +60,16 @@ def find_part(kind: str, name: str | Path, missing_ok: bool = False) -> Path | N
 
 
 def is_pair(name: str | Path) -> bool:
-    """Whether a name is that of a shipped pair, and not of a file."""
-    return not Path(name).is_file() and str(name) in parts('pairs')
+    """Whether this is a shipped pair, or a file that names networks and has no model."""
+    if not Path(name).is_file():
+        return str(name) in parts('pairs')
+    try:
+        tree = ast.parse(Path(name).read_text())
+    except (SyntaxError, UnicodeDecodeError):
+        return False  # which whoever reads it reports
+    targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+    given = {target.id for target in targets if isinstance(target, ast.Name)}
+    return 'model' not in given and bool(given & {'teacher', 'student'})
 
 
 def parts(kind: str) -> dict[str, Path]:
@@ -74,7 +82,7 @@ def parts(kind: str) -> dict[str, Path]:
         kind (str): ``'pairs'``, ``'methods'`` or ``'schedules'``, which are the budgets.
     """
     files = {path.stem: path for path in sorted((CONFIGS / '_base_' / kind).glob('*.py'))}
-    shared = ('with_', 'without_', 'teacher_', *(f'{name}_' for name in files))
+    shared = ('with_', 'without_', 'teacher', *(f'{name}_' for name in files))
     return {name: path for name, path in files.items() if not name.startswith(shared)}
 
 
@@ -104,16 +112,18 @@ def complete_config(prefix: str, **_: object) -> list[str]:
 
 
 def _check_composed(name: str) -> None:
-    """Say how a config is called today that had a file of its own in configs/baselines.
+    """Say how a config is called today that had a file of its own before.
 
     Raises:
         ConfigError: It had one.
     """
-    found = re.search(r'(?:^|/)baselines/(?:(\w+)/(.+)_\1|(camvid_deeplab)_(\w+))$', name)
-    if found is None:
-        return
-    method, pair, _, variant = found.groups()
-    today = f'ssdkd train {pair} --method {method}'
-    if variant:
-        today = f'ssdkd benchmark benchmarks/camvid --methods {variant}'
-    raise ConfigError(f"there is no config '{name}' any more; it is composed: {today}")
+    today = None
+    if found := re.search(r'(?:^|/)baselines/(\w+)/(.+)_\1$', name):
+        today = f'ssdkd train {found[2]} --method {found[1]}'
+    elif found := re.search(r'(?:^|/)baselines/camvid_deeplab_(\w+)$', name):
+        today = f'ssdkd benchmark benchmarks/camvid --methods {found[1]}'
+    elif found := re.search(r'(?:^|/)teachers/(cifar\w*_[\w-]+)$', name):
+        pairs = [pair for pair in parts('pairs') if pair.startswith(f'{found[1]}_')]
+        today = f'ssdkd train-teacher {pairs[0]}' if pairs else None
+    if today:
+        raise ConfigError(f"there is no config '{name}' any more; it is composed: {today}")

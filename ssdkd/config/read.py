@@ -40,8 +40,6 @@ def _read(name: str, method: str | None, budget: str | None) -> Config:
     if method or budget or is_pair(name):
         return compose(name, method, budget)
     cfg = read_file(find_config(name), name)
-    if 'model' not in cfg and 'teacher' in cfg and 'student' in cfg:  # a user's pair
-        return compose(name)
     for table in TABLES:  # of the method that it builds on, for compositions
         cfg.pop(table, None)
     return cfg

@@ -31,9 +31,7 @@ optim_wrapper = dict(
 )
 by_teacher = dict(
     ResNet=dict(
-        model=dict(
-            synthesizer=dict(feature_layers=['layer1', 'layer2', 'layer3', 'layer4'])
-        )
+        model=dict(synthesizer=dict(feature_layers=['layer1', 'layer2', 'layer3', 'layer4']))
     )
 )
 by_budget = dict(

@@ -1,4 +1,4 @@
-"""SSD-KD for 32x32 images within a few minutes on a CPU: small batches, generator and buffer."""
+"""SSD-KD for 32x32 images within minutes on a CPU: small batches, generator and buffer."""
 
 _base_ = ['./ssdkd_cpu.py']
 
