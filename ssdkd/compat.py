@@ -207,8 +207,8 @@ def allow_checkpoint_classes() -> None:
 
     torch refuses every class it does not know. mmengine stores its scalar histories
     (``HistoryBuffer`` over numpy arrays) in each checkpoint, so that resuming fails. Only
-    these are allowed, and of ``getattr`` only the four statistics that a history names; a
-    checkpoint with foreign pickled code is still refused.
+    these are allowed; a checkpoint with foreign pickled code is still refused. A history also
+    needs :func:`statistics_of_histories`.
     """
     import numpy as np
     import torch
@@ -224,7 +224,6 @@ def allow_checkpoint_classes() -> None:
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
-            (_statistic_of_history, 'builtins.getattr'),
             bytes,
             *of_numpy,
             np.ndarray,
@@ -232,6 +231,19 @@ def allow_checkpoint_classes() -> None:
             *(type(np.dtype(kind)) for kind in ('f2', 'f4', 'f8', 'i4', 'i8', 'u1', 'bool')),
         ]
     )
+
+
+@contextmanager
+def statistics_of_histories() -> Iterator[None]:
+    """Let checkpoints read inside name the four statistics of a ``HistoryBuffer``.
+
+    They do so by ``getattr``, of which nothing else is allowed. Outside, torch refuses
+    ``getattr`` as ever: the list of what it allows is one for the whole process.
+    """
+    import torch
+
+    with torch.serialization.safe_globals([(_statistic_of_history, 'builtins.getattr')]):
+        yield
 
 
 def _statistic_of_history(owner: type, name: str):
@@ -277,7 +289,7 @@ def keep_code_out_of_mmengine() -> bool:
 
     def load_checkpoint(cls, filename, *args, **kwargs):
         try:
-            with weights_only():
+            with weights_only(), statistics_of_histories():
                 return load(cls, filename, *args, **kwargs)
         except pickle.UnpicklingError as error:
             raise ConfigError(

@@ -125,7 +125,8 @@ for _parent in (
 GENERATORS = ComponentRegistry('generator', scope='ssdkd', locations=['ssdkd.generators'])
 SYNTHESIZERS = ComponentRegistry('synthesizer', scope='ssdkd', locations=['ssdkd.synthesizers'])
 LOSSES = ComponentRegistry('loss', scope='ssdkd', locations=['ssdkd.losses'])
-BALANCING = ComponentRegistry('balancing', scope='ssdkd', locations=['ssdkd.losses'])
+MODULATIONS = ComponentRegistry('modulation', scope='ssdkd', locations=['ssdkd.modulation'])
+BALANCING = MODULATIONS  # its name before
 BUFFERS = ComponentRegistry('buffer', scope='ssdkd', locations=['ssdkd.buffers'])
 WRITERS = ComponentRegistry('writer', scope='ssdkd', locations=['ssdkd.writers'])
 SAMPLERS = ComponentRegistry('sampler', scope='ssdkd', locations=['ssdkd.samplers'])
@@ -139,7 +140,7 @@ ALL_REGISTRIES = (
     GENERATORS,
     SYNTHESIZERS,
     LOSSES,
-    BALANCING,
+    MODULATIONS,
     BUFFERS,
     WRITERS,
     SAMPLERS,

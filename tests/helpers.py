@@ -15,6 +15,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ssdkd.registry import ALL_REGISTRIES, MODELS
+from ssdkd.synthesizers import SynthesisContext
 
 ROOT = Path(__file__).resolve().parents[1]
 DIGITS = ROOT / 'configs/cls/digits_resnet20_resnet8_ssdkd.py'
@@ -84,6 +85,22 @@ def build_runner(cfg: Config) -> Runner:
     """A Runner that shares nothing with the other ones of this process."""
     cfg.experiment_name = f'test_{os.getpid()}_{next(_runs)}'
     return Runner.from_cfg(cfg)
+
+
+def synthesis_context(distiller, optim_wrapper=None, **changes) -> SynthesisContext:
+    """What a distiller gives to its synthesizer in a round."""
+    parts = dict(
+        teacher=distiller.teacher,
+        student=distiller.student.eval(),
+        task=distiller.task,
+        modulation=distiller.phi,
+        buffer=distiller.buffer,
+        optim_wrapper=optim_wrapper,
+        rng=distiller.rng,
+        round=distiller.buffer.round,
+        warmup=False,
+    )
+    return SynthesisContext(**(parts | changes))
 
 
 def build_distiller(cfg: Config):

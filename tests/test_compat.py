@@ -22,6 +22,7 @@ from torchvision.models import ResNet18_Weights
 
 from ssdkd import compat
 from ssdkd.errors import ConfigError
+from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import MODELS
 
 
@@ -103,8 +104,28 @@ def test_mmcv_lite_gets_a_stand_in(monkeypatch, tmp_path):
 def test_histories_of_mmengine_load(tmp_path):
     history = HistoryBuffer([1.0, 2.0], [1, 1])
     torch.save(dict(history=history, number=np.float64(3)), tmp_path / 'a.pth')
-    loaded = torch.load(tmp_path / 'a.pth', weights_only=True)
+    loaded = read_checkpoint(tmp_path / 'a.pth')
     assert loaded['history'].mean() == 1.5 and loaded['number'] == 3
+
+
+def allows_getattr() -> bool:
+    return 'getattr' in str(torch.serialization.get_safe_globals())
+
+
+def test_getattr_is_refused_outside_of_our_reading(tmp_path):
+    torch.save(HistoryBuffer([1.0], [1]), tmp_path / 'a.pth')
+    read_checkpoint(tmp_path / 'a.pth')
+    assert not any(
+        'getattr' in str(allowed) for allowed in torch.serialization.get_safe_globals()
+    )
+    with pytest.raises(Exception, match='builtins.getattr|GLOBAL getattr'):
+        torch.load(tmp_path / 'a.pth', weights_only=True)
+    (tmp_path / 'b.pth').write_bytes(b'PK')
+    with pytest.raises(ConfigError):
+        read_checkpoint(tmp_path / 'b.pth')  # taken back after a failure, too
+    assert not any(
+        'getattr' in str(allowed) for allowed in torch.serialization.get_safe_globals()
+    )
 
 
 @pytest.mark.parametrize('core', ['core', '_core'])
@@ -117,7 +138,8 @@ def test_histories_load_from_either_numpy(tmp_path, core):
             there.writestr(
                 record, re.sub(name, f'numpy.{core}.multiarray'.encode(), here.read(record))
             )
-    loaded = torch.load(tmp_path / 'there.pth', weights_only=True)
+    with compat.statistics_of_histories():
+        loaded = torch.load(tmp_path / 'there.pth', weights_only=True)
     assert loaded['history'].mean() == 1.5
 
 

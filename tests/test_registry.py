@@ -115,7 +115,7 @@ MINIMAL = {
         'PseudoLabelLoss': {},
         'TotalVariationLoss': {},
     },
-    'balancing': {'ModulatingFunction': {}},
+    'modulation': {'ModulatingFunction': {}},
     'batch_transform': {'RandomCropFlip': {}, 'RandomLight': dict(strength=0.5)},
     'buffer': {
         'FreshBuffer': dict(capacity=4),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from ssdkd.checks import check_int
-from ssdkd.losses.layers import BaseLayerLoss
+from ssdkd.losses import BaseLayerLoss
 from ssdkd.registry import LOSSES
 
 

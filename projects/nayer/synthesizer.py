@@ -1,6 +1,6 @@
 """Samples from the embeddings of class names through layers of noise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.dist import all_reduce, broadcast
@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from projects.nayer.embeddings import load_embeddings, name_embeddings, number_embeddings
 from projects.nayer.noisy_layer import NoisyLayers, deal_targets
+from ssdkd.buffers import SampleBatch
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
+from ssdkd.synthesizers import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
-from ssdkd.tasks import BaseTask
 from ssdkd.transforms import accepts_old_keys
 
 
@@ -111,18 +112,9 @@ class NAYERSynthesizer(InversionSynthesizer):
             )
         return name_embeddings(self.class_names, self.embedding_dim)
 
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        phase = self.begin(teacher, student, task, phi, warmup)
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
+        phase = self.begin(context)
+        rng = context.rng
         lasting = nn.ModuleList([self.norm, self.generator])
         if int(self.rounds) % self.life == 0:
             redraw(lasting, rng)
@@ -143,7 +135,7 @@ class NAYERSynthesizer(InversionSynthesizer):
         for _ in range(self.steps):
             images = self.generator(noisy(self.norm(embeddings)))
             total, terms = phase.evaluate(self.augment(images, rng), targets)
-            phase.keep(total, terms, images=images)
+            phase.keep(total, terms, image=images)
             optimizer.zero_grad()
             total.backward()
             for parameter in lasting.parameters():
@@ -152,7 +144,7 @@ class NAYERSynthesizer(InversionSynthesizer):
         optimizer.zero_grad()
         lasting.requires_grad_(False)
         best, log = phase.finish()
-        return best['images'].float(), log
+        return dict(image=best['image'].float(), target=targets), log
 
 
 def redraw(network: nn.Module, rng: torch.Generator) -> None:

@@ -10,6 +10,7 @@ from projects.nayer.noisy_layer import NoisyLayers, deal_targets
 from projects.nayer.synthesizer import NAYERSynthesizer, redraw
 from ssdkd.errors import ConfigError
 from ssdkd.generators import DCGANGenerator
+from ssdkd.synthesizers import SynthesisContext
 from ssdkd.tasks import Classification
 from ssdkd.testing import check_synthesizer
 from ssdkd.testing.networks import tiny_networks
@@ -51,15 +52,18 @@ class Run:
         self.rng = torch.Generator().manual_seed(0)
 
     def __call__(self):
-        return self.synthesizer.synthesize(
+        context = SynthesisContext(
             teacher=self.teacher,
             student=self.student,
             task=self.task,
-            phi=lambda logits: torch.ones(len(logits)),
+            modulation=lambda logits: torch.ones(len(logits)),
+            buffer=None,
             optim_wrapper={},
             rng=self.rng,
+            round=0,
             warmup=False,
-        )[0]
+        )
+        return self.synthesizer.synthesize(context)[0]['image']
 
     def weights(self):
         generator = self.synthesizer.generator

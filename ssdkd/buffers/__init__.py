@@ -1,12 +1,14 @@
 """Where samples live: columns over M slots, and class counts."""
 
-from ssdkd.buffers.base import BaseBuffer, SampleBatch
+from ssdkd.buffers.base import FACTS, MANAGED, BaseBuffer, SampleBatch
 from ssdkd.buffers.fresh import FreshBuffer
 from ssdkd.buffers.growing import GrowingBuffer
 from ssdkd.buffers.replay import ReplayBuffer
 from ssdkd.buffers.stored import StoredSamples, read_samples
 
 __all__ = [
+    'FACTS',
+    'MANAGED',
     'BaseBuffer',
     'FreshBuffer',
     'GrowingBuffer',

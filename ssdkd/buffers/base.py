@@ -10,13 +10,18 @@ from ssdkd.errors import ConfigError
 # Rows of a buffer, one tensor per column, all with the same first dimension N.
 SampleBatch = dict[str, Tensor]
 
+# Columns that the buffer keeps itself, and those that the teacher is asked for.
+MANAGED = ('priority', 'weight', 'birth', 'uses')
+FACTS = ('class_share', 'confidence')
+
 
 class BaseBuffer(ABC):
     """Samples in M slots, each slot a row over named columns.
 
     A buffer only stores. Which slots a batch overwrites is a writer's decision, which slots
     the student sees a sampler's; both read the same columns, so eviction and sampling
-    always agree on the current priorities. A slot is named by its index, and the index is
+    always agree on the current priorities. Whoever caches what it has computed of priorities
+    compares :attr:`priority_version`. A slot is named by its index, and the index is
     the only thing that buffer, writer, sampler and distiller exchange.
 
     Every buffer has these columns (plugins add more with :meth:`add_column`), except that one
@@ -49,8 +54,9 @@ class BaseBuffer(ABC):
         max_priority (Tensor): 0-dim, the largest priority seen so far, at first 1.
         round (int): The current round, set by the distiller and written to ``birth``.
         version (int): Number of calls of :meth:`extend` so far.
-        priority_version (int): Number of calls of :meth:`set_priority` so far, by which a
-            sampler knows that what it has summed is out of date. In no checkpoint.
+        priority_version (int): Number of calls of :meth:`set_priority` so far. A sampler or
+            writer that caches sums or ranks of priorities keeps it beside them, with
+            ``version``, and computes them again when either has changed. In no checkpoint.
         rng (torch.Generator | None): Shared by writer and sampler, set by the distiller.
     """
 

@@ -5,14 +5,11 @@ from mmengine.device import get_device
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from ssdkd.buffers.base import BaseBuffer, SampleBatch
+from ssdkd.buffers.base import MANAGED, BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.free_memory import free_memory
 from ssdkd.registry import BUFFERS
-
-# Kept by the buffer itself: a batch that brings them (rows of another buffer) is not asked.
-MANAGED = ('priority', 'weight', 'birth', 'uses')
 
 
 @BUFFERS.register_module()
@@ -289,6 +286,14 @@ class ReplayBuffer(BaseBuffer):
                 f"{type(self).__name__}: '{uneven[0]}' has {len(batch[uneven[0]])} rows, "
                 f"'image' {n}"
             )
+        for name, value in batch.items():
+            column = self.columns.get(name)
+            if column is not None and column.shape[1:] != value.shape[1:]:
+                raise ConfigError(
+                    f"{type(self).__name__}: column '{name}' has rows of "
+                    f'{list(column.shape[1:])}, but the batch brings rows of '
+                    f'{list(value.shape[1:])}; give every batch the same form'
+                )
         if n > self.capacity:
             raise ConfigError(
                 f'{type(self).__name__}: capacity={self.capacity} is smaller than the batch '
@@ -313,7 +318,10 @@ class ReplayBuffer(BaseBuffer):
             self.class_counts = self.class_counts.new_zeros(batch['class_share'].shape[1])
 
     def _rows(self, batch: SampleBatch, n: int) -> SampleBatch:
-        """``batch`` as it will be stored: all columns, in their dtypes, where they live."""
+        """``batch`` as it will be stored: all columns, in their dtypes, where they live.
+
+        What a batch brings of the managed columns (rows of another buffer) is not used.
+        """
         batch = {name: value for name, value in batch.items() if name not in MANAGED}
         batch['image'] = batch['image'].clamp(0, 1).mul(255).round()
         fill = {**self._fill, 'birth': self.round}

@@ -1,5 +1,6 @@
 """How a command ends: one line instead of a traceback, and an exit status."""
 
+import errno
 import functools
 import os
 import sys
@@ -9,12 +10,15 @@ from typing import Any
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import Interrupted, end_children, signals_raise
 
+# What a write fails with where there is no room: on the disk, in a quota, below a limit.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def command(main: Callable[..., None]) -> Callable[..., None]:
     """Let a command end with one line instead of a traceback.
 
-    On a wrong config or a missing file, with status 2; on Ctrl-C, with status 130; on SIGTERM,
-    which Slurm and docker send, with status 143.
+    On a wrong config, a missing file or a full disk, with status 2; on Ctrl-C, with status 130;
+    on SIGTERM, which Slurm and docker send, with status 143.
     """
 
     @functools.wraps(main)
@@ -32,6 +36,14 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
                 print(f'error: {message}', file=sys.stderr)
                 sys.exit(2)
             except BaseException as error:
+                if not caught and isinstance(error, OSError) and error.errno in FULL:
+                    where = f" '{error.filename}'" if error.filename else ''
+                    print(
+                        f'error: cannot write{where}: {error.strerror}; make room, and start '
+                        'again (a training with --resume)',
+                        file=sys.stderr,
+                    )
+                    sys.exit(2)
                 if not caught:
                     raise
                 hidden = not isinstance(error, Interrupted)

@@ -29,7 +29,10 @@ KINDS = {
         "distillation=dict(kl=None, plugin=dict(type='{name}'))",
         'check_loss({name})',
     ),
-    'balancing': ("balancing=dict(_delete_=True, type='{name}')", 'check_balancing({name})'),
+    'modulation': (
+        "balancing=dict(_delete_=True, type='{name}')",
+        'check_modulation({name})',
+    ),
     'task': ("task=dict(type='{name}')", 'check_task({name})'),
     'synthesizer': (
         "synthesizer=dict(_delete_=True, type='{name}')",

@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from ssdkd.buffers import BaseBuffer
+from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.errors import ConfigError
 from ssdkd.runs import new_seed, restore_generator
 from ssdkd.samplers import BaseSampler
@@ -92,8 +92,15 @@ class BaseDistiller(BaseModel, ABC):
         """
 
     @abstractmethod
-    def store(self, images: Tensor) -> Tensor:
-        """Write images [N, 3, H, W] in [0, 1] to the buffer -> the slots [N], int64."""
+    def store(self, batch: SampleBatch) -> Tensor:
+        """Write a batch to the buffer, with what the buffer wants to know of it.
+
+        Args:
+            batch: ``image`` [N, 3, H, W] in [0, 1], and any other columns [N, ...].
+
+        Returns:
+            Tensor: [N] int64, the slots written.
+        """
 
     @abstractmethod
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
@@ -123,6 +130,10 @@ class BaseDistiller(BaseModel, ABC):
                     f'model.buffer.capacity={self.buffer.capacity} is smaller than '
                     f'{key}={size}; enlarge the buffer or shrink the batch'
                 )
+
+    def detach(self) -> None:
+        """Remove all hooks from the networks. Called when the run has ended or failed."""
+        self.synthesizer.detach()
 
     # What a run asks of the roles.
 

@@ -9,24 +9,25 @@ from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ssdkd.buffers import BaseBuffer
+from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.parts import build_part, build_terms
 from ssdkd.errors import ConfigError
-from ssdkd.losses import BalancingFunction, BaseDistillationLoss
+from ssdkd.losses import BaseDistillationLoss
 from ssdkd.models import Network, Teacher, has_bfloat16, reuse_layers, student_config
+from ssdkd.modulation import BaseModulation
 from ssdkd.registry import (
-    BALANCING,
     BUFFERS,
     MODELS,
+    MODULATIONS,
     SAMPLERS,
     SYNTHESIZERS,
     TASKS,
     WRITERS,
 )
 from ssdkd.samplers import BaseSampler
-from ssdkd.synthesizers import BaseSynthesizer
+from ssdkd.synthesizers import BaseSynthesizer, SynthesisContext, check_batch
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import Augmentation, accepts_old_keys
 from ssdkd.writers import BaseWriter
@@ -127,8 +128,13 @@ class ReplayDistiller(BaseDistiller):
             None if writer is None else build_part('writer', WRITERS, writer)
         )
         self.sampler: BaseSampler = build_part('sampler', SAMPLERS, sampler)
-        self.balancing: BalancingFunction = build_part('balancing', BALANCING, balancing)
-        if getattr(self.balancing, 'needs_counts', False) and not self.buffer.needs_facts:
+        self.balancing: BaseModulation = build_part('balancing', MODULATIONS, balancing)
+        if not isinstance(self.balancing, BaseModulation):
+            raise ConfigError(
+                f'model.balancing: {type(self.balancing).__name__} is no '
+                'ssdkd.modulation.BaseModulation; derive it from that class'
+            )
+        if self.balancing.needs_counts and not self.buffer.needs_facts:
             raise ConfigError(
                 'model.balancing.diversity=True counts the classes in model.buffer, but '
                 f'{type(self.buffer).__name__} knows none; set it to False or choose another '
@@ -146,7 +152,11 @@ class ReplayDistiller(BaseDistiller):
         self._check_outputs(trained=student.get('checkpoint') is not None)
         reuse_layers(self.student.model, self.teacher.model, reuse or {})
         print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
-        self.synthesizer.attach(self.teacher, self.task.num_classes)
+        try:
+            self.synthesizer.attach(self.teacher, self.task.num_classes)
+        except BaseException:
+            self.synthesizer.detach()
+            raise
         self.to(memory_format=self.memory_format)
 
     @property
@@ -184,13 +194,13 @@ class ReplayDistiller(BaseDistiller):
     @property
     def balances(self) -> bool:
         """Whether phi is anything but 1; if not, no step pays for it."""
-        return getattr(self.balancing, 'active', True)
+        return self.balancing.active
 
     def phi(self, teacher_logits: Tensor) -> Tensor:
         """Weights [N] of the balancing function for samples with these logits."""
         if not self.balances:
             return torch.ones(len(teacher_logits), device=teacher_logits.device)
-        softened = teacher_logits / getattr(self.balancing, 'temperature', 1.0)
+        softened = teacher_logits / self.balancing.temperature
         return self.balancing(self.task.classify(softened), self.buffer)
 
     def divergence(self, student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
@@ -217,33 +227,37 @@ class ReplayDistiller(BaseDistiller):
         # which would wait for gradients that the frozen student does not get.
         student = self.part('student')
         with frozen(student), self.autocasting():
-            images, log = self.synthesizer.synthesize(
+            context = SynthesisContext(
                 teacher=self.teacher,
                 student=student,
                 task=self.task,
-                phi=self.phi,
+                modulation=self.phi,
+                buffer=self.buffer,
                 optim_wrapper=optim_wrapper,
                 rng=self.rng,
+                round=self.buffer.round,
                 warmup=warmup,
             )
+            batch, log = self.synthesizer.synthesize(context)
+        check_batch(self.synthesizer, batch)
         if not warmup:
-            self.store(images)
+            self.store(batch)
         return log
 
     @torch.no_grad()
-    def store(self, images: Tensor) -> Tensor:
-        """Write images [N, 3, H, W] in [0, 1] to the buffer with what the teacher says.
+    def store(self, batch: SampleBatch) -> Tensor:
+        """Write a batch to the buffer, with the teacher's answers if the buffer keeps them.
 
-        The teacher is not asked if the buffer keeps none of its answers.
+        Args:
+            batch: ``image`` [N, 3, H, W] in [0, 1], and any other columns [N, ...].
 
         Returns:
             Tensor: [N] int64, the slots written.
         """
-        batch = dict(image=images)
         if self.buffer.needs_facts:
             with self.autocasting():
-                output = self.task.classify(self.teacher(self._format(images)))
-            batch |= dict(class_share=output.class_share, confidence=output.confidence)
+                output = self.task.classify(self.teacher(self._format(batch['image'])))
+            batch = batch | dict(class_share=output.class_share, confidence=output.confidence)
         return self.buffer.extend(batch, self.writer)
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:

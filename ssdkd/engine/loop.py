@@ -113,7 +113,14 @@ class DistillLoop(BaseLoop):
         return self._iter
 
     def run(self) -> nn.Module:
-        """Run all rounds that are left."""
+        """Run all rounds that are left, and take the hooks off the networks."""
+        try:
+            self._run()
+        finally:
+            self.distiller.detach()
+        return self.runner.model
+
+    def _run(self) -> None:
         check_trained(self.distiller, self.runner.optim_wrapper)
         check_memory(self.runner)
         if self.runner.val_loop is not None:
@@ -134,7 +141,6 @@ class DistillLoop(BaseLoop):
             if self._validates():
                 self.validate()
         self.runner.call_hook('after_train')
-        return self.runner.model
 
     def _validates(self) -> bool:
         """Whether the round that has just ended is one to validate."""

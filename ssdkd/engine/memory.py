@@ -105,7 +105,7 @@ def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> Run
         buffer = distiller.buffer
         with _LiveMemory() as live:
             buffer.size = 0  # so that no writer is asked
-            distiller.store(torch.rand(n, 3, *size, device=device))
+            distiller.store(dict(image=torch.rand(n, 3, *size, device=device)))
             stored = live.now.copy()
             if isinstance(distiller.synthesizer, InversionSynthesizer):
                 buffer.size = 0

@@ -1,21 +1,42 @@
-"""Inversion losses, distillation terms and balancing functions."""
+"""Losses: of inversion, and of distillation."""
 
-from ssdkd.losses.activation import ActivationLoss
-from ssdkd.losses.adversarial import AdversarialLoss
-from ssdkd.losses.attention_transfer import AttentionTransferLoss
-from ssdkd.losses.base import BaseDistillationLoss, BaseInversionLoss, InversionState
-from ssdkd.losses.bn_statistics import BNStatisticsLoss, has_statistics
-from ssdkd.losses.class_prior import ClassPriorLoss
-from ssdkd.losses.feature_matching import FeatureMatchingLoss
-from ssdkd.losses.image_prior import L2Loss, TotalVariationLoss
-from ssdkd.losses.information_entropy import InformationEntropyLoss
-from ssdkd.losses.js_competition import JSCompetitionLoss
-from ssdkd.losses.kl_divergence import KLDivergenceLoss
-from ssdkd.losses.l1_logit import AdversarialL1Loss, L1LogitLoss
-from ssdkd.losses.layer_inputs import LayerInputs
-from ssdkd.losses.layers import BaseLayerLoss
-from ssdkd.losses.modulating import BalancingFunction, ModulatingFunction
-from ssdkd.losses.pseudo_label import PseudoLabelLoss
+import sys
+
+from ssdkd.losses.distillation import (
+    AttentionTransferLoss,
+    BaseDistillationLoss,
+    BaseLayerLoss,
+    FeatureMatchingLoss,
+    KLDivergenceLoss,
+    L1LogitLoss,
+    layers,
+)
+from ssdkd.losses.inversion import (
+    ActivationLoss,
+    AdversarialL1Loss,
+    AdversarialLoss,
+    BaseInversionLoss,
+    BNStatisticsLoss,
+    ClassPriorLoss,
+    InformationEntropyLoss,
+    InversionState,
+    JSCompetitionLoss,
+    L2Loss,
+    PseudoLabelLoss,
+    TotalVariationLoss,
+    activation,
+    bn_statistics,
+    has_statistics,
+)
+
+# Names that were here before.
+from ssdkd.models import layer_inputs
+from ssdkd.models.layer_inputs import LayerInputs
+from ssdkd.modulation import BalancingFunction, ModulatingFunction, modulating
+
+# Modules that were here before, for plugins that import from them.
+for _module in (activation, bn_statistics, layer_inputs, layers, modulating):
+    sys.modules[f'{__name__}.{_module.__name__.rpartition(".")[2]}'] = _module
 
 __all__ = [
     'ActivationLoss',

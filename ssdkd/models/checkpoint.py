@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ssdkd.compat import statistics_of_histories
 from ssdkd.errors import ConfigError
 from ssdkd.models.file_formats import SAFETENSORS, recognise
 from ssdkd.models.sound import check_weights
@@ -125,7 +126,8 @@ def read_checkpoint(
     try:
         if found is SAFETENSORS:
             return load_file(file)
-        return torch.load(file, map_location='cpu', weights_only=True)
+        with statistics_of_histories():
+            return torch.load(file, map_location='cpu', weights_only=True)
     except Exception as error:  # Garbage makes an unpickler fail in every possible way.
         foreign = FOREIGN_CODE.search(str(error))
         if foreign:

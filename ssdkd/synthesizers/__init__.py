@@ -1,6 +1,6 @@
 """How a batch of samples is made."""
 
-from ssdkd.synthesizers.base import BaseSynthesizer
+from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext, check_batch
 from ssdkd.synthesizers.contrastive import ContrastiveSynthesizer
 from ssdkd.synthesizers.generator_synthesizer import GeneratorSynthesizer
 from ssdkd.synthesizers.inversion import InversionSynthesizer, Phase
@@ -19,4 +19,6 @@ __all__ = [
     'Phase',
     'PixelSynthesizer',
     'RealImageSynthesizer',
+    'SynthesisContext',
+    'check_batch',
 ]

@@ -2,15 +2,50 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
+from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
+from ssdkd.buffers.base import FACTS, MANAGED, BaseBuffer, SampleBatch
+from ssdkd.errors import ConfigError
 from ssdkd.tasks.base import BaseTask
 
 
+@dataclass(frozen=True)
+class SynthesisContext:
+    """What a synthesizer works with in one round.
+
+    Neither network may change: both are in eval mode and without parameter gradients while a
+    synthesizer runs, but gradients flow through them to the images.
+
+    Attributes:
+        teacher: Images [N, 3, H, W] in [0, 1] to logits.
+        student: The same.
+        task: What class and divergence mean.
+        modulation: Teacher's logits to the weights [N] of the modulating function.
+        buffer: The samples of earlier rounds, to be read only; empty at first. What the
+            synthesizer returns is written to it, except in a warm-up round.
+        optim_wrapper: The run's ``OptimWrapperDict``.
+        rng: Source of all randomness, on the networks' device.
+        round: The current round, counted from 0, warm-up rounds included.
+        warmup: Whether this is a warm-up round: the student has not been trained yet.
+    """
+
+    teacher: nn.Module
+    student: nn.Module
+    task: BaseTask
+    modulation: Callable[[Tensor], Tensor]
+    buffer: BaseBuffer
+    optim_wrapper: OptimWrapperDict
+    rng: torch.Generator
+    round: int
+    warmup: bool
+
+
 class BaseSynthesizer(nn.Module, ABC):
-    """Makes one batch of samples a round.
+    """Makes one batch of samples per round.
 
     Parameters of its own (a generator) are trained by ``optim_wrapper['generator']``. All
     that must survive a stop lives in parameters and buffers.
@@ -32,33 +67,56 @@ class BaseSynthesizer(nn.Module, ABC):
             ConfigError: The teacher lacks what this synthesizer needs.
         """
 
-    @abstractmethod
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Run one generator phase.
+    def detach(self) -> None:
+        """Remove from the teacher what :meth:`attach` put there (nothing, by default).
 
-        Neither network may change: both are in eval mode and without parameter gradients
-        while this runs, but gradients flow through them to the images.
+        Called when the run has ended or failed, also if :meth:`attach` failed.
+        """
+
+    @abstractmethod
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
+        """Make the samples of one round.
 
         Args:
-            teacher: Images [N, 3, H, W] in [0, 1] to logits.
-            student: The same.
-            task: What class and divergence mean.
-            phi: Teacher's logits to the weights [N] of the balancing function.
-            optim_wrapper: The run's ``OptimWrapperDict``.
-            rng: Source of all randomness, on the networks' device.
-            warmup: True while the student has not been trained yet.
+            context: The networks, and everything else that the round offers.
 
         Returns:
-            tuple: images [N, 3, H, W] in [0, 1] without gradient, and the value of each
-            loss term, 0-dim and on the device, to be logged.
+            tuple: the batch, and the value of each loss term, 0-dim and on the device, for
+            the log.
+
+            The batch is a dict of columns, one row per sample, without gradient: ``image``
+            [N, 3, H, W] float in [0, 1], and any other column [N, ...]. The buffer stores all
+            of them, and samplers, writers and the student's step read them there by the same
+            names. The synthesizers of this package bring ``target`` [N] int64, the class
+            that was asked for, and ``latent`` [N, Z] where there is one. The columns of
+            :data:`ssdkd.buffers.MANAGED` and :data:`ssdkd.buffers.FACTS` are not the
+            synthesizer's to bring.
         """
+
+
+def check_batch(synthesizer: BaseSynthesizer, batch: SampleBatch) -> None:
+    """Check that a batch can be stored as its synthesizer returned it.
+
+    Raises:
+        ConfigError: It is no dict of columns with equally many rows, has no ``image``, or
+            brings a column that is not the synthesizer's.
+    """
+    name = f'model.synthesizer: {type(synthesizer).__name__}.synthesize'
+    if not isinstance(batch, dict) or 'image' not in batch:
+        got = list(batch) if isinstance(batch, dict) else type(batch).__name__
+        raise ConfigError(
+            f"{name} returns {got} as its batch; return a dict of columns with 'image', "
+            'and the log beside it'
+        )
+    for column, rows in batch.items():
+        if column in MANAGED + FACTS:
+            raise ConfigError(
+                f"{name} returns a column '{column}', which the buffer fills itself; choose "
+                'another name'
+            )
+        if not isinstance(rows, Tensor) or not rows.ndim or len(rows) != len(batch['image']):
+            got = list(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+            raise ConfigError(
+                f"{name} returns {got} as column '{column}'; return a tensor with one row for "
+                f'each of the {len(batch["image"])} images'
+            )

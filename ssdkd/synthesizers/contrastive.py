@@ -1,7 +1,7 @@
 """Samples from a fresh generator a batch that are told apart from all samples before."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number, is_pair
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
-from ssdkd.losses import LayerInputs, has_statistics
+from ssdkd.losses import has_statistics
+from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import GENERATORS, SYNTHESIZERS, nearest
+from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
-from ssdkd.tasks.base import BaseTask
 from ssdkd.transforms import accepts_old_keys
 from ssdkd.transforms.functional import random_resized_crop_flip
 
@@ -119,6 +121,8 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         self.feature_layers = feature_layers
         self.local_scale = local_scale
 
+    _features: LayerInputs | None = None
+
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
         super().attach(teacher, num_classes)
         self._features = LayerInputs(
@@ -137,6 +141,11 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         print_log(
             f'Memory bank: {self.bank_size} x {2 * width} features, {gib:.2f} GiB', 'current'
         )
+
+    def detach(self) -> None:
+        super().detach()
+        if self._features is not None:
+            self._features.close()
 
     def _names_in(self, teacher: nn.Module) -> list[str]:
         modules = dict(teacher.model.named_modules(prefix='model'))
@@ -164,18 +173,9 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         """The features [N, F] of the teacher's latest pass."""
         return torch.cat([features for _, features in self._features.take()], dim=1)
 
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        phase = self.begin(teacher, student, task, phi, warmup)
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
+        phase = self.begin(context)
+        rng = context.rng
         n = self.batch_size
         targets = self.draw_targets(n, rng)
         generator = fresh_copy(self.generator, rng)
@@ -190,19 +190,20 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         for _ in range(self.steps):
             images = generator(latents, targets)
             # The local view goes first: losses that watch the teacher see its latest pass.
-            teacher(random_resized_crop_flip(images, self.local_scale, rng))
+            context.teacher(random_resized_crop_flip(images, self.local_scale, rng))
             local = self._take_features()
             total, terms = phase.evaluate(self.augment(images, rng), targets)
             whole = self._take_features()
             terms['contrastive'] = self.contrast(local, whole, filled, rng)
             total = total + self.contrast_weight * terms['contrastive']
-            phase.keep(total, terms, images=images, features=torch.cat([local, whole], dim=1))
+            features = torch.cat([local, whole], dim=1)
+            phase.keep(total, terms, image=images, latent=latents, features=features)
             optimizer.zero_grad()
-            optim_wrapper['generator'].update_params(total)  # the head's step
+            context.optim_wrapper['generator'].update_params(total)  # the head's step
             optimizer.step()
         best, log = phase.finish()
         self._remember(best['features'])
-        return best['images'].float(), log
+        return dict(image=best['image'].float(), target=targets, latent=best['latent']), log
 
     def contrast(
         self, local: Tensor, whole: Tensor, filled: int, rng: torch.Generator

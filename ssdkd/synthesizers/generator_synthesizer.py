@@ -1,15 +1,16 @@
 """Samples from a generator that is trained throughout."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number
 from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
+from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
-from ssdkd.tasks.base import BaseTask
 from ssdkd.transforms import accepts_old_keys
 
 
@@ -63,32 +64,23 @@ class GeneratorSynthesizer(InversionSynthesizer):
         self.trained_at_once = batch_size
         self.batch_size = samples or batch_size
 
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        phase = self.begin(teacher, student, task, phi, warmup)
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
+        phase = self.begin(context)
+        rng = context.rng
         targets, latents = self.draw(self.trained_at_once, rng)
         latents.requires_grad_(self.latent_lr > 0)
         latent_optimizer = torch.optim.Adam([latents], self.latent_lr, betas=(0.5, 0.999))
         for _ in range(self.steps):
             images = self.generator(latents, targets)
             total, terms = phase.evaluate(self.augment(images, rng), targets)
-            phase.keep(total, terms, images=images)
-            optim_wrapper['generator'].update_params(total)
+            phase.keep(total, terms, image=images, latent=latents)
+            context.optim_wrapper['generator'].update_params(total)
             latent_optimizer.step()
             latent_optimizer.zero_grad()
         best, log = phase.finish()
-        if self.samples is None:
-            return best['images'].float(), log
-        return self.fresh_samples(rng), log
+        if self.samples is not None:
+            return self.fresh_samples(rng), log
+        return dict(image=best['image'].float(), target=targets, latent=best['latent']), log
 
     def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Classes [n] and latents [n, Z]."""
@@ -99,14 +91,15 @@ class GeneratorSynthesizer(InversionSynthesizer):
         return targets, latents
 
     @torch.no_grad()
-    def fresh_samples(self, rng: torch.Generator) -> Tensor:
-        """Images [samples, 3, H, W] of the generator as it is, drawn chunk by chunk."""
+    def fresh_samples(self, rng: torch.Generator) -> SampleBatch:
+        """A batch of ``samples`` samples of the generator as it is, made chunk by chunk."""
         chunks = []
         for start in range(0, self.samples, self.trained_at_once):
             n = min(self.trained_at_once, self.samples - start)
             targets, latents = self.draw(n, rng)
-            chunks.append(self.generator_module(latents, targets).float())
-        return torch.cat(chunks)
+            images = self.generator_module(latents, targets).float()
+            chunks.append(dict(image=images, target=targets, latent=latents))
+        return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
     @property
     def generator_module(self) -> BaseGenerator:

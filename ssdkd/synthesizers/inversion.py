@@ -1,6 +1,6 @@
 """What all synthesizers share that optimise samples against inversion losses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,7 @@ from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
-from ssdkd.synthesizers.base import BaseSynthesizer
-from ssdkd.tasks.base import BaseTask
+from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
 from ssdkd.transforms import Augmentation, accepts_old_keys
 
 
@@ -49,9 +48,14 @@ class InversionSynthesizer(BaseSynthesizer):
         check_int(self, 1, batch_size=batch_size, steps=steps)
         check_bool(self, modulate=modulate)
         super().__init__()
-        self.losses: dict[str, BaseInversionLoss] = nn.ModuleDict(
-            {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
-        )
+        terms = {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
+        for name, term in terms.items():
+            if not isinstance(term, BaseInversionLoss):
+                raise ConfigError(
+                    f'losses.{name}: {type(term).__name__} is no inversion loss; distillation '
+                    'losses belong in model.distillation'
+                )
+        self.losses: dict[str, BaseInversionLoss] = nn.ModuleDict(terms)
         self.image_size = image_size
         self.batch_size = batch_size
         self.steps = steps
@@ -63,26 +67,25 @@ class InversionSynthesizer(BaseSynthesizer):
         for loss in self.losses.values():
             loss.attach(teacher)
 
-    def begin(
-        self,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        warmup: bool,
-    ) -> 'Phase':
-        """Choose the terms of this round: during warm-up those rest that read the student.
+    def detach(self) -> None:
+        for loss in self.losses.values():
+            loss.detach()
+
+    def begin(self, context: SynthesisContext) -> 'Phase':
+        """Choose the terms of this round: terms that read the student rest during warm-up.
 
         Raises:
             ConfigError: None is left.
         """
-        losses = {k: v for k, v in self.losses.items() if not (warmup and v.needs_student)}
+        losses = {
+            k: v for k, v in self.losses.items() if not (context.warmup and v.needs_student)
+        }
         if not losses:
             raise ConfigError(
                 'train_cfg.warmup_rounds: no term of model.synthesizer.losses works without a '
                 'trained student; set it to 0 or add a term'
             )
-        return Phase(losses, teacher, student, task, phi if self.modulate else None)
+        return Phase(losses, context, self.modulate)
 
     def draw_targets(self, n: int, rng: torch.Generator) -> Tensor:
         """Classes [n] to ask for, uniform."""
@@ -98,25 +101,17 @@ class Phase:
 
     Args:
         losses (dict): The terms of this round, by name.
-        teacher (nn.Module): Images to logits.
-        student (nn.Module): The same; not run where no term needs it.
-        task (BaseTask): What class and divergence mean.
-        phi (Callable, optional): Teacher's logits to weights [N]; None for no weights.
+        context (SynthesisContext): What the round was given. The student is not run where no
+            term needs it.
+        modulate (bool): Whether the modulating function weighs the terms.
     """
 
     def __init__(
-        self,
-        losses: dict[str, BaseInversionLoss],
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor] | None,
+        self, losses: dict[str, BaseInversionLoss], context: SynthesisContext, modulate: bool
     ):
         self.losses = losses
-        self.teacher = teacher
-        self.student = student
-        self.task = task
-        self.phi = phi
+        self.context = context
+        self.modulate = modulate
         self.needs_student = any(loss.needs_student for loss in losses.values())
         self._least: Tensor | None = None
         self._best: dict[str, Tensor] = {}
@@ -133,10 +128,11 @@ class Phase:
         Returns:
             tuple: the weighted sum of all terms, and the terms themselves, unweighted; 0-dim.
         """
-        teacher_logits = self.teacher(seen)
-        student_logits = self.student(seen) if self.needs_student else None
-        weights = self.phi(teacher_logits) if self.phi else 1.0
-        state = InversionState(seen, targets, teacher_logits, student_logits, self.task)
+        context = self.context
+        teacher_logits = context.teacher(seen)
+        student_logits = context.student(seen) if self.needs_student else None
+        weights = context.modulation(teacher_logits) if self.modulate else 1.0
+        state = InversionState(seen, targets, teacher_logits, student_logits, context.task)
         terms = {}
         for name, loss in self.losses.items():
             term = loss(state)
@@ -145,7 +141,10 @@ class Phase:
         return total, terms
 
     def keep(self, total: Tensor, terms: dict[str, Tensor], **batch: Tensor) -> None:
-        """Remember ``batch`` (images, and what belongs to them) if its loss is the least."""
+        """Remember ``batch`` (columns of the samples) if its loss is the least so far.
+
+        It is copied: a later step may change latents or pixels in place.
+        """
         # Chosen on the device: reading the loss here would wait for it at every step.
         total = total.detach()
         least = torch.full_like(total, torch.inf) if self._least is None else self._least
@@ -154,7 +153,9 @@ class Phase:
         for name, value in batch.items():
             value = value.detach()
             best = self._best.get(name)
-            self._best[name] = value if best is None else torch.where(better, value, best)
+            self._best[name] = (
+                value.clone() if best is None else torch.where(better, value, best)
+            )
         # One broken term breaks all of them a step later; the log keeps the first.
         self._names = list(terms)
         values = torch.stack([term.detach() for term in terms.values()])

@@ -1,7 +1,7 @@
 """Samples from a meta-generator that a few steps adapt to each batch."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.dist import all_reduce, broadcast
@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
+from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
-from ssdkd.tasks.base import BaseTask
 from ssdkd.transforms import accepts_old_keys
 
 
@@ -86,18 +87,9 @@ class MetaSynthesizer(InversionSynthesizer):
         self.reset_round = reset_round
         self.register_buffer('rounds', torch.zeros((), dtype=torch.int64))
 
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        phase = self.begin(teacher, student, task, phi, warmup)
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
+        phase = self.begin(context)
+        rng = context.rng
         # Outside a distributed wrapper, whose averages are of one generator's gradients.
         meta: BaseGenerator = getattr(self.generator, 'module', self.generator)
         self.rounds += 1
@@ -120,7 +112,7 @@ class MetaSynthesizer(InversionSynthesizer):
         for _ in range(self.steps):
             images = adapted(latents, targets)
             total, terms = phase.evaluate(self.augment(images, rng), targets)
-            phase.keep(total, terms, images=images)
+            phase.keep(total, terms, image=images, latent=latents)
             optimizer.zero_grad()
             total.backward()
             torch._foreach_add_(summed, [p.grad for p in parameters])
@@ -128,9 +120,9 @@ class MetaSynthesizer(InversionSynthesizer):
 
         if self.outer == 'reptile':
             summed = [p.detach() - q.detach() for p, q in zip(meta.parameters(), parameters)]
-        self._outer_step(meta, summed, optim_wrapper['generator'])
+        self._outer_step(meta, summed, context.optim_wrapper['generator'])
         best, log = phase.finish()
-        return best['images'].float(), log
+        return dict(image=best['image'].float(), target=targets, latent=best['latent']), log
 
     @staticmethod
     def _outer_step(meta: BaseGenerator, gradients: list[Tensor], optim_wrapper) -> None:

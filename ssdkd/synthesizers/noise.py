@@ -1,15 +1,13 @@
 """Gaussian noise in place of synthetic samples: a lower bound, not a method."""
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int
 from ssdkd.generators.base import checked_size
 from ssdkd.registry import SYNTHESIZERS
-from ssdkd.synthesizers.base import BaseSynthesizer
-from ssdkd.tasks.base import BaseTask
+from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
 
 
 @SYNTHESIZERS.register_module()
@@ -30,17 +28,8 @@ class NoiseSynthesizer(BaseSynthesizer):
         self.image_size = checked_size(image_size, step=1, smallest=1, largest=4096)
         self.batch_size = batch_size
 
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
         shape = (self.batch_size, 3, *self.image_size)
+        rng, teacher = context.rng, context.teacher
         noise = torch.randn(shape, generator=rng, device=rng.device)
-        return (teacher.mean + teacher.std * noise).clamp_(0, 1), {}
+        return dict(image=(teacher.mean + teacher.std * noise).clamp_(0, 1)), {}

@@ -1,16 +1,17 @@
 """Samples whose pixels themselves are optimised."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number, is_pair
 from ssdkd.errors import ConfigError
 from ssdkd.generators.base import checked_size
 from ssdkd.registry import SYNTHESIZERS
+from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
-from ssdkd.tasks.base import BaseTask
 from ssdkd.transforms import accepts_old_keys
 from ssdkd.transforms.functional import random_roll
 
@@ -70,35 +71,29 @@ class PixelSynthesizer(InversionSynthesizer):
         self.betas = betas
         self.jitter = jitter
 
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        phase = self.begin(teacher, student, task, phi, warmup)
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
+        phase = self.begin(context)
+        rng = context.rng
         targets = self.draw_targets(self.batch_size, rng)
         shape = (self.batch_size, 3, *self.image_size)
-        black, white = -teacher.mean / teacher.std, (1 - teacher.mean) / teacher.std
+        mean, std = context.teacher.mean, context.teacher.std
+        black, white = -mean / std, (1 - mean) / std
         pixels = torch.randn(shape, generator=rng, device=rng.device).clamp_(black, white)
         pixels.requires_grad_()
         optimizer = torch.optim.Adam([pixels], self.pixel_lr, betas=tuple(self.betas))
         for _ in range(self.steps):
-            images = teacher.mean + teacher.std * pixels
+            images = mean + std * pixels
             total, terms = phase.evaluate(self.augment(images, rng), targets)
-            phase.keep(total, terms, images=images)
+            phase.keep(total, terms, image=images)
             optimizer.zero_grad()
             total.backward()
             optimizer.step()
             with torch.no_grad():
                 pixels.clamp_(black, white)
         best, log = phase.finish()
-        return best['images'].float().clamp_(0, 1), log  # of rounding errors
+        # Rounding errors may leave the range of images.
+        images = best['image'].float().clamp_(0, 1)
+        return dict(image=images, target=targets), log
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         return super().augment(random_roll(images, self.jitter, rng), rng)

@@ -1,18 +1,17 @@
 """Real images in place of synthetic samples: an upper bound, not a data-free method."""
 
 import logging
-from collections.abc import Callable
 
 import torch
 from mmengine.dist import broadcast, get_rank, get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS, SYNTHESIZERS
-from ssdkd.synthesizers.base import BaseSynthesizer
-from ssdkd.tasks.base import BaseTask
+from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
 from ssdkd.transforms import to_unit_range
 
 
@@ -50,19 +49,9 @@ class RealImageSynthesizer(BaseSynthesizer):
             logging.WARNING,
         )
 
-    def synthesize(
-        self,
-        *,
-        teacher: nn.Module,
-        student: nn.Module,
-        task: BaseTask,
-        phi: Callable[[Tensor], Tensor],
-        optim_wrapper,
-        rng: torch.Generator,
-        warmup: bool,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
         # All processes go through one order, each takes its own part of what is dealt.
-        hand = self._deal(self.batch_size * get_world_size(), rng)
+        hand = self._deal(self.batch_size * get_world_size(), context.rng)
         start = get_rank() * self.batch_size
         images = [self.dataset[i]['inputs'] for i in hand[start : start + self.batch_size]]
         sizes = {tuple(image.shape[-2:]) for image in images}
@@ -71,7 +60,7 @@ class RealImageSynthesizer(BaseSynthesizer):
                 f'model.synthesizer.dataset: images of {sorted(sizes | {self.image_size})} '
                 'pixels, but a batch needs one size; set its image_size'
             )
-        return to_unit_range(torch.stack(images).to(rng.device)), {}
+        return dict(image=to_unit_range(torch.stack(images).to(context.rng.device))), {}
 
     def _deal(self, n: int, rng: torch.Generator) -> list[int]:
         hand, dealt = [], int(self.dealt)

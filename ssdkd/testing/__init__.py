@@ -4,19 +4,21 @@ One line in the test of a plugin, ``check_sampler(MySampler)``; the components o
 tested by the same functions.
 """
 
-from ssdkd.testing.balancing import check_balancing
 from ssdkd.testing.buffers import check_buffer
 from ssdkd.testing.common import ContractError, filled_buffer
 from ssdkd.testing.generators import check_generator
 from ssdkd.testing.losses import check_loss
+from ssdkd.testing.modulation import check_modulation
 from ssdkd.testing.samplers import check_sampler
 from ssdkd.testing.synthesizers import check_synthesizer
 from ssdkd.testing.tasks import check_task
 from ssdkd.testing.writers import check_writer
 
+check_balancing = check_modulation  # its name before
+
 __all__ = [
     'ContractError',
-    'check_balancing',
+    'check_modulation',
     'check_buffer',
     'check_generator',
     'check_loss',

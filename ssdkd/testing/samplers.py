@@ -25,9 +25,9 @@ def check_sampler(component: Callable[..., BaseSampler], **arguments) -> None:
     """Check that a sampler keeps the promises of :class:`ssdkd.samplers.BaseSampler`.
 
     Draws of any size from buffers with none, one, some and all slots filled; indices, weights
-    and use counts; what it leaves alone; randomness from ``buffer.rng`` only; updates with
-    zero and with overflown divergences; going on from a checkpoint, also with another number of
-    processes.
+    and use counts; what it leaves alone; priorities set between two draws; randomness from
+    ``buffer.rng`` only; updates with zero and with overflown divergences; going on from a
+    checkpoint, also with another number of processes.
 
     Args:
         component: The class, or a function that makes a new sampler.
@@ -54,6 +54,7 @@ def check_sampler(component: Callable[..., BaseSampler], **arguments) -> None:
             _check_step(make, sampler, buffer, 5, divergence)
     _check_randomness(make)
     _check_resume(make)
+    _check_current_priorities(make)
     _check_deal(make)
 
 
@@ -118,6 +119,25 @@ def _check_randomness(make: Maker) -> None:
         with global_seed(seed):
             runs.append(_run(make(), filled_buffer(6, 8), 8))
     make.must(same(*runs), 'draw with buffer.rng alone, so that a seed fixes the draws')
+
+
+def _check_current_priorities(make: Maker) -> None:
+    """Compare with a sampler that has computed nothing yet, and so has nothing out of date."""
+    sampler, buffer = make(), filled_buffer(200, 200)
+    _run(sampler, buffer, 1)
+    buffer.set_priority(torch.tensor([70]), torch.tensor([5000.0]))
+    fresh, copy = make(), ReplayBuffer(200)
+    fresh.load_state_dict(make.resaved(cloned(sampler.state_dict())))
+    copy.load_state_dict(buffer.state_dict())
+    drawn = []
+    for one, slots in ((sampler, buffer), (fresh, copy)):
+        slots.rng = torch.Generator().manual_seed(0)
+        drawn.append(one.sample(slots, 64))
+    make.must(
+        same(*drawn),
+        'draw by the current priorities, also after buffer.set_priority between two draws '
+        '(compare buffer.priority_version where something is cached)',
+    )
 
 
 def _check_resume(make: Maker) -> None:

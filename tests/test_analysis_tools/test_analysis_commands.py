@@ -9,6 +9,7 @@ from helpers import DIGITS, TINY, as_options, call_tool, save_teacher
 from PIL import Image
 from segmentation_runs import CAMVID, camvid_options
 
+from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import MODELS
 
 
@@ -82,7 +83,7 @@ def test_inspect_buffer_writes_its_grids(trained, tmp_path, capsys):
 
 def test_inspect_buffer_without_classes(trained, tmp_path, capsys):
     path = tmp_path / 'round_1.pth'
-    checkpoint = torch.load(trained[0] / 'run/round_4.pth')
+    checkpoint = read_checkpoint(trained[0] / 'run/round_4.pth')
     buffer = checkpoint['distillation'][0]['distiller']['buffer']
     buffer['class_counts'] = buffer['class_counts'][:0]
     for name in ('class_share', 'confidence'):

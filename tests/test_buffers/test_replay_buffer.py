@@ -35,6 +35,25 @@ def test_new_rows():
     assert buffer.columns['image'].dtype == torch.uint8
 
 
+def test_a_column_that_a_checkpoint_of_before_lacks():
+    old = ReplayBuffer(8)
+    old.extend(make_batch(3), OldestWriter())
+    buffer = ReplayBuffer(8)
+    buffer.load_state_dict(old.state_dict())
+    buffer.extend(make_batch(2) | dict(target=torch.tensor([5, 7])), OldestWriter())
+    assert buffer.columns['target'][:5].tolist() == [0, 0, 0, 5, 7]
+
+
+def test_a_batch_whose_rows_have_another_form():
+    buffer = ReplayBuffer(8)
+    buffer.extend(make_batch(2) | dict(latent=torch.ones(2, 4)), OldestWriter())
+    before = buffer.state_dict()
+    message = r"column 'latent' has rows of \[4\], but the batch brings rows of \[5\]"
+    with pytest.raises(ConfigError, match=message):
+        buffer.extend(make_batch(2) | dict(latent=torch.ones(2, 5)), OldestWriter())
+    assert buffer.state_dict().keys() == before.keys() and len(buffer) == 2
+
+
 def test_quantisation_error():
     image = torch.linspace(0, 1, 3 * 40 * 40).view(1, 3, 40, 40)
     buffer = ReplayBuffer(1)

@@ -1,5 +1,6 @@
 """The command line itself: what it knows, how fast it answers, what a tab completes."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from helpers import ROOT, environment
 
 from ssdkd.apis.export import SUFFIXES
+from ssdkd.commands.ending import command
 from ssdkd.commands.export import FORMATS
 from ssdkd.commands.main import COMMANDS, command_parser, full_parser
 
@@ -120,3 +122,27 @@ def completions(line: str) -> list[str]:
 )
 def test_tab_completion(line, expected):
     assert expected in completions(line)
+
+
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_ends_in_one_line(number, capsys):
+    @command
+    def write():
+        raise OSError(number, os.strerror(number), 'work/round_2.pth')
+
+    with pytest.raises(SystemExit) as end:
+        write()
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and said.count('\n') == 1
+    assert said.startswith(
+        f"error: cannot write 'work/round_2.pth': {os.strerror(number)}; make"
+    )
+
+
+def test_other_errors_of_the_system_keep_their_traceback():
+    @command
+    def write():
+        raise OSError(errno.EIO, 'Input/output error')
+
+    with pytest.raises(OSError, match='Input'):
+        write()

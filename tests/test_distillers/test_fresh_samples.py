@@ -9,6 +9,8 @@ from helpers import NO_VAL, build_distiller, build_runner
 
 from ssdkd.engine import DistillLoop, RoleOptimWrapperConstructor
 from ssdkd.errors import ConfigError
+from ssdkd.modulation import BaseModulation
+from ssdkd.registry import MODULATIONS
 from ssdkd.visualization import read_balance, write_report
 
 # Two student steps of 8 samples a round: exactly the 16 that a round makes.
@@ -92,7 +94,7 @@ def count_calls(monkeypatch, owner, name):
 def test_storing_asks_the_teacher_only_for_what_is_kept(tiny, monkeypatch, options, passes):
     distiller = build_distiller(tiny(options))
     calls = count_calls(monkeypatch, distiller.teacher, 'forward')
-    slots = distiller.store(torch.rand(16, 3, 16, 16))
+    slots = distiller.store(dict(image=torch.rand(16, 3, 16, 16)))
     assert len(calls) == passes and len(slots) == len(distiller.buffer) == 16
 
 
@@ -132,11 +134,31 @@ def test_a_step_without_phi_is_bit_identical_to_one_with_phi_of_one(tiny):
     assert all(torch.equal(v, students[1][k]) for k, v in students[0].items())
 
 
-def test_phi_of_a_plain_function_is_asked(distiller):
-    asked = []
-    distiller.balancing = lambda output, buffer: asked.append(output) or output.confidence
-    phi = distiller.phi(torch.zeros(3, 10))
-    assert len(asked) == 1 and torch.allclose(phi, torch.full((3,), 0.1))
+class Confident(BaseModulation):
+    asked = 0
+
+    def __call__(self, output, buffer):
+        self.asked += 1
+        return output.confidence
+
+
+def test_a_modulating_function_of_a_plugin_is_asked(distiller):
+    distiller.balancing = Confident()
+    weights = distiller.phi(torch.zeros(3, 10))
+    assert distiller.balancing.asked == 1
+    assert torch.allclose(weights, torch.full((3,), 0.1))
+
+
+class Plain:
+    def __call__(self, output, buffer):
+        return output.confidence
+
+
+def test_a_modulating_function_needs_its_base_class(tiny, monkeypatch):
+    monkeypatch.setitem(MODULATIONS.module_dict, 'Plain', Plain)
+    message = 'model.balancing: Plain is no ssdkd.modulation.BaseModulation'
+    with pytest.raises(ConfigError, match=message):
+        build_distiller(tiny({'model.balancing': dict(_delete_=True, type='Plain')}))
 
 
 def test_classes_that_no_one_stores_cannot_be_counted(tiny):

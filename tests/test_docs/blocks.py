@@ -12,18 +12,22 @@ BLOCK = re.compile(
     r'(?:`(?P<file>[\w/.]+)`:\n\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```$', re.M | re.S
 )
 
-# Stands for `python`: it makes the runs of tools/train.py tiny and is otherwise the same.
-PYTHON = """\
+# Stands for `ssdkd`: it makes the runs of `ssdkd train` tiny and is otherwise the same.
+SSDKD = """\
 #!{python}
 import os
 import sys
 
 argv = sys.argv[1:]
-if argv[0].endswith('train.py'):
+if argv[0] == 'train':
     at = argv.index('--cfg-options') if '--cfg-options' in argv else len(argv)
     given = argv[at + 1 :]
     argv[at:] = ['--cfg-options', *{options!r}, *given]
-os.execv({python!r}, [{python!r}, *argv])
+os.execv({python!r}, [{python!r}, '-m', 'ssdkd', *argv])
+"""
+PYTHON = """\
+#!/bin/sh
+exec {python} "$@"
 """
 PIP = """\
 #!/bin/sh
@@ -38,17 +42,15 @@ def blocks(path: Path) -> list[tuple[str | None, str, str]]:
 
 
 class Desk:
-    """A folder that looks like the repository's, in which files and commands of a text work.
+    """A user's folder, in which files and commands of a text work.
 
     Args:
         folder (Path): An empty folder.
-        options (dict, optional): Config values of all runs of ``tools/train.py``.
+        options (dict, optional): Config values of all runs of ``ssdkd train``.
     """
 
     def __init__(self, folder: Path, options: dict | None = None):
         self.folder = folder
-        for name in ('configs', 'tools'):
-            (folder / name).symlink_to(ROOT / name)
         teacher = folder / 'work_dirs/digits_resnet20/teacher.pth'
         teacher.parent.mkdir(parents=True)
         save_teacher(dict(type='CifarResNet', depth=8), teacher, image_size=16)
@@ -58,7 +60,7 @@ class Desk:
             options = TINY | {'train_cfg.max_rounds': 2}
             del options['model.synthesizer.losses.bn.momentum']
         values = dict(python=sys.executable, site=self.site, options=as_options(options))
-        for name, text in (('python', PYTHON), ('pip', PIP)):
+        for name, text in (('ssdkd', SSDKD), ('python', PYTHON), ('pip', PIP)):
             script = folder / 'bin' / name
             script.parent.mkdir(exist_ok=True)
             script.write_text(text.format(**values))

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-import torch
 from blocks import Desk, blocks
 from helpers import ROOT
 
 from ssdkd import testing
+from ssdkd.models.checkpoint import read_checkpoint
 
 PAGE = ROOT / 'docs/plugins.md'
 BROKEN = "plugin 'bad' (broken_module, of broken 0.1)"
@@ -48,9 +48,9 @@ def test_the_message_on_the_page_is_the_real_one(desk):
 
 
 def test_the_package_is_found_by_its_entry_point(desk):
-    output = desk.output['python tools/train.py hardest_config.py']
+    output = desk.output['ssdkd train hardest_config.py']
     assert 'HardestSampler' in output  # the config in the log
-    listed = desk.run('python', 'tools/list_components.py')
+    listed = desk.run('ssdkd', 'list', 'components')
     assert re.search(r'HardestSampler .*\[ssdkd-hardest 1.0\]', listed)
     assert "plugin 'hardest' (ssdkd_hardest, of ssdkd-hardest 1.0) loaded" in listed
 
@@ -62,14 +62,14 @@ def test_every_check_is_on_the_page():
 
 def test_the_sampler_of_the_package_was_used(desk):
     """Two steps with the hardest 5 of 16 samples each: no more than 10 of them were seen."""
-    checkpoint = torch.load(desk.folder / 'work_dirs/hardest_config/round_2.pth')
+    checkpoint = read_checkpoint(desk.folder / 'work_dirs/hardest_config/round_2.pth')
     (state,) = checkpoint['distillation']  # of one process
     uses = state['distiller']['buffer']['columns']['uses']
     assert uses.sum() == 32 and (uses > 0).sum() <= 10
 
 
 def test_a_broken_plugin_is_named_and_nothing_worse(desk):
-    output = desk.output['python tools/train.py hardest_config.py']
+    output = desk.output['ssdkd train hardest_config.py']
     assert f'{BROKEN} is skipped: ModuleNotFoundError' in output
-    listed = desk.run('python', 'tools/list_components.py')
+    listed = desk.run('ssdkd', 'list', 'components')
     assert f'{BROKEN} skipped: ModuleNotFoundError' in listed

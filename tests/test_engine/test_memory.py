@@ -49,7 +49,7 @@ if phase == 'inversion':
     distiller.synthesize(runner.optim_wrapper)
 else:
     size = distiller.synthesizer.image_size
-    distiller.store(torch.rand(distiller.synthesizer.batch_size, 3, *size))
+    distiller.store(dict(image=torch.rand(distiller.synthesizer.batch_size, 3, *size)))
     for _ in range(2):
         distiller.train_step(None, runner.optim_wrapper)
 print('MEASURED', getattr(memory, phase)['cpu'], status('VmHWM') - before)
@@ -211,7 +211,7 @@ def test_the_buffer_counts_once(tiny):
 def test_a_filled_buffer_is_not_counted_again(tiny):
     runner = prepared(tiny(OPTIONS | NO_VAL))
     before = estimate_memory(runner.model, runner.optim_wrapper)
-    runner.model.store(torch.rand(24, 3, 32, 32))
+    runner.model.store(dict(image=torch.rand(24, 3, 32, 32)))
     after = estimate_memory(runner.model, runner.optim_wrapper)
     assert after.buffer['cpu'] < before.buffer['cpu'] / 10
     assert runner.model.buffer.size == 24

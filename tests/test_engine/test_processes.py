@@ -14,6 +14,7 @@ from processes import run_together
 from test_validation_and_resume import Dropping
 
 from ssdkd.engine import DistillLoop
+from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import MODELS
 from ssdkd.testing.common import same
 from ssdkd.visualization import read_curves
@@ -123,7 +124,7 @@ def test_a_student_with_dropout_resumed_to_the_bit(straight):
     """Round 2 is saved twice: the second time by its validation, which has a new best."""
     assert run_together(2, train_dropping, straight, 'dropping') == [0, 0]
     assert list(read_curves(straight / 'dropping').metrics['accuracy']) == [2, 4, 6]
-    saved = torch.load(straight / 'dropping/round_2.pth')
+    saved = read_checkpoint(straight / 'dropping/round_2.pth')
     assert 'best_score' in saved['message_hub']['runtime_info']
     for last in (2, 3):
         name = f'dropping_from_{last}'
@@ -154,7 +155,7 @@ def samples(buffers: list[dict]) -> list[list]:
 
 def go_on_with(n: int, folder, last: int) -> None:
     """A round in ``n`` processes after round ``last``, and a look at what they began with."""
-    saved = torch.load(folder / f'round_{last}.pth')
+    saved = read_checkpoint(folder / f'round_{last}.pth')
     before = [state['distiller'] for state in saved['distillation']]
     status = run_together(n, train_and_die, folder.parent, folder.name, last + 1, '--resume')
     assert status == [-signal.SIGKILL] * n

@@ -16,6 +16,7 @@ from ssdkd.distillers import ReplayDistiller
 from ssdkd.engine import DistillLoop, LatentStream
 from ssdkd.errors import ConfigError
 from ssdkd.models import Teacher
+from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import DATASETS
 from ssdkd.visualization import read_curves
 
@@ -163,7 +164,7 @@ def test_pictures_checkpoints_and_scalars(tiny):
 def test_checkpoint_holds_the_whole_state(tiny):
     cfg = tiny(NO_VAL)
     build_runner(cfg).train()
-    checkpoint = torch.load(Path(cfg.work_dir) / 'round_4.pth')
+    checkpoint = read_checkpoint(Path(cfg.work_dir) / 'round_4.pth')
     (state,) = checkpoint['distillation']  # one a process
     assert {'torch', 'python', 'numpy'} <= state.keys()
     assert {'buffer', 'sampler', 'rng'} <= state['distiller'].keys()

@@ -10,6 +10,7 @@ from helpers import build_runner
 from torch import nn
 
 from ssdkd.engine import DistillLoop, SafeCheckpointHook, StrictRunner
+from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import HOOKS, MODELS
 from ssdkd.visualization import read_curves
 
@@ -70,7 +71,7 @@ def test_a_student_that_draws_from_the_global_states(cfg, n):
     scores = list(read_curves(run).metrics['accuracy'])
     assert (
         scores == [2, 4, 6]
-        and 'best_score' in torch.load(run / 'round_2.pth')['message_hub']['runtime_info']
+        and 'best_score' in read_checkpoint(run / 'round_2.pth')['message_hub']['runtime_info']
     )
     resumed = go_on(cfg, run / f'round_{n}.pth')
     straight = student_of(cfg)

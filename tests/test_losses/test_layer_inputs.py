@@ -20,7 +20,8 @@ from torch.utils.checkpoint import checkpoint
 from torchvision.ops import FrozenBatchNorm2d
 
 from ssdkd.errors import ConfigError
-from ssdkd.losses import ActivationLoss, BNStatisticsLoss, InversionState, bn_statistics
+from ssdkd.losses import ActivationLoss, BNStatisticsLoss, InversionState
+from ssdkd.losses.inversion import bn_statistics
 from ssdkd.models import Teacher
 
 UNUSED = InversionState(None, None, None, None, None)  # the loss reads only its hooks

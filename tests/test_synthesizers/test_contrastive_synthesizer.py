@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import build_distiller, build_runner
+from helpers import build_distiller, build_runner, synthesis_context
 from torch import nn
 
 from ssdkd.errors import ConfigError
@@ -44,15 +44,8 @@ def contrastive_config(tiny, **options):
 
 
 def phase(distiller, optim_wrapper=None):
-    return distiller.synthesizer.synthesize(
-        teacher=distiller.teacher,
-        student=distiller.student.eval(),
-        task=distiller.task,
-        phi=distiller.phi,
-        optim_wrapper=optim_wrapper or HeadSteps(),
-        rng=distiller.rng,
-        warmup=False,
-    )
+    context = synthesis_context(distiller, optim_wrapper or HeadSteps())
+    return distiller.synthesizer.synthesize(context)
 
 
 def nce_by_hand(local, whole, temperature):

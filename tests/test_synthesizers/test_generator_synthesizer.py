@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import build_distiller, build_runner
+from helpers import build_distiller, build_runner, synthesis_context
 
 from ssdkd.errors import ConfigError
 
@@ -26,16 +26,9 @@ class CountedSteps:
 
 
 def phase(distiller, optim_wrapper, **kwargs):
-    arguments = dict(
-        teacher=distiller.teacher,
-        student=distiller.student.eval(),
-        task=distiller.task,
-        phi=distiller.phi,
-        optim_wrapper=optim_wrapper,
-        rng=distiller.rng,
-        warmup=False,
-    )
-    return distiller.synthesizer.synthesize(**(arguments | kwargs))
+    context = synthesis_context(distiller, optim_wrapper, **kwargs)
+    batch, log = distiller.synthesizer.synthesize(context)
+    return batch['image'], log
 
 
 def test_batch(distiller):
@@ -60,9 +53,11 @@ def test_total_is_the_weighted_sum(tiny):
 
 def test_phi_weighs_per_sample_terms_and_not_the_batch_norm(tiny):
     cfg = tiny({'model.synthesizer.steps': 1})
-    _, plain = phase(build_distiller(cfg), CountedSteps(), phi=lambda z: torch.ones(len(z)))
+    _, plain = phase(
+        build_distiller(cfg), CountedSteps(), modulation=lambda z: torch.ones(len(z))
+    )
     _, double = phase(
-        build_distiller(cfg), CountedSteps(), phi=lambda z: 2 * torch.ones(len(z))
+        build_distiller(cfg), CountedSteps(), modulation=lambda z: 2 * torch.ones(len(z))
     )
     torch.testing.assert_close(double['class_prior'], 2 * plain['class_prior'])
     torch.testing.assert_close(double['adversarial'], 2 * plain['adversarial'])
@@ -104,6 +99,35 @@ def test_latents_are_optimised_when_asked(tiny, latent_lr):
     )
     phase(distiller, CountedSteps())
     assert torch.equal(latents[0], latents[1]) == (latent_lr == 0)
+
+
+@pytest.mark.parametrize('latent_lr', [0.01, 10.0])  # the latter makes every step worse
+def test_the_batch_has_the_latents_and_targets_that_made_it(tiny, latent_lr):
+    options = {'latent_lr': latent_lr, 'steps': 4, 'generator.num_classes': 10}
+    distiller = build_distiller(tiny({f'model.synthesizer.{k}': v for k, v in options.items()}))
+    context = synthesis_context(distiller, CountedSteps())  # does not train the generator
+    batch, _ = distiller.synthesizer.synthesize(context)
+    assert set(batch) == {'image', 'target', 'latent'}
+    again = distiller.synthesizer.generator(batch['latent'], batch['target'])
+    torch.testing.assert_close(again, batch['image'])
+
+
+def test_fresh_samples_have_their_latents_and_targets(tiny):
+    cfg = tiny({'model.synthesizer.samples': 40, 'model.synthesizer.generator.num_classes': 10})
+    distiller = build_distiller(cfg)
+    batch = distiller.synthesizer.fresh_samples(distiller.rng)
+    assert {name: len(rows) for name, rows in batch.items()} == dict(
+        image=40, target=40, latent=40
+    )
+    last = [batch[name][32:] for name in ('latent', 'target')]  # the chunks are of 16 samples
+    torch.testing.assert_close(distiller.synthesizer.generator(*last), batch['image'][32:])
+
+
+def test_a_distillation_loss_is_refused(tiny):
+    cfg = tiny({'model.synthesizer.losses.kl': dict(type='KLDivergenceLoss')})
+    message = 'model.synthesizer: losses.kl: KLDivergenceLoss is no inversion loss'
+    with pytest.raises(ConfigError, match=message):
+        build_distiller(cfg)
 
 
 def test_a_loss_set_to_none_is_dropped(tiny):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import build_distiller
+from helpers import build_distiller, synthesis_context
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from toy import GREY, Line, attach, phase
 
@@ -118,16 +118,9 @@ def test_a_real_generator_is_moved_by_the_outer_step_alone(tiny):
 
 def synthesize_twice(distiller, optim_wrapper):
     for _ in range(2):
-        images, log = distiller.synthesizer.synthesize(
-            teacher=distiller.teacher,
-            student=distiller.student.eval(),
-            task=distiller.task,
-            phi=distiller.phi,
-            optim_wrapper=optim_wrapper,
-            rng=distiller.rng,
-            warmup=False,
-        )
-    return images, log
+        context = synthesis_context(distiller, optim_wrapper)
+        batch, log = distiller.synthesizer.synthesize(context)
+    return batch['image'], log
 
 
 def test_the_first_layer_is_reset_once_at_its_round():

@@ -3,7 +3,7 @@
 import torch
 from helpers import build_runner, tiny_config
 
-from ssdkd.synthesizers import NoiseSynthesizer
+from ssdkd.synthesizers import NoiseSynthesizer, SynthesisContext
 
 OPTIONS = {
     'model.synthesizer': dict(
@@ -21,15 +21,19 @@ class Normalisation:
 
 
 def draw(seed):
-    return NoiseSynthesizer((32, 64), batch_size=64).synthesize(
+    context = SynthesisContext(
         teacher=Normalisation,
         student=None,
         task=None,
-        phi=None,
+        modulation=None,
+        buffer=None,
         optim_wrapper=None,
         rng=torch.Generator().manual_seed(seed),
+        round=0,
         warmup=False,
     )
+    batch, log = NoiseSynthesizer((32, 64), batch_size=64).synthesize(context)
+    return batch['image'], log
 
 
 def test_is_gaussian_with_the_moments_of_the_normalisation():

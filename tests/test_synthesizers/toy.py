@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ssdkd.losses import BaseInversionLoss
+from ssdkd.synthesizers import SynthesisContext
 
 GREY = 0.3
 
@@ -50,12 +51,16 @@ def attach(synthesizer, loss=None):
 
 
 def phase(synthesizer, optim_wrapper=None, rng=None):
-    return synthesizer.synthesize(
+    context = SynthesisContext(
         teacher=ToyTeacher(),
         student=None,
         task=None,
-        phi=None,
+        modulation=None,
+        buffer=None,
         optim_wrapper=optim_wrapper,
         rng=rng or torch.Generator().manual_seed(0),
+        round=0,
         warmup=False,
     )
+    batch, log = synthesizer.synthesize(context)
+    return batch['image'], log

@@ -1,4 +1,4 @@
-"""A loss or balancing function that breaks a rule is told which."""
+"""A loss or modulating function that breaks a rule is told which."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from ssdkd.losses import (
     ClassPriorLoss,
     ModulatingFunction,
 )
-from ssdkd.testing import ContractError, check_balancing, check_loss
+from ssdkd.testing import ContractError, check_loss, check_modulation
 
 
 class Inversion(BaseInversionLoss):
@@ -300,8 +300,8 @@ class NotAtRest(ModulatingFunction):
         self.active = False
 
 
-BALANCING = {
-    NotCallable: 'be callable',
+MODULATIONS = {
+    NotCallable: 'be a BaseModulation',
     FailsOnEmpty: 'weigh 1 samples and 0 of 8 slots; raised RuntimeError',
     OneWeight: r'return weights .* as a floating tensor \[1\]; got float32 \[\]',
     DividesByMean: 'return finite weights for 5 samples',
@@ -314,8 +314,8 @@ BALANCING = {
 }
 
 
-@pytest.mark.parametrize('component', BALANCING)
-def test_broken_balancing(component):
-    rule = f'^{component.__name__} must {BALANCING[component]}'
+@pytest.mark.parametrize('component', MODULATIONS)
+def test_broken_modulation(component):
+    rule = f'^{component.__name__} must {MODULATIONS[component]}'
     with pytest.raises(ContractError, match=rule):
-        check_balancing(component)
+        check_modulation(component)

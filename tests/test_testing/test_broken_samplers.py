@@ -47,6 +47,24 @@ class UnfilledSlots(UniformSampler):
         return indices, torch.ones(n)
 
 
+class RanksOnce(UniformSampler):
+    """Draws the samples of the highest priorities, as they were when it last looked."""
+
+    ranks = version = None
+
+    def sample(self, buffer, n):
+        buffer.check_filled()
+        if self.version != buffer.version:
+            self.ranks = buffer.columns['priority'][: len(buffer)].argsort(descending=True)
+            self.version = buffer.version
+        indices = self.ranks.repeat(n // len(self.ranks) + 1)[:n]
+        buffer.count_use(indices)
+        return indices, torch.ones(n)
+
+    def update(self, buffer, indices, divergence):
+        """Leave the priorities alone."""
+
+
 class ScalarWeight(UniformSampler):
     def sample(self, buffer, n):
         return super().sample(buffer, n)[0], torch.ones(())
@@ -142,6 +160,7 @@ SAMPLERS = {
     FloatIndices: 'return indices.* as a int64 tensor .*; got float32',
     UnfilledSlots: 'draw filled slots only',
     ScalarWeight: 'return importance weights as a floating tensor',
+    RanksOnce: 'draw by the current priorities',
     InfiniteWeights: 'return finite importance weights',
     ZeroWeights: 'return weights above 0',
     GradientOfWeights: 'return weights without gradient',

@@ -166,9 +166,9 @@ def test_broken_task(component):
 class Synthesizer(NoiseSynthesizer):
     """Changes the images of its base class in some way."""
 
-    def synthesize(self, **given):
-        images, log = super().synthesize(**given)
-        return self.change(images, **given), log
+    def synthesize(self, context):
+        batch, log = super().synthesize(context)
+        return dict(image=self.change(batch['image'], context)), log
 
 
 class Square(NoiseSynthesizer):
@@ -184,63 +184,93 @@ class NoBatchSize(NoiseSynthesizer):
 
 
 class FailsInWarmup(NoiseSynthesizer):
-    def synthesize(self, *, warmup, **given):
-        assert not warmup
-        return super().synthesize(warmup=warmup, **given)
+    def synthesize(self, context):
+        assert not context.warmup
+        return super().synthesize(context)
+
+
+class ReturnsImages(NoiseSynthesizer):
+    def synthesize(self, context):
+        batch, log = super().synthesize(context)
+        return batch['image'], log
+
+
+class SetsPriorities(NoiseSynthesizer):
+    def synthesize(self, context):
+        batch, log = super().synthesize(context)
+        return batch | dict(priority=torch.ones(self.batch_size)), log
+
+
+class OneRowTooMany(NoiseSynthesizer):
+    def synthesize(self, context):
+        batch, log = super().synthesize(context)
+        return batch | dict(latent=torch.ones(self.batch_size + 1, 2)), log
+
+
+class ColumnWithGradient(NoiseSynthesizer):
+    def synthesize(self, context):
+        batch, log = super().synthesize(context)
+        return batch | dict(latent=torch.ones(self.batch_size, 2, requires_grad=True)), log
+
+
+class AnotherWidth(NoiseSynthesizer):
+    def synthesize(self, context):
+        batch, log = super().synthesize(context)
+        return batch | dict(latent=torch.ones(self.batch_size, 1 + context.round)), log
 
 
 class TooMany(Synthesizer):
-    def change(self, images, **given):
+    def change(self, images, context):
         return torch.cat([images, images])
 
 
 class OutOfRange(Synthesizer):
-    def change(self, images, **given):
+    def change(self, images, context):
         return images - 0.5
 
 
 class WithGradient(Synthesizer):
-    def change(self, images, **given):
+    def change(self, images, context):
         return images.requires_grad_()
 
 
 class LogsNumbers(NoiseSynthesizer):
-    def synthesize(self, **given):
-        return super().synthesize(**given)[0], dict(loss=0.5)
+    def synthesize(self, context):
+        return super().synthesize(context)[0], dict(loss=0.5)
 
 
 class LogsVectors(NoiseSynthesizer):
-    def synthesize(self, **given):
-        return super().synthesize(**given)[0], dict(loss=torch.ones(3))
+    def synthesize(self, context):
+        return super().synthesize(context)[0], dict(loss=torch.ones(3))
 
 
 class ChangesTheStudent(Synthesizer):
-    def change(self, images, student, **given):
-        next(student.buffers()).add_(1)
+    def change(self, images, context):
+        next(context.student.buffers()).add_(1)
         return images
 
 
 class LeavesTraining(Synthesizer):
-    def change(self, images, student, **given):
-        student.train()
+    def change(self, images, context):
+        context.student.train()
         return images
 
 
 class LeavesGradients(Synthesizer):
-    def change(self, images, student, **given):
-        student.requires_grad_(True)
+    def change(self, images, context):
+        context.student.requires_grad_(True)
         return images
 
 
 class OwnRandomness(Synthesizer):
-    def change(self, images, **given):
+    def change(self, images, context):
         return images * torch.rand(())
 
 
 class HiddenRound(Synthesizer):
     rounds = 0
 
-    def change(self, images, **given):
+    def change(self, images, context):
         self.rounds += 1
         return images / self.rounds
 
@@ -249,6 +279,11 @@ SYNTHESIZERS = {
     Square: r'have image_size as \(height, width\)',
     NoBatchSize: 'have batch_size as the number',
     FailsInWarmup: 'make samples in a warm-up round; raised AssertionError',
+    ReturnsImages: 'return a batch that a buffer can store; raised .* returns Tensor as its',
+    SetsPriorities: ".* returns a column 'priority', which the buffer fills itself",
+    OneRowTooMany: r".* returns \[5, 2\] as column 'latent'",
+    ColumnWithGradient: "return column 'latent' without gradient",
+    AnotherWidth: 'bring the same columns in the same form every round',
     TooMany: r'return batch_size images as a float32 tensor \[4, 3, 8, 8\]; got float32 \[8',
     OutOfRange: r'return images in \[0, 1\]',
     WithGradient: 'return images without gradient',

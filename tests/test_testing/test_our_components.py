@@ -4,10 +4,10 @@ import pytest
 
 from ssdkd.plugins import is_ours
 from ssdkd.registry import (
-    BALANCING,
     BUFFERS,
     GENERATORS,
     LOSSES,
+    MODULATIONS,
     SAMPLERS,
     SYNTHESIZERS,
     TASKS,
@@ -15,10 +15,10 @@ from ssdkd.registry import (
 )
 from ssdkd.tasks import Segmentation
 from ssdkd.testing import (
-    check_balancing,
     check_buffer,
     check_generator,
     check_loss,
+    check_modulation,
     check_sampler,
     check_synthesizer,
     check_task,
@@ -111,9 +111,9 @@ def test_loss(component, arguments, task):
     check_loss(component, task, **arguments)
 
 
-@cases(BALANCING)
-def test_balancing(component, arguments):
-    check_balancing(component, **arguments)
+@cases(MODULATIONS)
+def test_modulation(component, arguments):
+    check_modulation(component, **arguments)
 
 
 @cases(TASKS)

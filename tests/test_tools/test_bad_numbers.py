@@ -6,6 +6,8 @@ import pytest
 import torch
 from bad_input import arguments, error_of
 
+from ssdkd.models.checkpoint import read_checkpoint
+
 
 def test_loss_that_is_not_a_number(folder, capfd, monkeypatch):
     """It stops in the same round, names the term and keeps the last good checkpoint."""
@@ -22,7 +24,7 @@ def test_loss_that_is_not_a_number(folder, capfd, monkeypatch):
     message = error_of(capfd, *arguments(folder, {}))
     assert "round 3: 'inversion_class_prior' is nan" in message
     good = re.search(r'Last good checkpoint: (\S*round_2\.pth)', message)[1]
-    state = torch.load(good)['state_dict']
+    state = read_checkpoint(good)['state_dict']
     assert all(v.isfinite().all() for v in state.values())
     assert not (folder / 'run/student.pth').exists()
 
@@ -45,6 +47,6 @@ def test_learning_rate_that_explodes(folder, capfd, role, lr):
     assert re.search('training stopped in round [1-6]', message)
     assert re.search(rf'Lower optim_wrapper.({role}|\*).optimizer.lr', message)
     for path in (folder / 'run').glob('*_*.pth'):
-        content = torch.load(path)
+        content = read_checkpoint(path)
         for part in ('state_dict', 'optimizer', 'distillation'):
             assert not broken(content[part]), (path, part)

@@ -8,6 +8,8 @@ import pytest
 import torch
 from helpers import DIGITS, NO_VAL, TINY, as_options, call_tool, save_teacher
 
+from ssdkd.models.checkpoint import read_checkpoint
+
 RESNET = dict(type='CifarResNet', depth=8)
 OPTIONS = TINY | NO_VAL
 
@@ -42,7 +44,7 @@ def run(finished, tmp_path):
 
 
 def rate(checkpoint: Path) -> float:
-    return torch.load(checkpoint)['optimizer']['student']['param_groups'][0]['lr']
+    return read_checkpoint(checkpoint)['optimizer']['student']['param_groups'][0]['lr']
 
 
 def log_of(run: Path) -> str:
@@ -67,14 +69,14 @@ def test_another_learning_rate_is_applied(finished, run, tmp_path):
     train(finished, tmp_path / 'straight', train_cfg__max_rounds=7, **{key: 0.5})
     straight = rate(tmp_path / 'straight/round_7.pth')
     assert rate(run / 'round_7.pth') == pytest.approx(straight, rel=1e-9)
-    optimizer = torch.load(run / 'round_7.pth')['optimizer']['student']
+    optimizer = read_checkpoint(run / 'round_7.pth')['optimizer']['student']
     assert optimizer['param_groups'][0]['initial_lr'] == 0.5
     assert optimizer['state'][0]['momentum_buffer'].abs().sum() > 0
 
 
 def test_more_steps_per_round_are_applied(finished, run):
     train(finished, run, '--resume', train_cfg__max_rounds=6, train_cfg__steps_per_round=5)
-    assert torch.load(run / 'round_6.pth')['meta']['iter'] == 3 * 2 + 2 * 5
+    assert read_checkpoint(run / 'round_6.pth')['meta']['iter'] == 3 * 2 + 2 * 5
     assert 'planned anew for 6 rounds and 16 steps' in log_of(run)
 
 
@@ -123,7 +125,7 @@ def test_the_same_teacher_elsewhere_is_accepted(finished, run, tmp_path):
 
 @pytest.mark.parametrize('lost', ['student.model.conv1.weight', 'synthesizer.generator'])
 def test_weights_are_loaded_all_or_not_at_all(finished, run, capfd, lost):
-    checkpoint = torch.load(run / 'round_4.pth')
+    checkpoint = read_checkpoint(run / 'round_4.pth')
     weights = checkpoint['state_dict']
     name = next(key for key in weights if key.startswith(lost))
     del weights[name]

@@ -24,7 +24,7 @@ def checkpoint_of(cfg: Config, path, n: int, size: int, change=None):
     rng = torch.Generator().manual_seed(0)
     # Of different colours, so that the teacher sees different classes in them.
     images = torch.rand(n, 3, size, size, generator=rng) * torch.rand(n, 3, 1, 1, generator=rng)
-    distiller.store(images)
+    distiller.store(dict(image=images))
     distiller.buffer.set_priority(torch.arange(n), torch.rand(n, generator=rng))
     state = distiller.training_state()
     if change:

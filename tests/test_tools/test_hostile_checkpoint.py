@@ -8,6 +8,8 @@ import pytest
 import torch
 from helpers import DIGITS, TINY, as_options, call_tool, save_teacher
 
+from ssdkd.models.checkpoint import read_checkpoint
+
 RESNET = dict(type='CifarResNet', depth=8)
 TEACHER = Path(__file__).resolve().parents[2] / 'configs/teachers/digits_resnet20.py'
 
@@ -66,7 +68,7 @@ def payload(marker: Path) -> str:
 @pytest.mark.parametrize('part', ['config', 'meta', 'message_hub', 'settings', 'all'])
 def test_no_string_of_a_checkpoint_is_executed(finished, run, tmp_path, part):
     path, marker = run / 'round_4.pth', tmp_path / 'executed'
-    checkpoint = torch.load(path)
+    checkpoint = read_checkpoint(path)
     code = payload(marker)
     if part == 'all':
         checkpoint = replaced(checkpoint, code)
@@ -94,7 +96,7 @@ def test_a_teacher_checkpoint_runs_no_code_either(tmp_path):
     with pytest.raises(SystemExit):  # a second training in this folder is refused
         call_tool('train_teacher.py', *args)
     path, marker = tmp_path / 'run/epoch_1.pth', tmp_path / 'executed'
-    checkpoint = torch.load(path)
+    checkpoint = read_checkpoint(path)
     checkpoint['meta']['config'] = payload(marker)
     torch.save(checkpoint, path)
     outside = tmp_path / 'elsewhere/epoch_9.pth'
@@ -112,7 +114,7 @@ class Payload:
 
 
 def test_pickled_code_is_refused_in_one_line(finished, run, tmp_path, capfd):
-    checkpoint = torch.load(run / 'round_4.pth')
+    checkpoint = read_checkpoint(run / 'round_4.pth')
     checkpoint['meta']['more'] = Payload(tmp_path / 'executed')
     torch.save(checkpoint, run / 'round_4.pth')
     capfd.readouterr()
@@ -127,7 +129,7 @@ def test_a_copied_run_leaves_the_original_alone(finished, run):
     """Its checkpoints name the best one by the original's absolute path."""
     before = {p.name: p.read_bytes() for p in (finished / 'run').glob('*.pth')}
     assert any(name.startswith('best') for name in before)
-    checkpoint = torch.load(run / 'round_4.pth')
+    checkpoint = read_checkpoint(run / 'round_4.pth')
     assert str(finished) in checkpoint['message_hub']['runtime_info']['best_ckpt']
     checkpoint['message_hub']['runtime_info']['best_score'] = -1.0  # the next one is better
     torch.save(checkpoint, run / 'round_4.pth')
@@ -143,7 +145,7 @@ def test_names_in_a_checkpoint_reach_no_other_file(finished, run, tmp_path):
         (other / name).write_text('of somebody else')
     (run / 'notes.txt').write_text('of the user')
     for named in (other, other / 'best_accuracy_round_1.pth', run / 'notes.txt', run):
-        checkpoint = torch.load(finished / 'run/round_4.pth')
+        checkpoint = read_checkpoint(finished / 'run/round_4.pth')
         info = checkpoint['message_hub']['runtime_info']
         info.update(
             best_ckpt=str(named),

@@ -14,6 +14,7 @@ from processes import free_port
 
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
+from ssdkd.models.checkpoint import read_checkpoint
 
 
 @pytest.fixture
@@ -167,7 +168,7 @@ def test_slurm_train_trains(tmp_path):
     config, *more = arguments(tmp_path, {'train_cfg.max_rounds': 2})
     done = call('slurm_train.sh', 'cpu', 'try', config, *more, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
-    saved = torch.load(tmp_path / 'run/round_2.pth')
+    saved = read_checkpoint(tmp_path / 'run/round_2.pth')
     assert len(saved['distillation']) == 2
     assert (tmp_path / 'run/student.pth').is_file()
 

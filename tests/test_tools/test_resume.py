@@ -22,6 +22,7 @@ from helpers import (
 )
 
 from ssdkd.engine import AtomicLocalBackend
+from ssdkd.models.checkpoint import read_checkpoint
 
 # Enough rounds that a kill falls into any phase of them; validation costs no time here.
 OPTIONS = TINY | {
@@ -86,7 +87,7 @@ def test_killed_and_resumed(reference, tmp_path, attempt):
     start_and_kill(reference, tmp_path / 'run', delay)
     assert not (tmp_path / 'run/student.pth').exists(), f'killed too late: {delay}'
     for path in (tmp_path / 'run').glob('round_*.pth'):
-        assert torch.load(path)['distillation'], path  # each is whole
+        assert read_checkpoint(path)['distillation'], path  # each is whole
     done = run_tool('train.py', *command(reference, tmp_path / 'run', '--resume'))
     assert done.returncode == 0, done.stderr[-2000:]
     assert digest(tmp_path / 'run/student.pth') == digest(reference / 'run/student.pth'), delay
@@ -106,7 +107,7 @@ def test_resume_twice_with_garbage_around(reference, tmp_path):
 
 @pytest.mark.parametrize('lost', ['buffer', 'rng', 'average', 'generator'])
 def test_check_sees_a_lost_part_of_the_state(reference, tmp_path, lost):
-    checkpoint = torch.load(reference / 'run/round_8.pth')
+    checkpoint = read_checkpoint(reference / 'run/round_8.pth')
     (state,) = checkpoint['distillation']
     buffer = state['distiller']['buffer']
     if lost == 'buffer':

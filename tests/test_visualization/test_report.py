@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.visualization import write_report
 from ssdkd.visualization.report import headline
 
@@ -81,7 +82,7 @@ def test_says_what_is_missing(work_dir, tmp_path, lost, note):
 
 
 def test_a_buffer_without_classes_is_shown_all_the_same(work_dir):
-    state = torch.load(work_dir / 'round_10.pth')
+    state = read_checkpoint(work_dir / 'round_10.pth')
     buffer = state['distillation'][0]['distiller']['buffer']
     buffer['class_counts'] = buffer['class_counts'][:0]
     for name in ('class_share', 'confidence'):

@@ -18,7 +18,7 @@ from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from ssdkd.apis import command, load_config
-from ssdkd.losses.bn_statistics import BatchMoments
+from ssdkd.losses.inversion.bn_statistics import BatchMoments
 from torch import nn
 
 import benchmark_replay

@@ -15,6 +15,9 @@ class PluginName(BaseSynthesizer):
         self.image_size = (image_size, image_size)
         self.batch_size = batch_size
 
-    def synthesize(self, *, teacher, student, task, phi, optim_wrapper, rng, warmup):
-        colours = torch.rand(self.batch_size, 3, 1, 1, generator=rng, device=rng.device)
-        return colours.expand(-1, -1, *self.image_size).clone(), {}
+    def synthesize(self, context):
+        rng = context.rng
+        colour = torch.rand(self.batch_size, 3, generator=rng, device=rng.device)
+        image = colour[:, :, None, None].expand(-1, -1, *self.image_size).clone()
+        # Every key is a column of the buffer: samplers read buffer.columns['colour'].
+        return dict(image=image, colour=colour), {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssdkd.losses.layers import BaseLayerLoss
+from ssdkd.losses.distillation.layers import BaseLayerLoss
 from ssdkd.registry import LOSSES
 
 

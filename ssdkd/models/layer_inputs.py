@@ -5,6 +5,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from ssdkd.errors import ConfigError
 
@@ -17,6 +18,7 @@ class LayerInputs:
     Layers are known by their names, and looked up at each pass: a layer that was replaced since
     the last one, as by a conversion to ``SyncBatchNorm``, is watched in its place. A compiled
     network (``torch.compile``) records the same. A copy of the network records for itself.
+    :meth:`close` removes all hooks from the network.
 
     Args:
         user (str): Name of the loss or synthesizer that asks, for error messages.
@@ -48,9 +50,10 @@ class LayerInputs:
         self._watched: dict[str, nn.Module] = {}
         self._calls: list[tuple[str, Tensor]] = []
         self._running = False
+        self._handles: list[RemovableHandle] = []
         self._watch()
-        network.register_forward_pre_hook(self._begin)
-        network.register_forward_hook(self._end)
+        self._handles.append(network.register_forward_pre_hook(self._begin))
+        self._handles.append(network.register_forward_hook(self._end))
 
     def __getstate__(self) -> dict:
         return {**vars(self), '_calls': []}  # tensors of a graph cannot be copied
@@ -69,6 +72,11 @@ class LayerInputs:
         Raises:
             ConfigError: It recorded nothing.
         """
+        if not self._handles:
+            raise ConfigError(
+                f'{self.user}: the run has ended, and with it the watch on the teacher; build '
+                'the distiller again for another run'
+            )
         if not self._calls:
             names = list(self._names)
             raise ConfigError(
@@ -80,6 +88,13 @@ class LayerInputs:
         calls, self._calls = self._calls, []
         return calls
 
+    def close(self) -> None:
+        """Remove all hooks from the network, and forget what was recorded."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._calls = []
+
     def _watch(self) -> None:
         changed = False
         for name, key in self._names.items():
@@ -87,7 +102,8 @@ class LayerInputs:
             if self._watched.get(name) is layer:
                 continue
             if not any(layer is other for other in self._watched.values()):
-                layer.register_forward_pre_hook(partial(self._record, key), with_kwargs=True)
+                hook = partial(self._record, key)
+                self._handles.append(layer.register_forward_pre_hook(hook, with_kwargs=True))
             self._watched[name] = layer
             changed = True
         if changed and any(map(is_compiled, self.network.modules())):

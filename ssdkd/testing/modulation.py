@@ -1,21 +1,21 @@
-"""The contract of a balancing function, as a check."""
+"""The contract of a modulating function, as a check."""
 
 from collections.abc import Callable
 
 import torch
 
 from ssdkd.buffers import BaseBuffer, FreshBuffer, ReplayBuffer
-from ssdkd.losses import BalancingFunction
+from ssdkd.modulation import BaseModulation
 from ssdkd.tasks import TaskOutput
 from ssdkd.testing.common import K, Maker, cloned, filled_buffer, global_seed, make_batch, same
 
 
-def check_balancing(component: Callable[..., BalancingFunction], **arguments) -> None:
-    """Check that a balancing function keeps the promises of ``BalancingFunction``.
+def check_modulation(component: Callable[..., BaseModulation], **arguments) -> None:
+    """Check that a modulating function keeps the promises of ``BaseModulation``.
 
-    phi is finite and not negative, without gradient, for one sample and for several, with an
-    empty buffer, one sample and a full buffer, where all are certain and of one class; it
-    changes nothing and draws nothing; ``active`` and ``needs_counts`` are true.
+    The weights are finite and not negative, without gradient, for one sample and for several,
+    with an empty buffer, one sample and a full buffer, where all are certain and of one class;
+    it changes nothing and draws nothing; ``active`` and ``needs_counts`` are true.
 
     Args:
         component: The class, or a function that makes a new one.
@@ -25,15 +25,14 @@ def check_balancing(component: Callable[..., BalancingFunction], **arguments) ->
         ContractError: It breaks a rule; the message says which.
     """
     make = Maker(component, arguments)
-    phi = make()
-    make.must(callable(phi), 'be callable as phi(task_output, buffer)')
+    modulation = make(BaseModulation)
     buffers = [ReplayBuffer(8), filled_buffer(1, 8), filled_buffer(5, 8), filled_buffer(8, 8)]
-    if not getattr(phi, 'needs_counts', False):
+    if not modulation.needs_counts:
         buffers.append(_without_facts())
     for buffer in buffers:
         for output in _outputs():
-            weights = _check_call(make, phi, output, buffer)
-            if not getattr(phi, 'active', True):
+            weights = _check_call(make, modulation, output, buffer)
+            if not modulation.active:
                 make.must((weights == 1).all(), 'be 1 for all samples where active is False')
 
 
@@ -56,7 +55,7 @@ def _without_facts() -> BaseBuffer:
 
 
 def _check_call(
-    make: Maker, phi: BalancingFunction, output: TaskOutput, buffer: BaseBuffer
+    make: Maker, modulation: BaseModulation, output: TaskOutput, buffer: BaseBuffer
 ) -> torch.Tensor:
     n = len(output.confidence)
     what = f'{n} samples and {len(buffer)} of {buffer.capacity} slots'
@@ -67,7 +66,7 @@ def _check_call(
     for seed in (1, 2):
         confidence = output.confidence.clone().requires_grad_()
         with global_seed(seed), make.doing(f'weigh {what}'):
-            runs.append(phi(output._replace(confidence=confidence), buffer))
+            runs.append(modulation(output._replace(confidence=confidence), buffer))
     make.must_be(f'weights for {what}', runs[0], (n,))
     make.must(not runs[0].requires_grad, 'return weights without gradient')
     make.must((runs[0] >= 0).all(), 'return weights of at least 0', f'got {runs[0].tolist()}')

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ssdkd.checks import check_number
-from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
 

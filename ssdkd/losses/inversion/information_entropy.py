@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
 

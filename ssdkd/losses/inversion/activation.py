@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
-from ssdkd.losses.base import BaseInversionLoss, InversionState
-from ssdkd.losses.layer_inputs import LayerInputs
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
+from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import LOSSES
 
 
@@ -25,6 +25,8 @@ class ActivationLoss(BaseInversionLoss):
             which is not the classifier where an auxiliary head runs after it.
     """
 
+    _inputs: LayerInputs | None = None
+
     def __init__(self, weight: float = 0.1, layer: str | None = None):
         super().__init__(weight)
         self.layer = layer
@@ -35,6 +37,10 @@ class ActivationLoss(BaseInversionLoss):
         self._inputs = LayerInputs(
             'losses: ActivationLoss', teacher, [prefix + n for n in names], latest=True
         )
+
+    def detach(self) -> None:
+        if self._inputs is not None:
+            self._inputs.close()
 
     def _candidates(self, network: nn.Module) -> list[str]:
         if self.layer is not None:

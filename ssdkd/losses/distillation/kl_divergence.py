@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from ssdkd.checks import check_number
-from ssdkd.losses.base import BaseDistillationLoss
+from ssdkd.losses.distillation.base import BaseDistillationLoss
 from ssdkd.registry import LOSSES
 from ssdkd.tasks.base import BaseTask
 

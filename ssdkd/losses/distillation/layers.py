@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
-from ssdkd.losses.base import BaseDistillationLoss
-from ssdkd.losses.layer_inputs import check_watchable, is_compiled
+from ssdkd.losses.distillation.base import BaseDistillationLoss
+from ssdkd.models.layer_inputs import check_watchable, is_compiled
 from ssdkd.tasks.base import BaseTask
 
 # Names of the stages of residual networks and the like: layer1, block2, backbone.layer3.

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
 

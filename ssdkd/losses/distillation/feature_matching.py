@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from ssdkd.losses.layers import BaseLayerLoss
+from ssdkd.losses.distillation.layers import BaseLayerLoss
 from ssdkd.registry import LOSSES
 
 

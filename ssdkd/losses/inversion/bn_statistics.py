@@ -7,8 +7,8 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from ssdkd.checks import check_bool, check_number
 from ssdkd.errors import ConfigError
-from ssdkd.losses.base import BaseInversionLoss, InversionState
-from ssdkd.losses.layer_inputs import LayerInputs
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
+from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import LOSSES
 
 
@@ -65,6 +65,8 @@ class BNStatisticsLoss(BaseInversionLoss):
             counts. Defaults to False, the formula above.
     """
 
+    _inputs: LayerInputs | None = None
+
     def __init__(self, weight: float = 10.0, momentum: float = 0.0, relative: bool = False):
         super().__init__(weight)
         check_number(self, '[0, 1)', momentum=momentum)
@@ -87,6 +89,10 @@ class BNStatisticsLoss(BaseInversionLoss):
             channels = sum(m.running_mean.numel() for m in self._inputs.layers.values())
             self.register_buffer('average', torch.zeros(2, channels))
             self.register_buffer('started', torch.zeros(()))
+
+    def detach(self) -> None:
+        if self._inputs is not None:
+            self._inputs.close()
 
     def forward(self, state: InversionState) -> Tensor:
         layers = self._inputs.layers

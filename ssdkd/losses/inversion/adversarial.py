@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from ssdkd.checks import check_bool, check_number
-from ssdkd.losses.base import BaseInversionLoss, InversionState
+from ssdkd.losses.distillation.l1_logit import l1_distance
+from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 
 
@@ -38,3 +39,22 @@ class AdversarialLoss(BaseInversionLoss):
                 state.student_logits, state.teacher_logits
             )
         return -divergence
+
+
+@LOSSES.register_module()
+class AdversarialL1Loss(BaseInversionLoss):
+    r"""Negative mean absolute difference of the logits, over the classes and the pixels.
+
+    .. math:: -\frac{1}{K} \|f_t(x) - f_s(x)\|_1
+
+    (DFAD, Fang et al. 2019, arXiv 1912.11006).
+
+    Args:
+        weight (float): Factor of this term. Defaults to 1, as in DFAD's code.
+    """
+
+    modulated = True
+    needs_student = True
+
+    def forward(self, state: InversionState) -> Tensor:
+        return -l1_distance(state.student_logits, state.teacher_logits)

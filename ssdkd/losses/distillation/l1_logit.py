@@ -1,8 +1,8 @@
-"""DFAD's distance of the logits: the student shrinks it, the generator enlarges it."""
+"""Mean absolute difference of the logits."""
 
 from torch import Tensor
 
-from ssdkd.losses.base import BaseDistillationLoss, BaseInversionLoss, InversionState
+from ssdkd.losses.distillation.base import BaseDistillationLoss
 from ssdkd.registry import LOSSES
 from ssdkd.tasks.base import BaseTask
 
@@ -27,22 +27,3 @@ class L1LogitLoss(BaseDistillationLoss):
 
     def forward(self, student_logits: Tensor, teacher_logits: Tensor, task: BaseTask) -> Tensor:
         return l1_distance(student_logits, teacher_logits)
-
-
-@LOSSES.register_module()
-class AdversarialL1Loss(BaseInversionLoss):
-    r"""Negative mean absolute difference of the logits, over the classes and the pixels.
-
-    .. math:: -\frac{1}{K} \|f_t(x) - f_s(x)\|_1
-
-    (DFAD, Fang et al. 2019, arXiv 1912.11006).
-
-    Args:
-        weight (float): Factor of this term. Defaults to 1, as in DFAD's code.
-    """
-
-    modulated = True
-    needs_student = True
-
-    def forward(self, state: InversionState) -> Tensor:
-        return -l1_distance(state.student_logits, state.teacher_logits)

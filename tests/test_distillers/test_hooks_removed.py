@@ -1,0 +1,74 @@
+"""Hooks on the networks end with the run, however it ends."""
+
+import pytest
+import torch
+from helpers import build_distiller, build_runner
+from mmengine.hooks import Hook
+
+from ssdkd.distillers import replay
+from ssdkd.errors import ConfigError
+from ssdkd.models import Teacher
+
+LOSSES = dict(
+    bn=dict(type='BNStatisticsLoss'),
+    activation=dict(type='ActivationLoss'),
+)
+
+
+def hooks(network) -> int:
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in network.modules())
+
+
+def watching(tiny, **changes):
+    cfg = tiny({'train_cfg.max_rounds': 2})
+    cfg.model.synthesizer.losses = LOSSES | changes
+    return cfg
+
+
+class Stops(Hook):
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize('fails', [False, True])
+def test_a_run_takes_its_hooks_off_the_teacher(tiny, fails):
+    runner = build_runner(watching(tiny))
+    assert hooks(runner.model.teacher) > 10
+    if fails:
+        runner.register_hook(Stops())
+        with pytest.raises(KeyboardInterrupt):
+            runner.train()
+    else:
+        runner.train()
+    assert hooks(runner.model.teacher) == hooks(runner.model.student) == 0
+    with pytest.raises(ConfigError, match='the run has ended.*build the distiller again'):
+        runner.model.synthesize(runner.optim_wrapper)
+
+
+def test_contrastive_features_are_taken_off(tiny):
+    cfg = watching(tiny)
+    old = cfg.model.synthesizer
+    cfg.model.synthesizer = dict(
+        type='ContrastiveSynthesizer', generator=old.generator, losses=old.losses,
+        batch_size=16, steps=1, bank_size=40, head_dim=8,
+    )  # fmt: skip
+    distiller = build_distiller(cfg)
+    assert hooks(distiller.teacher) > 10
+    distiller.detach()
+    assert hooks(distiller.teacher) == 0
+
+
+def test_a_distiller_that_cannot_be_built_leaves_no_hooks(tiny, monkeypatch):
+    teachers = []
+
+    def built(key, registry, cfg, build=replay.build_part):
+        part = build(key, registry, cfg)
+        teachers.extend([part] if isinstance(part, Teacher) else [])
+        return part
+
+    monkeypatch.setattr(replay, 'build_part', built)
+    cfg = watching(tiny, activation=dict(type='ActivationLoss', layer='nowhere'))
+    with pytest.raises(ConfigError, match="layer='nowhere' is not in the teacher"):
+        build_distiller(cfg)
+    assert len(teachers) == 1 and hooks(teachers[0]) == 0
+    teachers[0](torch.zeros(1, 3, 16, 16))
