@@ -1,4 +1,4 @@
-"""The wheel also has what lies beside the package; all else is in pyproject.toml."""
+"""The wheel also has what lies beside the package; everything else is in pyproject.toml."""
 
 import shutil
 from pathlib import Path

@@ -43,7 +43,7 @@ _found: list[Plugin] | None = None
 
 
 def load_plugins(registries: Sequence[Registry]) -> list[Plugin]:
-    """Import what installed packages declare in the group ``ssdkd.plugins``, once a process.
+    """Import what installed packages declare in the group ``ssdkd.plugins``, once per process.
 
     A plugin that cannot be imported is named in a warning and skipped, with whatever it had
     registered until then: one package must not keep all the others from working.
@@ -108,7 +108,7 @@ def module_of(component: Any) -> str:
 
 
 def origin(component: Any) -> str:
-    """Where a registered component comes from: empty for ours, else a package or a module."""
+    """Where a component comes from: empty for ours, otherwise a package or a module."""
     if is_ours(component):
         return ''
     module = module_of(component)

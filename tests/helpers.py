@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DIGITS = ROOT / 'configs/cls/digits_resnet20_resnet8_ssdkd.py'
 _runs = itertools.count()
 
-# mmengine formats the config anew for every checkpoint, which would take most of a tiny run.
+# mmengine formats the config again for every checkpoint, which would take most of a tiny run.
 mmengine.config.config.FormatCode = lambda text, **kwargs: (text, True)
 
 # What makes the shipped digits config take a second.

@@ -59,4 +59,4 @@ def _one(rank: int, n: int, port: int, function: Callable, args: tuple) -> None:
     except BaseException:
         traceback.print_exc()
         os._exit(1)
-    os._exit(0)  # taking down the group and what hangs on it may wait for ever
+    os._exit(0)  # taking down the group and what hangs on it may never end

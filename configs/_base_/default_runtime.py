@@ -4,7 +4,7 @@ default_scope = 'ssdkd'
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
-    # One line a round: the loop averages over the round's steps.
+    # One line per round: the loop averages over the round's steps.
     logger=dict(type='LoggerHook', interval=10**9),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(

@@ -16,7 +16,7 @@ model = dict(
         model=dict(type='mmseg', model=_base_.deeplabv3_mobilenetv2, num_classes=num_classes)
     ),
     task=dict(num_classes=num_classes),
-    # 64 images a round fill the buffer in 250 rounds.
+    # 64 images per round fill the buffer in 250 rounds.
     synthesizer=dict(generator=dict(image_size=256), batch_size=64),
     buffer=dict(capacity=16_000),  # SSD-KD; 3.1 GB
     batch_size=32,

@@ -19,7 +19,7 @@ model = dict(
         model=dict(type='mmseg', model=_base_.deeplabv3_mobilenetv2, num_classes=num_classes)
     ),
     task=dict(num_classes=num_classes),
-    # The size of mmseg's crops: the largest dilation of the head spans 288 pixels a side.
+    # The size of mmseg's crops: the largest dilation of the head spans 288 pixels per side.
     synthesizer=dict(generator=dict(image_size=512)),
     buffer=dict(capacity=4000),  # 3.1 GB
 )

@@ -23,7 +23,7 @@ class NAYERSynthesizer(InversionSynthesizer):
     """NAYER (Tran et al., CVPR 2024, `arXiv 2310.00258 <https://arxiv.org/abs/2310.00258>`_).
 
     The generator's input is the embedding of a class name, through a batch norm and noisy
-    linear layers that every round draws anew (:class:`NoisyLayers`) and trains together with
+    linear layers that every round redraws (:class:`NoisyLayers`) and trains together with
     the generator, with a new Adam (betas 0.5 and 0.999). The generator itself lives for
     ``life`` rounds. Numbers and order of events follow the authors' ``nayer.py`` and scripts
     (github.com/tmtuan1307/NAYER).
@@ -45,7 +45,7 @@ class NAYERSynthesizer(InversionSynthesizer):
         class_names (list[str], optional): For embeddings without a file.
         embedding_dim (int): E without a file. Defaults to 512, that of CLIP's ViT-B/32.
         generator_lr (float): Defaults to 4e-3, the authors'.
-        life (int): Rounds after which generator and batch norm begin anew. Defaults to 20, the
+        life (int): Rounds after which generator and batch norm begin again. Defaults to 20, the
             authors' 10 epochs of two batches.
         augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
             networks see. Defaults to a random shift of 4 pixels and flip, the authors'.

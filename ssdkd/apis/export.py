@@ -72,7 +72,7 @@ def export(
         form (str): A key of ``SUFFIXES``.
         path (Path): File to write.
         size (tuple[int, int]): (H, W) of the images.
-        model (dict): Config of the plain network, to build it anew for its state dict.
+        model (dict): Config of the plain network, to build it again for its state dict.
         meta (dict, optional): See :func:`ssdkd.engine.plain_weights.save_plain`.
         pipeline (list, optional): See there.
 

@@ -59,7 +59,7 @@ def recommended(
         schedule.warmup_rounds = min(max(round(share * budget), 1), budget - 1)
         schedule.max_rounds = budget
     schedule.val_interval = max(schedule.max_rounds // 8, 1)
-    # Ten samples a class at least, and no slot that the run could never fill.
+    # Ten samples per class at least, and no slot that the run could never fill.
     made = (schedule.max_rounds - schedule.warmup_rounds) * model.synthesizer.batch_size
     wanted = min(max(model.buffer.capacity, 10 * num_classes), made)
     model.buffer.capacity = max(wanted, model.batch_size, model.synthesizer.batch_size)

@@ -26,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--jobs', type=int, default=1, help='runs at a time (default: 1, the fairest)'
     )
     parser.add_argument(
-        '--threads', type=int, help='threads a run, as OMP_NUM_THREADS (default: cores // jobs)'
+        '--threads',
+        type=int,
+        help='threads per run, as OMP_NUM_THREADS (default: cores // jobs)',
     )
     parser.add_argument(
         '--executor',

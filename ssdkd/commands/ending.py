@@ -61,5 +61,5 @@ def _end_interrupted(error: Interrupted) -> None:
     end_children()
     if together:
         sys.stdout.flush()
-        os._exit(128 + error.number)  # taking down the group may wait for ever
+        os._exit(128 + error.number)  # taking down the group may never end
     sys.exit(128 + error.number)

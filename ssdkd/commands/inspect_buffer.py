@@ -15,7 +15,7 @@ ALIKE = 5.0  # grey levels below which two samples are called alike
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('run', help='work directory (its newest round) or a round_*.pth')
     parser.add_argument('--out', help="folder (default: 'buffer' in the work directory)")
-    parser.add_argument('--columns', type=int, default=10, help='samples a row (default: 10)')
+    parser.add_argument('--columns', type=int, default=10, help='samples per row (default: 10)')
     parser.add_argument(
         '--classes', nargs='+', metavar='NAME', help='names of the classes, in their order'
     )

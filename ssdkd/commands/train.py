@@ -57,7 +57,10 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.resume:
         checkpoint = resume_point(args.resume, cfg.work_dir)
         if checkpoint is None:
-            print(f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting anew", flush=True)
+            print(
+                f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting at the beginning",
+                flush=True,
+            )
         cfg.load_from = None if checkpoint is None else str(checkpoint)
         cfg.resume = checkpoint is not None
     else:

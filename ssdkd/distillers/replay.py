@@ -64,7 +64,7 @@ class ReplayDistiller(BaseDistiller):
         modulate (bool): Let phi weigh the student's loss (*choice*). Defaults to True.
         normalize (bool): Scale the weights of the student's loss, importance weight times phi,
             to mean 1 over the batch (*choice*). Samples that are drawn often have small
-            weights, which else also shrink the student's step. Defaults to False.
+            weights, which otherwise also shrink the student's step. Defaults to False.
         augment (Sequence[dict]): Configs of batch transforms, applied to the samples of a
             student step in their order; teacher and student see the same images. Defaults to
             none.

@@ -152,7 +152,7 @@ class DistributedDistiller(nn.Module):
         network = getattr(owner, name)
         device = next(network.parameters()).device
         devices = [device] if device.type == 'cuda' else None
-        # Buffers are united once a round, see unite_buffers, and not at every step.
+        # Buffers are united once per round, see unite_buffers, and not at every step.
         wrapper = PartDataParallel(network, device_ids=devices, broadcast_buffers=False)
         setattr(owner, name, wrapper)
 

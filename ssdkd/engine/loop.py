@@ -47,7 +47,7 @@ class DistillLoop(BaseLoop):
         runner (Runner): The runner.
         dataloader (dict): Must be empty: training reads no dataset.
         max_rounds (int): Rounds in all, warm-up included.
-        steps_per_round (int): Student steps a round.
+        steps_per_round (int): Student steps per round.
         warmup_rounds (int): Rounds that only synthesise. Defaults to 0.
         val_interval (int): Rounds between validations, if there is a val set. Defaults to 1.
         val_begin (int): First round that may validate. Defaults to 1.

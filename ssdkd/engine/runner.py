@@ -21,7 +21,7 @@ class StrictRunner(Runner):
     It reads intact local files, unpickles tensors and plain containers alone, executes no
     config that a file holds, and loads every weight or none. On resume it compares the
     settings with those that the run was started with: it applies what can be applied, and
-    says so; changed optimizer settings and schedules are planned anew for the whole run.
+    says so; changed optimizer settings and schedules are planned again for the whole run.
 
     Raises:
         ConfigError: A checkpoint does not fit, or a changed setting cannot be applied.
@@ -95,7 +95,7 @@ class StrictRunner(Runner):
             info = checkpoint['message_hub']['runtime_info']
             for key in [k for k in info if k.startswith(('best_score', 'best_ckpt'))]:
                 del info[key]
-            self.logger.info('Scores start anew, since the evaluation is another one')
+            self.logger.info('Scores start again, since the evaluation is another one')
         return changes
 
     def _plan_anew(self, planned: list[list[dict]]) -> None:
@@ -120,7 +120,7 @@ class StrictRunner(Runner):
                         scheduler.step()
         rates = [f'{name} {o.param_groups[0]["lr"]:.3g}' for name, o in self._optimizers()]
         self.logger.info(
-            f'The learning-rate schedule is planned anew for {self.max_epochs} rounds and '
+            f'The learning-rate schedule is planned again for {self.max_epochs} rounds and '
             f'{self.max_iters} steps in all; the rates go on at {", ".join(rates)}'
         )
 

@@ -150,7 +150,7 @@ def _initialise(model: BaseModule) -> None:
         raise ConfigError(
             "network: the pretrained weights that its config's init_cfg names cannot be loaded "
             f'({type(error).__name__}: {error}); set that init_cfg (or pretrained) to None, or '
-            'name a file that is at hand'
+            'name a local file'
         ) from error
 
 

@@ -63,7 +63,7 @@ def mmseg_model(
         asked = {key: cfg.backbone[key] for key in keys if cfg.backbone.get(key)}
         raise ConfigError(
             f"model: type 'mmseg': the pretrained weights of the backbone, {asked}, cannot be "
-            f'loaded ({error!r}); name a file that is at hand, or set pretrained to False'
+            f'loaded ({error!r}); name a local file, or set pretrained to False'
         ) from error
     except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
         raise ConfigError(f"model: type 'mmseg': {error}") from error
@@ -117,7 +117,7 @@ def _file_of(config: str) -> str:
 
 
 def normalisation_of(model: object) -> tuple[list[float] | None, list[float] | None]:
-    """Mean and std for images in [0, 1] that a model's config states, else None and None.
+    """Mean and std for images in [0, 1] that a model's config states, otherwise None and None.
 
     Only those of mmseg do, in their data preprocessor, for pixels in [0, 255].
 

@@ -82,7 +82,7 @@ def resume_point(asked: str, work_dir: str | Path) -> Path | None:
     what, other = damage(chosen), recognise(chosen)
     if what or other:
         intact = next((p for p in reversed(found) if p != chosen and not damage(p)), None)
-        offer = f'--resume {intact}' if intact else 'another --work-dir to start anew'
+        offer = f'--resume {intact}' if intact else 'another --work-dir for a new run'
         what = other.what if other else f'damaged or truncated ({what})'
         raise ConfigError(f"--resume: '{chosen}' is {what}; use {offer}")
     return chosen

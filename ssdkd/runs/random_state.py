@@ -38,7 +38,7 @@ def new_seed(states: Iterable[torch.Tensor], salt: str) -> int:
 def restore_generator(rng: torch.Generator, saved: torch.Tensor) -> None:
     """Let a generator go on from a saved state, perhaps that of another kind of device.
 
-    No device can go on with the random numbers of another kind: they begin anew then, from a
+    No device can go on with the random numbers of another kind: they begin again then, from a
     seed that is made of the saved state, and the log says so.
 
     Args:
@@ -52,7 +52,7 @@ def restore_generator(rng: torch.Generator, saved: torch.Tensor) -> None:
     rng.manual_seed(new_seed([saved], rng.device.type))
     print_log(
         f"The checkpoint is of another kind of device than '{rng.device.type}': random numbers "
-        'begin anew, all else goes on',
+        'begin again, everything else goes on',
         'current',
     )
 

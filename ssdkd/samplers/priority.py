@@ -114,7 +114,7 @@ class PrioritySampler(BaseSampler):
         buffer.set_priority(indices, weights * divergence.to(weights))
         if current:  # and stays so with these blocks alone
             self._versions = (buffer.version, buffer.priority_version)
-            # A touched block is summed anew, not adjusted, so that no error accumulates.
+            # A touched block is summed again, not adjusted, so that no error accumulates.
             self._masses.view(-1)[indices] = self._mass(buffer.columns['priority'][indices])
             block = indices // BLOCK
             self._sums[block] = self._masses[block].sum(1)

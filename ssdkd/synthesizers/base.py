@@ -53,7 +53,7 @@ class BaseSynthesizer(nn.Module, ABC):
     Attributes:
         image_size: (height, width) of the samples.
         batch_size: How many samples :meth:`synthesize` returns.
-        samples: The config key of that number where it is not ``batch_size``, else None.
+        samples: The config key of that number where it is not ``batch_size``, otherwise None.
     """
 
     image_size: tuple[int, int]

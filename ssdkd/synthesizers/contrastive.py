@@ -1,4 +1,4 @@
-"""Samples from a fresh generator a batch that are told apart from all samples before."""
+"""Samples from a fresh generator per batch that are told apart from all samples before."""
 
 import copy
 from collections.abc import Sequence

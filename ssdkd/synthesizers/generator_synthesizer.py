@@ -17,7 +17,7 @@ from ssdkd.transforms import accepts_old_keys
 @SYNTHESIZERS.register_module()
 @accepts_old_keys
 class GeneratorSynthesizer(InversionSynthesizer):
-    """Trains one generator for a few steps a round and keeps the best batch of these steps.
+    """Trains one generator for a few steps per round and keeps the best batch of these steps.
 
     The latents of a round are optimised along with the generator. Each
     per-sample loss term is weighted by phi if the term says so; batch terms are not
@@ -28,7 +28,7 @@ class GeneratorSynthesizer(InversionSynthesizer):
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
             The names appear in the log.
         batch_size (int): Samples a round.
-        steps (int): Generator steps a round.
+        steps (int): Generator steps per round.
         latent_lr (float): Learning rate of the latents (Adam); 0 leaves them as drawn.
             Defaults to 1e-2.
         augment (Sequence[dict]): Configs of batch transforms, applied to the images that the

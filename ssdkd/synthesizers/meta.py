@@ -49,7 +49,7 @@ class MetaSynthesizer(InversionSynthesizer):
         outer (str): ``'fomaml'`` (first-order MAML) or ``'reptile'``. Defaults to
             ``'fomaml'``, as in all of the authors' scripts.
         reset_round (int, optional): Round, counted from 1 and with warm-up, before which the
-            meta-generator's first layer and the batch norm after it are drawn anew from
+            meta-generator's first layer and the batch norm after it are redrawn from
             N(0, 0.02), bias 0: the latents change their meaning while the other layers keep
             what they have learnt. The authors reset in round 120 after their 20 of warm-up,
             140. Defaults to None: never.

@@ -1,4 +1,4 @@
-"""Image classification: one label an image."""
+"""Image classification: one label per image."""
 
 import torch
 import torch.nn.functional as F

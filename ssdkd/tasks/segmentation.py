@@ -1,4 +1,4 @@
-"""Semantic segmentation: one label a pixel, summarised for each image."""
+"""Semantic segmentation: one label per pixel, summarised for each image."""
 
 import math
 

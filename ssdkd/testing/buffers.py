@@ -100,7 +100,7 @@ def _check_reserve(make: Maker) -> None:
     )
     make.must_raise(
         ConfigError,
-        'refuse in reserve(), with a ConfigError, images of a million pixels a side',
+        'refuse in reserve(), with a ConfigError, images of a million pixels per side',
         lambda: buffer.reserve((2**20, 2**20)),
     )
 

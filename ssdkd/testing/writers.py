@@ -28,7 +28,7 @@ def check_writer(component: Callable[..., BaseWriter], **arguments) -> None:
     for size, capacity, n in ((1, 1, 1), (8, 8, 1), (8, 8, 3), (8, 8, 8), (5, 8, 6), (1, 4, 4)):
         runs = []
         for seed in (1, 2):
-            # The second decides anew what the first has decided with a past.
+            # The second decides again what the first has decided with a past.
             writer = _Checked(make, make())
             if seed == 1:
                 filled_buffer(8, 8, seed=5).extend(make_batch(4, seed=6), writer)

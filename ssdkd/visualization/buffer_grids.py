@@ -13,7 +13,7 @@ from torch import Tensor
 from ssdkd.buffers.stored import StoredSamples
 from ssdkd.visualization.files import save_picture
 
-SMALLEST, LARGEST = 64, 128  # pixels a side as drawn
+SMALLEST, LARGEST = 64, 128  # pixels per side as drawn
 GAP, HEADER, FONT = 2, 24, 17
 COMPARED = 32  # images are compared at this size
 
@@ -96,7 +96,7 @@ def nearest_neighbours(
 ) -> tuple[Tensor, Tensor]:
     """The samples most like each of some samples.
 
-    Images are averaged down to at most 32 pixels a side. The distance is the root mean square
+    Images are averaged down to at most 32 pixels per side. The distance is the root mean square
     of the differences of their values, in grey levels of 0 to 255: 0 is a copy.
 
     Args:

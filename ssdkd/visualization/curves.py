@@ -59,7 +59,7 @@ def read_curves(work_dir: str | Path) -> Curves:
     """Merge the scalars of every start of the run in a work directory.
 
     A run that was stopped and resumed has a timestamp folder for each start. One that began
-    anew discards those before it.
+    again discards those before it.
     """
     curves = Curves()
     for folder in sorted(Path(work_dir).glob('*/vis_data')):

@@ -28,7 +28,7 @@ class CrowdedWriter(BaseWriter):
 
     and ``rank`` is the (average) rank among all stored samples, scaled to [0, 1]. Why not
     the priority alone: the noise that a generator makes in its first rounds is what the
-    student disagrees with the teacher on most, for ever. Its priority stays at the top, and
+    student disagrees with the teacher on most, always. Its priority stays at the top, and
     with priority alone it is never overwritten. That it is old, and that the teacher is
     unsure of it, tells it from a sample that is worth its difficulty.
 

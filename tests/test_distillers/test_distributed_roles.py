@@ -48,7 +48,7 @@ def one_of_two(rank, cfg, folder):
     weights = [p.detach() for p in [*trained, *distiller.student.parameters()]]
     moved = all(not torch.equal(p, q) for p, q in zip(trained, before))
     torch.save((weights, moved, list(distiller.state_dict())), f'{folder}/{rank}.pt')
-    os._exit(0)  # taking down the group and what hangs on it may wait for ever
+    os._exit(0)  # taking down the group and what hangs on it may never end
 
 
 def test_two_processes(tiny, tmp_path):

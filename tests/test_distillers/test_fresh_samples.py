@@ -13,7 +13,7 @@ from ssdkd.modulation import BaseModulation
 from ssdkd.registry import MODULATIONS
 from ssdkd.visualization import read_balance, write_report
 
-# Two student steps of 8 samples a round: exactly the 16 that a round makes.
+# Two student steps of 8 samples per round: exactly the 16 that a round makes.
 FRESH = NO_VAL | {
     'model.buffer': dict(_delete_=True, type='FreshBuffer', capacity=16),
     'model.writer': None,

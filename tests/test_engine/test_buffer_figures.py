@@ -56,7 +56,7 @@ def test_an_empty_class_gives_a_finite_ratio():
 
 
 def test_sample_grid(buffer, tmp_path):
-    """A row a class; enlarged 16 times; the newest first and black where there are none."""
+    """A row per class; enlarged 16 times; the newest first and black where there are none."""
     buffer.columns['birth'][:2] = torch.tensor([0, 1])
     path = tmp_path / 'new/grid.png'
     save_sample_grid(buffer, path, columns=3)

@@ -44,7 +44,7 @@ distiller.seed(0)
 memory = estimate_memory(distiller, runner.optim_wrapper)
 distiller.synthesizer.steps = 2
 before = status('VmRSS')
-open('/proc/self/clear_refs', 'w').write('5')  # the peak starts anew
+open('/proc/self/clear_refs', 'w').write('5')  # the peak starts again
 if phase == 'inversion':
     distiller.synthesize(runner.optim_wrapper)
 else:

@@ -94,7 +94,7 @@ def test_the_newest_intact_one_is_offered(tmp_path):
     chosen = str(tmp_path / 'round_2.pth')
     assert str(resume_point(chosen, tmp_path)) == chosen
     rot(tmp_path / 'round_2.pth')
-    with pytest.raises(ConfigError, match='another --work-dir to start anew'):
+    with pytest.raises(ConfigError, match='another --work-dir for a new run'):
         resume_point('auto', tmp_path)
 
 

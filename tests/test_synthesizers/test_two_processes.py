@@ -31,7 +31,7 @@ def one_of_two(rank, cfg, folder):
     synthesizer = distiller.synthesizer
     state = {k: v for k, v in synthesizer.state_dict().items() if not k.startswith('losses')}
     torch.save((images, state), f'{folder}/{rank}.pt')
-    os._exit(0)  # taking down the group and what hangs on it may wait for ever
+    os._exit(0)  # taking down the group and what hangs on it may never end
 
 
 @pytest.mark.parametrize('name', ['fomaml', 'contrastive', 'real'])

@@ -17,7 +17,7 @@ def test_loss_that_is_not_a_number(folder, capfd, monkeypatch):
 
     def spoilt(self, state):
         calls.append(0)
-        # Two steps a round: from the third round on.
+        # Two steps per round: from the third round on.
         return forward(self, state) * (float('nan') if len(calls) > 4 else 1.0)
 
     monkeypatch.setattr(ClassPriorLoss, 'forward', spoilt)

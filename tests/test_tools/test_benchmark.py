@@ -145,7 +145,7 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
     call_tool('benchmark.py', spec, '--work-dir', tmp_path / 'out', '--methods', 'ours',
               '--dry-run')  # fmt: skip
     said = capsys.readouterr().out
-    assert '# SSD-KD: 13 rounds (3 of warm-up), 20 student steps a run' in said
+    assert '# SSD-KD: 13 rounds (3 of warm-up), 20 student steps per run' in said
     assert (
         len(re.findall(r'tools/train\.py .*/ours/config\.py .*--seed [01] --resume', said)) == 2
     )

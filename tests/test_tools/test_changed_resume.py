@@ -60,7 +60,7 @@ def test_a_longer_run_gets_the_schedule_of_a_longer_run(finished, run, tmp_path)
         assert rate(run / f'round_{n}.pth') == pytest.approx(straight, rel=1e-9)
     said = log_of(run)
     assert 'changed setting: train_cfg.max_rounds: 4 -> 7' in said
-    assert 'planned anew for 7 rounds and 12 steps' in said
+    assert 'planned again for 7 rounds and 12 steps' in said
 
 
 def test_another_learning_rate_is_applied(finished, run, tmp_path):
@@ -77,12 +77,12 @@ def test_another_learning_rate_is_applied(finished, run, tmp_path):
 def test_more_steps_per_round_are_applied(finished, run):
     train(finished, run, '--resume', train_cfg__max_rounds=6, train_cfg__steps_per_round=5)
     assert read_checkpoint(run / 'round_6.pth')['meta']['iter'] == 3 * 2 + 2 * 5
-    assert 'planned anew for 6 rounds and 16 steps' in log_of(run)
+    assert 'planned again for 6 rounds and 16 steps' in log_of(run)
 
 
 def test_unchanged_settings_plan_nothing_anew(finished, run):
     train(finished, run, '--resume')
-    assert 'planned anew' not in log_of(run) and 'changed setting' not in log_of(run)
+    assert 'planned again' not in log_of(run) and 'changed setting' not in log_of(run)
 
 
 def refusal(capfd, *args, **options) -> str:

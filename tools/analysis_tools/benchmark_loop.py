@@ -1,7 +1,7 @@
 """Compare our round with the same arithmetic in a bare PyTorch loop, and time the replay.
 
 Both run alternately in one process on the same networks; the bare loop knows no registry,
-runner, hook, contract or checkpoint. Printed: seconds a round, and the ratio of medians.
+runner, hook, contract or checkpoint. Printed: seconds per round, and the ratio of medians.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Measure what the replay buffer costs a student step.
 
 Prints milliseconds per draw with the update that follows it, for each sampler and buffer
-size, and how many images a second the buffer hands out.
+size, and how many images per second the buffer hands out.
 """
 
 import ssdkd  # noqa: F401  (first, as in every tool)

@@ -3,7 +3,7 @@
 Fewer and smaller steps want a sharper divergence (T 4) and the batch's own statistics: an
 average over rounds lets a tenth of the gradient through and follows too slowly. And the weights
 of the student's loss must not shrink its step, which few steps cannot make up for, nor leave it
-to the few samples of which the teacher is unsure: its confidence is that at the divergence's T.
+to the few samples on which the teacher is unsure: its confidence is that at the divergence's T.
 """
 
 _base_ = ['./ssdkd.py']

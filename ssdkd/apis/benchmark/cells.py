@@ -88,7 +88,7 @@ def write_config(cfg: Config, path: Path) -> None:
 
 
 class Trainer:
-    """Starts tools/train.py, a process a run, and ends what it started when asked to.
+    """Starts tools/train.py, one process per run, and ends what it started when asked to.
 
     Args:
         script: tools/train.py.

@@ -1,4 +1,4 @@
-"""Tables of a benchmark: one line a method, one line a run, and the ratios of time."""
+"""Tables of a benchmark: one line per method, one line per run, and the ratios of time."""
 
 import csv
 import io

@@ -138,7 +138,7 @@ class Benchmark:
                 (folder / 'failed.txt').unlink(missing_ok=True)
 
     def replan(self) -> None:
-        """Plan anew, from the times of their runs, methods that missed the budget.
+        """Plan again, from the times of their runs, methods that missed the budget.
 
         Their runs are removed.
         """

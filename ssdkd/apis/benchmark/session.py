@@ -89,7 +89,7 @@ def dry_run(spec: Spec, configs: dict, plans: PlanFile, trainer: Trainer, out: P
             about = f', about {plan.minutes:.1f} min' if plan.minutes else ''
             print(
                 f'# {method.label}: {plan.max_rounds} rounds ({plan.warmup_rounds} of '
-                f'warm-up), {plan.student_steps} student steps{about} a run'
+                f'warm-up), {plan.student_steps} student steps{about} per run'
             )
     for cell in make_cells(spec, out):
         if cell.method.name in configs:

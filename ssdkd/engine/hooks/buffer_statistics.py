@@ -82,7 +82,7 @@ class BufferStatisticsHook(Hook):
         counts = buffer.class_counts.tolist()
         if 0 < len(counts) <= self.max_classes:
             scalars |= {f'buffer/class_{k}': n for k, n in enumerate(counts)}
-            lines.append('samples a class: ' + ' '.join(f'{n:.0f}' for n in counts))
+            lines.append('samples per class: ' + ' '.join(f'{n:.0f}' for n in counts))
         for line in lines:
             runner.logger.info(f'Buffer  {line}')
         runner.visualizer.add_scalars(scalars, step=runner.epoch + 1)

@@ -143,7 +143,7 @@ class DistillCheckpointHook(SafeCheckpointHook):
             training = distiller.redeal(saved, rank, world_size)
             runner.logger.info(
                 f'The checkpoint is of {len(states)} process(es), this run has {world_size}: '
-                'the samples are dealt anew, random numbers begin anew, and a step of the '
+                'the samples are dealt again, random numbers begin again, and a step of the '
                 f'student now takes {world_size} x {distiller.batch_size} samples'
             )
         distiller.load_training_state(training)

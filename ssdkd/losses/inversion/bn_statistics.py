@@ -61,7 +61,7 @@ class BNStatisticsLoss(BaseInversionLoss):
         momentum (float): m in [0, 1); 0 uses the raw batch statistics. Defaults to 0.
         relative (bool): Measure the mean's distance in standard deviations of its channel and
             the variance's in variances (*choice*). In networks whose variances differ by orders
-            of magnitude, such as EfficientNet-Lite, a few channels would else be all that
+            of magnitude, such as EfficientNet-Lite, a few channels would otherwise be all that
             counts. Defaults to False, the formula above.
     """
 
