@@ -11,7 +11,7 @@ from mmengine.config import Config
 from segmentation_runs import camvid_options
 
 from ssdkd.apis import load_config
-from ssdkd.apis.benchmark import read_spec
+from ssdkd.benchmark import read_spec
 from ssdkd.config.names import parts
 from ssdkd.config.read import read_config
 
