@@ -10,10 +10,10 @@ from ssdkd.atomic import whole_folder, write_whole
 
 # Of files that grow line by line, a lock, a new plugin, and what a whole folder is made of.
 DIRECT = {
-    'ssdkd/apis/benchmark/cells.py': 1,
-    'ssdkd/apis/benchmark/cluster.py': 2,
-    'ssdkd/apis/benchmark/run.py': 1,
-    'ssdkd/apis/export_samples.py': 1,
+    'ssdkd/benchmark/cells.py': 1,
+    'ssdkd/benchmark/cluster.py': 2,
+    'ssdkd/benchmark/run.py': 1,
+    'ssdkd/export/samples.py': 1,
     'ssdkd/atomic.py': 2,
     'ssdkd/commands/new_plugin.py': 1,
     'ssdkd/datasets/convert_camvid.py': 1,

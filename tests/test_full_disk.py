@@ -19,16 +19,16 @@ sys.path.insert(0, str(ROOT / 'tests/test_visualization'))
 from fake_run import make_buffer, save_checkpoint, start
 
 from ssdkd.apis import distill
-from ssdkd.apis.benchmark.cells import mark_failed
-from ssdkd.apis.export import export
-from ssdkd.apis.export_samples import (
-    write_image_folder,
-    write_segmentation_folder,
-)
+from ssdkd.benchmark.cells import mark_failed
 from ssdkd.buffers import read_samples
 from ssdkd.engine import AtomicLocalBackend, ExportHook, SummaryHook
 from ssdkd.engine.loop import LatentStream
 from ssdkd.engine.plain_weights import save_plain
+from ssdkd.export.samples import (
+    write_image_folder,
+    write_segmentation_folder,
+)
+from ssdkd.export.student import export
 from ssdkd.models import CifarResNet, Network
 from ssdkd.visualization import (
     plot_balance,

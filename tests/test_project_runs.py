@@ -7,7 +7,7 @@ import torch
 from helpers import NO_VAL, ROOT, build_runner, save_teacher
 from mmengine.config import Config
 
-from ssdkd.apis.benchmark.spec import read_spec
+from ssdkd.benchmark.spec import read_spec
 from ssdkd.plugins import import_modules
 
 CONFIGS = ('nayer/config', 'nayer/cifar10jpeg', 'bandit_sampler/config')

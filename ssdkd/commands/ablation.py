@@ -111,7 +111,7 @@ def run_cells(
     cells: list[Cell], configs: dict[str, Path], jobs: int, options: list[str]
 ) -> None:
     """Train what is not finished, a line for each cell that ends."""
-    from ssdkd.apis.benchmark import Trainer
+    from ssdkd.benchmark import Trainer
 
     todo = [cell for cell in cells if cell.summary() is None]
     if len(todo) < len(cells):

@@ -61,6 +61,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from ssdkd.apis.benchmark.session import run_benchmark
+    from ssdkd.benchmark.session import run_benchmark
 
     run_benchmark(args)

@@ -41,7 +41,7 @@ def out_path(args: argparse.Namespace) -> Path:
     Raises:
         ConfigError: It would overwrite the checkpoint, or torch would not read it.
     """
-    from ssdkd.apis.export import SUFFIXES
+    from ssdkd.export.student import SUFFIXES
 
     checkpoint = Path(args.checkpoint)
     default = checkpoint.with_name(checkpoint.stem + SUFFIXES[args.format])
@@ -55,7 +55,7 @@ def out_path(args: argparse.Namespace) -> Path:
 
 def run(args: argparse.Namespace) -> None:
     from ssdkd.apis import build_network, load_config, network_config, sample_size
-    from ssdkd.apis.export import dataset_facts, export, require_packages
+    from ssdkd.export.student import dataset_facts, export, require_packages
 
     cfg = load_config(args)
     path = out_path(args)

@@ -47,7 +47,7 @@ def build_teacher(cfg: Config) -> Network:
 def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples) -> dict:
     """The head of the manifest."""
     from ssdkd.apis import network_config
-    from ssdkd.apis.export import dataset_facts
+    from ssdkd.export.student import dataset_facts
 
     meta, _ = dataset_facts(cfg)
     teacher = network_config(cfg, teacher=True)
@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.utils import track_iter_progress
 
     from ssdkd.apis import check_distils, load_config
-    from ssdkd.apis.export import dataset_facts
-    from ssdkd.apis.export_samples import (
+    from ssdkd.buffers import read_samples
+    from ssdkd.export.samples import (
         distinct_colours,
         teacher_labels,
         write_image_folder,
         write_segmentation_folder,
     )
-    from ssdkd.buffers import read_samples
+    from ssdkd.export.student import dataset_facts
 
     cfg = load_config(args)
     check_distils(cfg)

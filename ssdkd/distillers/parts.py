@@ -19,7 +19,7 @@ def build_terms(distillation: dict[str, dict | None]) -> nn.ModuleDict:
     """Build the terms of ``model.distillation`` that are not None."""
     terms = {
         name: build_part(f'distillation.{name}', LOSSES, cfg)
-        for name, cfg in distillation.items()
+        for name, cfg in sorted(distillation.items())  # as inversion losses are
         if cfg is not None
     }
     if not terms:

@@ -48,7 +48,10 @@ class InversionSynthesizer(BaseSynthesizer):
         check_int(self, 1, batch_size=batch_size, steps=steps)
         check_bool(self, modulate=modulate)
         super().__init__()
-        terms = {name: LOSSES.build(cfg) for name, cfg in losses.items() if cfg is not None}
+        # By name, as the terms are added up in this order: mmengine sorts the keys of a config
+        # that it writes, and such a config is to give the same sum to the bit.
+        named = sorted(losses.items())
+        terms = {name: LOSSES.build(cfg) for name, cfg in named if cfg is not None}
         for name, term in terms.items():
             if not isinstance(term, BaseInversionLoss):
                 raise ConfigError(

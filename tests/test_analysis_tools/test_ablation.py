@@ -10,7 +10,7 @@ import torch
 from helpers import DIGITS, ROOT, TINY, as_options, call_tool, environment, tiny_config
 from mmengine.config import Config
 
-from ssdkd.apis.benchmark import Trainer
+from ssdkd.benchmark import Trainer
 
 TOOLS = ROOT / 'tools/analysis_tools'
 

@@ -9,10 +9,10 @@ import time
 import pytest
 from helpers import ROOT, environment
 
-from ssdkd.apis.export import SUFFIXES
 from ssdkd.commands.ending import command
 from ssdkd.commands.export import FORMATS
 from ssdkd.commands.main import COMMANDS, command_parser, full_parser
+from ssdkd.export.student import SUFFIXES
 
 TOOLS = sorted(path for path in (ROOT / 'tools').rglob('*.py') if 'benchmark_' not in path.name)
 

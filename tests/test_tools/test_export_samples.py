@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import ImageFolder as TorchvisionFolder
 
-from ssdkd.apis.export_samples import distinct_colours
 from ssdkd.datasets import ImageFolder
+from ssdkd.export.samples import distinct_colours
 
 
 def checkpoint_of(cfg: Config, path, n: int, size: int, change=None):

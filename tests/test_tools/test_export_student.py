@@ -10,7 +10,7 @@ from mmengine.config import Config
 from plain_process import OBSTACLES, in_another_process
 from segmentation_runs import CAMVID
 
-from ssdkd.apis.export import Difference, compare
+from ssdkd.export.student import Difference, compare
 from ssdkd.models import Network, student_config
 from ssdkd.registry import MODELS
 

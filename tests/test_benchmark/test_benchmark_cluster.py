@@ -13,7 +13,7 @@ from ssdkd.errors import ConfigError
 
 submitit = pytest.importorskip('submitit')
 
-from ssdkd.apis.benchmark.cluster import ClusterTrainer  # noqa: E402
+from ssdkd.benchmark.cluster import ClusterTrainer  # noqa: E402
 
 SCRIPT = """\
 import os, sys, time

@@ -12,8 +12,8 @@ import submitit
 from submitit.core.utils import FailedJobError
 from submitit.helpers import DelayedSubmission
 
-from ssdkd.apis.benchmark.cells import POLL_SECONDS, Trainer
 from ssdkd.atomic import write_whole
+from ssdkd.benchmark.cells import POLL_SECONDS, Trainer
 from ssdkd.errors import ConfigError
 
 

@@ -8,11 +8,11 @@ import pytest
 from matplotlib.figure import Figure
 from mmengine.config import Config
 
-from ssdkd.apis.benchmark import Benchmark, PlanFile, Trainer, make_cells, write_report
-from ssdkd.apis.benchmark.cells import mark_failed
-from ssdkd.apis.benchmark.plan import Plan
-from ssdkd.apis.benchmark.report import Row, ratio_table, read_result
-from ssdkd.apis.benchmark.spec import Method, Spec
+from ssdkd.benchmark import Benchmark, PlanFile, Trainer, make_cells, write_report
+from ssdkd.benchmark.cells import mark_failed
+from ssdkd.benchmark.plan import Plan
+from ssdkd.benchmark.report import Row, ratio_table, read_result
+from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.visualization.benchmark import COLORS, Line, plot_against_time
 from ssdkd.visualization.curves import read_curves
 

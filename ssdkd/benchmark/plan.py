@@ -15,8 +15,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ssdkd.apis.benchmark.spec import Method, Spec
 from ssdkd.atomic import write_whole
+from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.errors import ConfigError
 
 POINTS = 20  # validations of a run, evenly in time

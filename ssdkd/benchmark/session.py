@@ -13,11 +13,11 @@ import torch
 from mmengine.logging import MMLogger
 
 import ssdkd
-from ssdkd.apis.benchmark.cells import Trainer
-from ssdkd.apis.benchmark.plan import PlanFile, plan_steps
-from ssdkd.apis.benchmark.report import write_report
-from ssdkd.apis.benchmark.run import Benchmark, locked, make_cells
-from ssdkd.apis.benchmark.spec import Spec, method_config, read_spec
+from ssdkd.benchmark.cells import Trainer
+from ssdkd.benchmark.plan import PlanFile, plan_steps
+from ssdkd.benchmark.report import write_report
+from ssdkd.benchmark.run import Benchmark, locked, make_cells
+from ssdkd.benchmark.spec import Spec, method_config, read_spec
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import hinting
 from ssdkd.paths import CLONE, TOOLS
@@ -45,7 +45,7 @@ def make_trainer(args: argparse.Namespace, threads: int, lock: int, out: Path) -
     if args.executor == 'local':
         return Trainer(TRAIN, threads, lock)
     try:
-        from ssdkd.apis.benchmark.cluster import ClusterTrainer
+        from ssdkd.benchmark.cluster import ClusterTrainer
     except ImportError as error:
         raise ConfigError(
             f"--executor submitit: {error}; run pip install 'ssdkd[cluster]'"

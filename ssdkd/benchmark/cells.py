@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ssdkd.apis.benchmark.spec import Method
 from ssdkd.atomic import write_whole
+from ssdkd.benchmark.spec import Method
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import process_groups
 from ssdkd.runs.files import read_summary

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssdkd.apis.benchmark.cells import Cell
-from ssdkd.apis.benchmark.plan import PlanFile
-from ssdkd.apis.benchmark.spec import Method, Spec
 from ssdkd.atomic import write_whole
+from ssdkd.benchmark.cells import Cell
+from ssdkd.benchmark.plan import PlanFile
+from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.visualization.benchmark import Line, Point, plot_against_time, plot_against_x
 from ssdkd.visualization.curves import read_curves
 

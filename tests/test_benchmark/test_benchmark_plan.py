@@ -8,9 +8,9 @@ import pytest
 from helpers import DIGITS, ROOT
 from mmengine.config import Config
 
-from ssdkd.apis.benchmark import PlanFile, locked, make_cells, method_config, read_spec
-from ssdkd.apis.benchmark.cells import Clock, mark_failed, why, write_config
-from ssdkd.apis.benchmark.plan import (
+from ssdkd.benchmark import PlanFile, locked, make_cells, method_config, read_spec
+from ssdkd.benchmark.cells import Clock, mark_failed, why, write_config
+from ssdkd.benchmark.plan import (
     plan_minutes,
     plan_steps,
     planned_config,
@@ -19,7 +19,7 @@ from ssdkd.apis.benchmark.plan import (
     trial_is_enough,
     typical,
 )
-from ssdkd.apis.benchmark.spec import Method
+from ssdkd.benchmark.spec import Method
 from ssdkd.errors import ConfigError
 
 SHIPPED = sorted((ROOT / 'configs/benchmarks').glob('*.py'))
@@ -180,7 +180,7 @@ def test_wrong_specification(tmp_path, changes, message):
 
 
 def test_missing_specification(tmp_path):
-    with pytest.raises(ConfigError, match='configs/benchmarks/ holds the shipped ones'):
+    with pytest.raises(ConfigError, match="'ssdkd list configs' names the shipped ones"):
         read_spec(tmp_path / 'none.py')
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ssdkd.apis.benchmark.cells import (
+from ssdkd.benchmark.cells import (
     Cell,
     Clock,
     Trainer,
@@ -20,7 +20,7 @@ from ssdkd.apis.benchmark.cells import (
     why,
     write_config,
 )
-from ssdkd.apis.benchmark.plan import (
+from ssdkd.benchmark.plan import (
     Plan,
     PlanFile,
     plan_minutes,
@@ -31,8 +31,8 @@ from ssdkd.apis.benchmark.plan import (
     trial_is_enough,
     typical,
 )
-from ssdkd.apis.benchmark.report import Row, deviates
-from ssdkd.apis.benchmark.spec import Method, Spec
+from ssdkd.benchmark.report import Row, deviates
+from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.errors import ConfigError
 from ssdkd.runs.files import CONFIG, starts
 from ssdkd.visualization.curves import read_curves

@@ -1,0 +1,1 @@
+"""Trained students and stored samples as files for other programs."""
