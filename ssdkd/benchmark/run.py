@@ -15,7 +15,6 @@ from ssdkd.benchmark.cells import (
     Clock,
     Trainer,
     mark_failed,
-    read_summary,
     trial_folder,
     why,
     write_config,
@@ -34,7 +33,7 @@ from ssdkd.benchmark.plan import (
 from ssdkd.benchmark.report import Row, deviates
 from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.errors import ConfigError
-from ssdkd.runs.files import CONFIG, starts
+from ssdkd.runs.files import CONFIG, read_summary, starts
 from ssdkd.visualization.curves import read_curves
 
 START_SECONDS = 120  # for a run to build its networks and load the teacher

@@ -1,21 +1,26 @@
 """The training loop: rounds of inversion and distillation, without any dataset."""
 
+import json
 import time
+from pathlib import Path
 
 import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
+from ssdkd.atomic import write_whole
 from ssdkd.checks import check_int
 from ssdkd.datasets import check_set
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
 from ssdkd.engine.trained import check_trained
+from ssdkd.environment import environment
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 from ssdkd.runs import RoundLog, random_state, set_random_state
+from ssdkd.runs.files import ENVIRONMENT
 
 
 class LatentStream:
@@ -41,7 +46,8 @@ class DistillLoop(BaseLoop):
 
     Warm-up rounds run the generator phase only. Learning-rate schedules by iteration count
     student steps. Each round adds the scalars ``seconds/inversion`` and
-    ``seconds/distillation``, cumulated; validation and hooks are not in them.
+    ``seconds/distillation``, cumulated; validation and hooks are not in them. The first process
+    writes a line per round to ``rounds.jsonl``, and ``environment.json`` at the start.
 
     Args:
         runner (Runner): The runner.
@@ -136,7 +142,9 @@ class DistillLoop(BaseLoop):
             'seconds', dict(inversion=0.0, distillation=0.0)
         )
         if is_main_process():
-            self._log = RoundLog(self.runner.work_dir, self._epoch)
+            folder = Path(self.runner.work_dir)
+            write_whole(folder / ENVIRONMENT, json.dumps(environment(), indent=2) + '\n')
+            self._log = RoundLog(folder, self._epoch)
         if self._validates() and self._validated != self._epoch:
             self.validate()  # a kill came between the round and its validation
         while self._epoch < self.max_rounds:

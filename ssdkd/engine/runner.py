@@ -1,24 +1,17 @@
 """mmengine's Runner, strict about what it loads."""
 
 import copy
-import json
 import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
-from mmengine.dist import is_main_process
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
-from torch import nn
 
-from ssdkd.atomic import write_whole
-from ssdkd.environment import environment
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import check_fits, read_checkpoint
 from ssdkd.runs import changed_settings, plain_settings
-from ssdkd.runs.files import ENVIRONMENT
 from ssdkd.runs.settings import changes_evaluation, changes_schedule
 
 
@@ -41,13 +34,6 @@ class StrictRunner(Runner):
         if deterministic:  # what cuBLAS reads before its first product
             os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
         super().set_randomness(seed, deterministic=deterministic, **kwargs)
-
-    def train(self) -> nn.Module:
-        """Train; see mmengine's Runner. The environment is written beside the logs."""
-        if is_main_process():
-            path = Path(self.work_dir, ENVIRONMENT)
-            write_whole(path, json.dumps(environment(), indent=2) + '\n')
-        return super().train()
 
     def load_checkpoint(
         self, filename: str, map_location='cpu', strict: bool = True, revise_keys=()
