@@ -1,5 +1,8 @@
 """The shipped configs of distillations, each made small enough for a CPU and a few seconds."""
 
+import copy
+import itertools
+from argparse import Namespace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,11 +10,20 @@ from helpers import NO_VAL, ROOT, save_teacher
 from mmengine.config import Config
 from segmentation_runs import camvid_options
 
+from ssdkd.apis import load_config
+from ssdkd.benchmark import read_spec
+from ssdkd.config.names import parts
+from ssdkd.config.read import read_config
+
 CONFIGS = ROOT / 'configs'
 CLS = sorted((CONFIGS / 'cls').glob('*.py'))
 SEG = sorted((CONFIGS / 'seg').glob('*.py')) if find_spec('mmseg') else []
-BASELINES = sorted((CONFIGS / 'baselines').glob('*.py')) if find_spec('mmseg') else []
-PEERS = sorted((CONFIGS / 'baselines').glob('*/*.py'))
+# (pair, method) of every composition, and the methods that are compared with SSD-KD.
+COMPOSED = list(itertools.product(parts('pairs'), parts('methods')))
+PEERS = [method for method in parts('methods') if method != 'ssdkd']
+DIGITS_PAIR = 'digits_resnet20_resnet8'
+# Methods of configs/benchmarks/camvid.py.
+CONTROLS = ['uniform', 'noise'] if find_spec('mmseg') else []
 
 
 def small(path: Path, folder: Path) -> Config:
@@ -50,9 +62,9 @@ def small(path: Path, folder: Path) -> Config:
     return cfg
 
 
-def small_peer(path: Path, folder: Path) -> Config:
-    """The config with its own networks, parts and losses, but two rounds of small batches."""
-    cfg = Config.fromfile(path)
+def small_peer(method: str, folder: Path, pair: str = DIGITS_PAIR) -> Config:
+    """A pair and a method with their own parts and losses, but two rounds of small batches."""
+    cfg = load_config(Namespace(config=pair, method=method, cfg_options=None))
     batch, synthesizer = 4, cfg.model.synthesizer
     synthesizer.batch_size = batch
     for key, value in dict(steps=2, samples=2 * batch, image_size=16, reset_round=2).items():
@@ -69,16 +81,18 @@ def small_peer(path: Path, folder: Path) -> Config:
     cfg.train_cfg.update(max_rounds=2, warmup_rounds=0, steps_per_round=2)
     cfg.default_hooks.checkpoint.interval = 2
     cfg.merge_from_dict(NO_VAL)
-    cfg.model.teacher.checkpoint = save_teacher(
-        cfg.model.teacher.model, folder / 'teacher.pth', image_size=16
-    )
+    teacher = folder / f'{pair}.pth'
+    if not teacher.is_file():
+        save_teacher(cfg.model.teacher.model, teacher, image_size=16)
+    cfg.model.teacher.checkpoint = str(teacher)
     cfg.work_dir = str(folder / 'run')
     return cfg
 
 
-def small_baseline(path: Path, folder: Path) -> Config:
-    """A baseline of segmentation on tiny generated data, validation included."""
-    cfg = Config.fromfile(path)
+def small_control(name: str, folder: Path) -> Config:
+    """A control of segmentation on tiny generated data, validation included."""
+    control = read_spec('benchmarks/camvid').methods[name]
+    cfg = read_config(control.config, copy.deepcopy(control.options))
     options = camvid_options(folder)
     if cfg.model.synthesizer.type == 'NoiseSynthesizer':
         options = {k: v for k, v in options.items() if 'generator' not in k}

@@ -1,8 +1,9 @@
-"""Every shipped config is parsed, run for two rounds, and asked whether its terms live."""
+"""Every shipped config is checked, every method trains, and every loss term must live."""
 
 import copy
 import json
 import re
+from argparse import Namespace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,53 +11,109 @@ import pytest
 import torch
 from helpers import NO_VAL, build_distiller, build_runner
 from mmengine.config import Config
-from small_configs import BASELINES, CLS, CONFIGS, PEERS, SEG, small, small_baseline, small_peer
+from small_configs import (
+    CLS,
+    COMPOSED,
+    CONFIGS,
+    CONTROLS,
+    DIGITS_PAIR,
+    PEERS,
+    SEG,
+    small,
+    small_control,
+    small_peer,
+)
+
+from ssdkd.apis import load_config
+from ssdkd.config.compose import compose
+from ssdkd.config.names import is_pair, parts
 
 # Those that train a segmentor run in test_tools/test_segmentation_commands.py.
 TEACHERS = [
     path
     for path in sorted((CONFIGS / 'teachers').glob('*.py'))
     if Config.fromfile(path).model.type == 'Classifier'
+] + [
+    'cifar100_resnet34_resnet18',
+    'cifar100_vgg11_resnet18',
+    'cifar100_wrn40-2_wrn16-1',
+    'cifar10_resnet34_resnet18',
+    'cifar10_vgg11_resnet18',
+    'cifar10_wrn40-2_wrn16-1',
 ]
 SHIPPED = sorted(p for p in CONFIGS.rglob('*.py'))
+SLOW = pytest.mark.slow
 
 
 def name(path: Path) -> str:
     return path.stem
 
 
-@pytest.mark.parametrize('path', BASELINES, ids=name)
-def test_baseline_trains(path, tmp_path):
-    build_runner(small_baseline(path, tmp_path)).train()
+@pytest.mark.parametrize('control', CONTROLS)
+def test_control_trains(control, tmp_path):
+    build_runner(small_control(control, tmp_path)).train()
     summary = json.loads((tmp_path / 'run/summary.json').read_text())
     assert summary['student_steps'] == 2 and 'student_mIoU' in summary
 
 
-@pytest.mark.parametrize('path', PEERS, ids=name)
-def test_peer_trains(path, tmp_path):
-    build_runner(small_peer(path, tmp_path)).train()
+# One training per method; the other pairs differ in networks alone.
+CELLS = [
+    pytest.param(pair, method, marks=() if pair == DIGITS_PAIR else SLOW)
+    for pair, method in COMPOSED
+    if method != 'ssdkd'
+]
+
+
+@pytest.mark.parametrize(('pair', 'method'), CELLS)
+def test_peer_trains(pair, method, tmp_path):
+    build_runner(small_peer(method, tmp_path, pair)).train()
     summary = json.loads((tmp_path / 'run/summary.json').read_text())
     assert summary['rounds'] == 2 and summary['student_steps'] == 4
     assert (tmp_path / 'run/student.pth').is_file()
 
 
-@pytest.mark.parametrize('path', PEERS, ids=name)
-def test_peer_has_the_networks_of_its_pair(path):
-    """configs/baselines/{method}/{data}_{teacher}_{student}_{method}.py, with a README."""
-    assert path.stem.endswith(f'_{path.parent.name}')
-    assert (path.parent / 'README.md').is_file()
-    pair = path.stem.removesuffix(f'_{path.parent.name}')
-    cfg, ours = Config.fromfile(path), Config.fromfile(CONFIGS / 'cls' / f'{pair}_ssdkd.py')
-    for role in ('teacher', 'student'):
-        assert cfg.model[role] == ours.model[role]
-    assert cfg.val_dataloader == ours.val_dataloader
-    assert not cfg.model.modulate  # phi is of SSD-KD alone
-    for part in (cfg.model.balancing.diversity, cfg.model.balancing.difficulty):
-        assert part is False
+@pytest.mark.parametrize('pair', parts('pairs'))
+def test_every_method_goes_with_the_pair(pair, tmp_path):
+    """All settings are checked; methods that name layers are built for each kind of network."""
+    ours = Config.fromfile(CONFIGS / 'cls' / f'{pair}_ssdkd.py')
+    for method in PEERS:
+        cfg = load_config(Namespace(config=pair, method=method, cfg_options=None))
+        assert cfg.work_dir == f'work_dirs/{pair}_{method}'
+        for role in ('teacher', 'student'):
+            assert cfg.model[role] == ours.model[role]
+        assert cfg.val_dataloader == ours.val_dataloader
+        assert not cfg.model.modulate  # phi is of SSD-KD alone
+        for part in (cfg.model.balancing.diversity, cfg.model.balancing.difficulty):
+            assert part is False
+    if not pair.startswith('cifar100_'):  # the networks of CIFAR-10
+        for method in ('cmi', 'zskt'):
+            build_distiller(small_peer(method, tmp_path, pair))
+
+
+@pytest.mark.parametrize('budget', parts('schedules'))
+@pytest.mark.parametrize('method', parts('methods'))
+def test_every_method_goes_with_the_budget(method, budget):
+    for pair in ('cifar100_vgg11_resnet18', DIGITS_PAIR):
+        args = Namespace(config=pair, method=method, budget=budget, cfg_options=None)
+        model = load_config(args).model
+        assert model.batch_size == (dict(cpu=128, minutes=64)).get(budget, METHOD_BATCH[method])
+
+
+METHOD_BATCH = dict.fromkeys(parts('methods'), 256) | dict(cmi=128, zskt=128)
+
+
+@pytest.mark.parametrize('pair', parts('pairs'))
+def test_ssdkd_has_a_file_of_its_own_that_says_the_same(pair):
+    """What is in configs/cls are not other settings than those that are composed."""
+    ours = Config.fromfile(CONFIGS / 'cls' / f'{pair}_ssdkd.py').to_dict()
+    composed = compose(pair).to_dict()
+    names = Config.fromfile(parts('pairs')[pair]).keys() - composed.keys()
+    assert {key: value for key, value in ours.items() if key not in names} == composed
 
 
 def test_there_are_configs():
-    assert len(CLS) >= 12 and len(TEACHERS) >= 7 and len(PEERS) == 11 * 12
+    assert len(CLS) >= 12 and len(TEACHERS) >= 7 and len(COMPOSED) == 12 * 12
+    assert sum(path.is_file() for path in CONFIGS.rglob('*')) < 80
     assert len(SEG) >= 3 or not find_spec('mmseg')
 
 
@@ -81,7 +138,14 @@ def test_file_name(path):
         assert number is None or number.group() in described, (word, described)
 
 
-@pytest.mark.parametrize('path', CLS, ids=name)
+@pytest.mark.parametrize(
+    'path',
+    [
+        pytest.param(p, marks=() if p.stem.startswith(('digits', 'imagenet')) else SLOW)
+        for p in CLS
+    ],
+    ids=name,
+)
 def test_two_rounds(path, tmp_path):
     cfg = small(path, tmp_path)
     runner = build_runner(cfg)
@@ -162,10 +226,11 @@ def test_check_sees_a_detached_teacher(distiller):
     assert set(dead_terms(distiller)) >= {'bn', 'class_prior'}
 
 
-@pytest.mark.parametrize('path', TEACHERS, ids=name)
-def test_teacher_trains(path, tmp_path):
+@pytest.mark.parametrize('teacher', TEACHERS, ids=str)
+def test_teacher_trains(teacher, tmp_path):
     """Two steps of each teacher config, on digits in place of its data."""
-    cfg = Config.fromfile(path)
+    method = 'teacher' if is_pair(teacher) else None
+    cfg = load_config(Namespace(config=teacher, method=method, cfg_options=None))
     classes = cfg.model.network.model.num_classes
     cfg.train_dataloader = dict(
         dataset=dict(type='Digits', split='train', image_size=16),

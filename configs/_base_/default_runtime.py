@@ -19,6 +19,7 @@ custom_hooks = [
     dict(type='SampleGridHook', interval=10),
     dict(type='ExportHook'),
     dict(type='SummaryHook'),
+    dict(type='EstimateHook'),
 ]
 
 log_processor = dict(type='RoundLogProcessor')

@@ -8,25 +8,28 @@ _reset = ['model.synthesizer.reset_round']  # a round of the config's own number
 _pair = 'cifar10jpeg_resnet56_resnet20'
 _several = [0, 1, 2]
 methods = dict(
-    ssdkd=dict(config=f'configs/cls/{_pair}_ssdkd.py', label='SSD-KD', seeds=_several),
+    ssdkd=dict(pair=_pair, method='ssdkd', label='SSD-KD', seeds=_several),
     fast2=dict(
-        config=f'configs/baselines/fast2/{_pair}_fast2.py',
+        pair=_pair,
+        method='fast2',
         label='Fast-2',
         scale_rounds=_reset,
         seeds=_several,
     ),
     fast10=dict(
-        config=f'configs/baselines/fast10/{_pair}_fast10.py',
+        pair=_pair,
+        method='fast10',
         label='Fast-10',
         scale_rounds=_reset,
     ),
-    cmi=dict(config=f'configs/baselines/cmi/{_pair}_cmi.py', label='CMI'),
-    dfq=dict(config=f'configs/baselines/dfq/{_pair}_dfq.py', label='DFQ'),
-    zskt=dict(config=f'configs/baselines/zskt/{_pair}_zskt.py', label='ZSKT'),
-    dafl=dict(config=f'configs/baselines/dafl/{_pair}_dafl.py', label='DAFL'),
-    noise=dict(config=f'configs/baselines/noise/{_pair}_noise.py', label='noise'),
+    cmi=dict(pair=_pair, method='cmi', label='CMI'),
+    dfq=dict(pair=_pair, method='dfq', label='DFQ'),
+    zskt=dict(pair=_pair, method='zskt', label='ZSKT'),
+    dafl=dict(pair=_pair, method='dafl', label='DAFL'),
+    noise=dict(pair=_pair, method='noise', label='noise'),
     oracle_real=dict(
-        config=f'configs/baselines/oracle_real/{_pair}_oracle_real.py',
+        pair=_pair,
+        method='oracle_real',
         label='oracle (real images, not data-free)',
     ),
 )

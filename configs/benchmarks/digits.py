@@ -6,32 +6,31 @@ The teacher comes from configs/teachers/digits_resnet20.py. In all about two hou
 _reset = ['model.synthesizer.reset_round']  # a round of the config's own number of rounds
 _pair = 'digits_resnet20_resnet8'
 methods = dict(
-    ssdkd=dict(config=f'configs/cls/{_pair}_ssdkd.py', label='SSD-KD'),
-    dafl=dict(config=f'configs/baselines/dafl/{_pair}_dafl.py', label='DAFL'),
-    zskt=dict(config=f'configs/baselines/zskt/{_pair}_zskt.py', label='ZSKT'),
-    dfad=dict(config=f'configs/baselines/dfad/{_pair}_dfad.py', label='DFAD'),
-    dfq=dict(config=f'configs/baselines/dfq/{_pair}_dfq.py', label='DFQ'),
+    ssdkd=dict(pair=_pair, method='ssdkd', label='SSD-KD'),
+    dafl=dict(pair=_pair, method='dafl', label='DAFL'),
+    zskt=dict(pair=_pair, method='zskt', label='ZSKT'),
+    dfad=dict(pair=_pair, method='dfad', label='DFAD'),
+    dfq=dict(pair=_pair, method='dfq', label='DFQ'),
     deepinversion=dict(
-        config=f'configs/baselines/deepinversion/{_pair}_deepinversion.py',
+        pair=_pair,
+        method='deepinversion',
         label='DeepInversion',
     ),
-    cmi=dict(config=f'configs/baselines/cmi/{_pair}_cmi.py', label='CMI'),
-    fast2=dict(
-        config=f'configs/baselines/fast2/{_pair}_fast2.py', label='Fast-2', scale_rounds=_reset
-    ),
-    fast5=dict(
-        config=f'configs/baselines/fast5/{_pair}_fast5.py', label='Fast-5', scale_rounds=_reset
-    ),
+    cmi=dict(pair=_pair, method='cmi', label='CMI'),
+    fast2=dict(pair=_pair, method='fast2', label='Fast-2', scale_rounds=_reset),
+    fast5=dict(pair=_pair, method='fast5', label='Fast-5', scale_rounds=_reset),
     fast10=dict(
-        config=f'configs/baselines/fast10/{_pair}_fast10.py',
+        pair=_pair,
+        method='fast10',
         label='Fast-10',
         scale_rounds=_reset,
     ),
     oracle_real=dict(
-        config=f'configs/baselines/oracle_real/{_pair}_oracle_real.py',
+        pair=_pair,
+        method='oracle_real',
         label='oracle (real images, not data-free)',
     ),
-    noise=dict(config=f'configs/baselines/noise/{_pair}_noise.py', label='noise'),
+    noise=dict(pair=_pair, method='noise', label='noise'),
 )
 seeds = [0, 1, 2]
 budget = dict(minutes=3)

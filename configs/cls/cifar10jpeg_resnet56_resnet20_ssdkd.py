@@ -14,5 +14,5 @@ model = dict(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
-    autocast='auto',
+    autocast=_base_.autocast,
 )

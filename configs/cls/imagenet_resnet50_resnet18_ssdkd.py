@@ -3,7 +3,6 @@
 _base_ = [
     '../_base_/methods/ssdkd_imagenet.py',
     '../_base_/datasets/imagenet.py',
-    '../_base_/schedules/imagenet.py',
     '../_base_/default_runtime.py',
 ]
 

@@ -6,12 +6,9 @@ learns what lies between them: the features that the head knows.
 """
 
 _base_ = [
-    '../_base_/models/deeplabv3plus_efficientnetlite0.py',
-    '../_base_/models/deeplabv3plus_mobilenetv2.py',
-    '../_base_/methods/ssdkd_seg.py',
+    '../_base_/models/deeplabv3plus.py',
+    '../_base_/methods/ssdkd_seg_cpu.py',
     '../_base_/datasets/camvid.py',
-    '../_base_/schedules/cpu_seg.py',
-    '../_base_/segmentation_runtime.py',
 ]
 
 num_classes = len(_base_.classes)
@@ -42,8 +39,6 @@ model = dict(
         )
     ),
     task=dict(num_classes=num_classes),
-    synthesizer=dict(generator=dict(image_size=(96, 128), width=32), steps=4, crop_padding=8),
-    buffer=dict(capacity=1000),
+    synthesizer=dict(generator=dict(image_size=(96, 128)), crop_padding=8),
     crop_padding=8,
-    autocast=None,
 )

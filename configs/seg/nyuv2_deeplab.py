@@ -1,12 +1,9 @@
 """NYUv2, DeepLabV3 ResNet-50 -> DeepLabV3 MobileNetV2, as in SSD-KD; made for a GPU."""
 
 _base_ = [
-    '../_base_/models/deeplabv3_resnet50.py',
-    '../_base_/models/deeplabv3_mobilenetv2.py',
+    '../_base_/models/deeplabv3.py',
     '../_base_/methods/ssdkd_seg.py',
     '../_base_/datasets/nyuv2.py',
-    '../_base_/schedules/seg.py',
-    '../_base_/segmentation_runtime.py',
 ]
 
 num_classes = len(_base_.classes)

@@ -4,12 +4,9 @@ The paper has no VOC table; its NYUv2 setting is the model.
 """
 
 _base_ = [
-    '../_base_/models/deeplabv3_resnet50.py',
-    '../_base_/models/deeplabv3_mobilenetv2.py',
+    '../_base_/models/deeplabv3.py',
     '../_base_/methods/ssdkd_seg.py',
     '../_base_/datasets/voc2012.py',
-    '../_base_/schedules/seg.py',
-    '../_base_/segmentation_runtime.py',
 ]
 
 num_classes = _base_.num_classes

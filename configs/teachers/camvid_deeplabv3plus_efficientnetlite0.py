@@ -5,9 +5,9 @@ that holds teachers/; without that file, remove ``pretrained_cfg_overlay`` and t
 """
 
 _base_ = [
-    '../_base_/models/deeplabv3plus_efficientnetlite0.py',
+    '../_base_/models/deeplabv3plus.py',
     '../_base_/datasets/camvid.py',
-    '../_base_/segmentor_runtime.py',
+    '../_base_/teacher_runtime.py',
 ]
 
 crop_size = (160, 192)  # height, width
@@ -54,3 +54,5 @@ optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-2)
 )
 param_scheduler = dict(type='PolyLR', power=0.9, eta_min=1e-6, by_epoch=False)
+default_hooks = dict(checkpoint=dict(save_best='mIoU'))
+custom_hooks = [dict(type='ExportHook', network=None, filename='teacher.pth')]

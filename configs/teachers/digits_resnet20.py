@@ -13,10 +13,10 @@ model = dict(
         mean=[0.5, 0.5, 0.5],
         std=[0.5, 0.5, 0.5],
     ),
-    crop_padding=2,
+    crop_padding=_base_.crop_padding,
 )
 train_dataloader = dict(
-    dataset=dict(type='Digits', split='train', image_size=32),
+    dataset=_base_.train_set,
     sampler=dict(type='DefaultSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
     batch_size=64,

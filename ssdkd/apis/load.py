@@ -34,14 +34,20 @@ def resumable(work_dir: str | Path) -> Iterator[None]:
 def load_config(args: Namespace) -> Config:
     """Read ``args.config``, apply ``--cfg-options`` and ``--seed``, choose the work directory.
 
-    ``args.config`` is a path or the name of a shipped config. The work directory is
-    ``--work-dir``, otherwise the config's, otherwise ``work_dirs/<config name>``.
+    ``args.config`` is a path, the name of a shipped config, or a pair that ``args.method`` and
+    ``args.budget`` make a config of. The work directory is ``--work-dir``, otherwise the
+    config's, otherwise ``work_dirs/<config name>``, such as ``<pair>_<method>``.
 
     Raises:
         ConfigError: There is no such file, it cannot be read, it names unknown things, or
             a value that cannot work.
     """
-    cfg = read_config(args.config, args.cfg_options)
+    cfg = read_config(
+        args.config,
+        args.cfg_options,
+        getattr(args, 'method', None),
+        getattr(args, 'budget', None),
+    )
     if getattr(args, 'seed', None) is not None:
         cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
     if 'model' not in cfg:

@@ -15,7 +15,18 @@ from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
 
 KEYS = ('methods', 'seeds', 'budget', 'metric', 'reference', 'ours', 'options', 'x')
-METHOD_KEYS = ('config', 'label', 'options', 'seeds', 'x', 'warmup_rounds', 'scale_rounds')
+METHOD_KEYS = (
+    'config',
+    'pair',
+    'method',
+    'budget',
+    'label',
+    'options',
+    'seeds',
+    'x',
+    'warmup_rounds',
+    'scale_rounds',
+)
 BUDGETS = ('minutes', 'student_steps')
 
 
@@ -26,12 +37,14 @@ class Method:
     Attributes:
         name: Key in the specification, and folder in the work directory.
         label: Name in tables and plots.
-        config: Config file of tools/train.py.
+        config: Config file of tools/train.py, or a pair.
         options: Config key -> value, those of the whole benchmark included.
         seeds: Its runs.
         x: Where it stands on the axis of the second plot; None if it has no place there.
         warmup_rounds: Rounds of warm-up; None keeps the config's share of all rounds.
         scale_rounds: Config keys with a number of rounds, which keeps its share of all rounds.
+        method: With a pair: what distils it; None for SSD-KD.
+        budget: With a pair: how long and how large; None for what the pair is made for.
     """
 
     name: str
@@ -42,6 +55,8 @@ class Method:
     x: float | None = None
     warmup_rounds: int | None = None
     scale_rounds: tuple[str, ...] = ()
+    method: str | None = None
+    budget: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,8 +136,11 @@ def _method(name: str, raw: dict) -> Method:
     given, key = raw['methods'][name], f'methods.{name}'
     if not re.fullmatch(r'[\w+-][\w.+-]*', name):
         raise ConfigError(f"{key}: '{name}' becomes a folder; use letters, digits, '_+-.'")
-    if not isinstance(given, dict) or not isinstance(given.get('config'), str):
-        raise ConfigError(f"{key}.config is missing; write {name}=dict(config='configs/...')")
+    if not isinstance(given, dict) or not _is_one_config(given):
+        raise ConfigError(
+            f"{key}.config is missing; write {name}=dict(config='configs/...'), or "
+            f"{name}=dict(pair='...', method='...')"
+        )
     _check_keys(given, METHOD_KEYS, f'{key}.')
     seeds = given.get('seeds', raw.get('seeds', [0]))
     _check_seeds(seeds, f'{key}.seeds')
@@ -135,13 +153,21 @@ def _method(name: str, raw: dict) -> Method:
     return Method(
         name,
         given.get('label', name),
-        given['config'],
+        given.get('config') or given['pair'],
         {**raw.get('options', {}), **given.get('options', {})},
         tuple(seeds),
         x,
         warmup,
         tuple(given.get('scale_rounds', ())),
+        given.get('method', 'ssdkd' if 'pair' in given else None),
+        given.get('budget'),
     )
+
+
+def _is_one_config(given: dict) -> bool:
+    """Whether it names a config, or a pair and what makes a config of it."""
+    named = [key for key in ('config', 'pair') if isinstance(given.get(key), str)]
+    return len(named) == 1 and (named == ['pair'] or not {'method', 'budget'} & given.keys())
 
 
 def _budget(budget: dict | None) -> dict[str, float]:
@@ -179,7 +205,13 @@ def method_config(method: Method) -> Config:
     options = copy.deepcopy(method.options)  # merging takes _delete_ out of it
     try:
         cfg = load_config(
-            Namespace(config=method.config, cfg_options=options, work_dir='unused')
+            Namespace(
+                config=method.config,
+                method=method.method,
+                budget=method.budget,
+                cfg_options=options,
+                work_dir='unused',
+            )
         )
         check_data(cfg, 'val_dataloader')
     except ConfigError as error:

@@ -56,7 +56,7 @@ class Cell:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
+    add_config(parser, composed=False)
     parser.add_argument(
         '--seeds', nargs='+', type=int, default=[0, 1, 2], help='default: 0 1 2'
     )

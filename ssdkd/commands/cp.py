@@ -1,6 +1,7 @@
 """Copy a config to a file of your own, to be edited.
 
-Its bases stay ours, by name. 'ssdkd show CONFIG > FILE' writes a file without bases instead.
+Its bases stay ours, by name. 'ssdkd show CONFIG > FILE' writes a file without bases instead. So
+does this command for a pair, which has no file.
 """
 
 import argparse
@@ -9,7 +10,7 @@ from pathlib import Path
 from ssdkd.atomic import write_whole
 from ssdkd.commands.options import add_config
 from ssdkd.config.copy import copied_text
-from ssdkd.config.names import find_config
+from ssdkd.config.names import find_config, is_pair
 from ssdkd.errors import ConfigError
 
 
@@ -19,11 +20,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    source = find_config(args.config)
-    target = args.file / source.name if args.file.is_dir() else args.file
+    name, text = _source(args)
+    target = args.file / name if args.file.is_dir() else args.file
     if target.suffix != '.py':
         raise ConfigError(f"'{target}' must end in .py, as the names of configs do")
     if target.exists():
         raise ConfigError(f"'{target}' exists already; choose another file, or remove it")
-    write_whole(target, copied_text(source))
+    write_whole(target, text)
     print(target)
+
+
+def _source(args: argparse.Namespace) -> tuple[str, str]:
+    """Name and text of what is copied."""
+    if args.method or args.budget or is_pair(args.config):
+        from ssdkd.config.compose import compose
+
+        cfg = compose(args.config, args.method, args.budget)
+        return cfg.filename, cfg.pretty_text
+    path = find_config(args.config)
+    return path.name, copied_text(path)

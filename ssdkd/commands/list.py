@@ -28,12 +28,19 @@ def run(args: argparse.Namespace) -> None:
 
 
 def list_configs() -> None:
-    """Print name and first line of every shipped config."""
-    from ssdkd.config.names import shipped_configs, summary
+    """Print name and first line of every shipped config, and of what others are made of."""
+    from ssdkd.config.names import parts, shipped_configs, summary
 
-    print('configs')
-    for name, path in shipped_configs().items():
-        print(f'  {name:55} {summary(path)}')
+    groups = {
+        'configs': shipped_configs(),
+        'pairs, for ssdkd train PAIR --method METHOD --budget BUDGET': parts('pairs'),
+        'methods': parts('methods'),
+        'budgets': parts('schedules'),
+    }
+    for title, files in groups.items():
+        print(title)
+        for name, path in files.items():
+            print(f'  {name:55} {summary(path)}')
 
 
 def list_components(modules: list[str]) -> None:

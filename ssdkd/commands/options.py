@@ -2,7 +2,7 @@
 
 import argparse
 
-from ssdkd.config.names import complete_config
+from ssdkd.config.names import complete_config, parts
 
 
 class KeyValues(argparse.Action):
@@ -22,13 +22,33 @@ class KeyValues(argparse.Action):
 
 
 def add_config(
-    parser: argparse.ArgumentParser, what: str = 'config of the distillation'
+    parser: argparse.ArgumentParser,
+    what: str = 'config of the distillation',
+    composed: bool = True,
 ) -> None:
-    """``CONFIG``, a path or a name."""
+    """``CONFIG``, a path or a name, and what composes one from a pair.
+
+    Args:
+        parser: The command's parser.
+        what: What the config is of.
+        composed: Whether a pair may stand there, with ``--method`` and ``--budget``.
+    """
     argument = parser.add_argument(
-        'config', help=f"{what}: a file, or a name that 'ssdkd list configs' prints"
+        'config',
+        help=f"{what}: a file, or a name that 'ssdkd list configs' prints"
+        + ', or a pair of networks' * composed,
     )
     argument.completer = complete_config  # for argcomplete
+    if composed:
+        parser.add_argument(
+            '--method',
+            help=f'of a pair: {", ".join(parts("methods"))}, or a file (default: ssdkd)',
+        )
+        parser.add_argument(
+            '--budget',
+            help=f'of a pair: {", ".join(parts("schedules"))}, or a file (default: what the '
+            'pair is made for)',
+        )
 
 
 def add_cfg_options(

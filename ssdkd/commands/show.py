@@ -13,4 +13,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from ssdkd.config.read import read_config
 
-    print(read_config(args.config, args.cfg_options).pretty_text, end='')
+    cfg = read_config(args.config, args.cfg_options, args.method, args.budget)
+    print(cfg.pretty_text, end='')

@@ -3,10 +3,11 @@
 import argparse
 
 from ssdkd.commands.options import add_cfg_options, add_config, add_run_options
+from ssdkd.config.names import is_pair
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_config(parser, 'config of the teacher')
+    add_config(parser, 'config of the teacher, or the pair that it is of', composed=False)
     add_run_options(parser)
     parser.add_argument(
         '--resume',
@@ -21,6 +22,7 @@ def run(args: argparse.Namespace) -> None:
     from ssdkd.engine import StrictRunner
     from ssdkd.runs import check_unused, locked, resume_point
 
+    args.method = 'teacher' if is_pair(args.config) else None
     cfg = load_config(args)
     check_data(cfg, 'train_dataloader', 'val_dataloader')
     cfg.launcher = args.launcher

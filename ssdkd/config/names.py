@@ -1,11 +1,14 @@
 """The shipped configs by name: ``cls/digits_resnet20_resnet8`` for the file in ``configs/``."""
 
 import ast
+import re
 from pathlib import Path
 
 from ssdkd.errors import ConfigError, nearest
 from ssdkd.paths import CONFIGS
 
+# What a config can be composed of: the folder in configs/_base_, and what a message calls it.
+KINDS = {'pairs': 'pair', 'methods': 'method', 'schedules': 'budget', '': 'part'}
 # Marks a name as one of ours where a path could stand, as in OpenMMLab's other packages.
 PREFIX = 'ssdkd::'
 
@@ -26,10 +29,61 @@ def find_config(name: str | Path) -> Path:
     plain = str(name).removeprefix(PREFIX).removeprefix('configs/').removesuffix('.py')
     if '..' not in Path(plain).parts and (CONFIGS / f'{plain}.py').is_file():
         return CONFIGS / f'{plain}.py'
-    hint = nearest(plain, list(shipped_configs()))
+    _check_composed(plain)
+    hint = nearest(plain, [*shipped_configs(), *parts('pairs')])
     if 'did you mean' not in hint:  # all names would fill the screen
         hint = "; 'ssdkd list configs' names the shipped ones"
     raise ConfigError(f"there is no config '{name}'{hint}")
+
+
+def find_part(kind: str, name: str | Path, missing_ok: bool = False) -> Path | None:
+    """The file of a pair, a method or a budget.
+
+    Args:
+        kind (str): ``'pairs'``, ``'methods'`` or ``'schedules'``, which are the budgets.
+        name (str | Path): Name of a shipped one, or a file.
+        missing_ok (bool): Whether to return None where there is no such file. Defaults to
+            False.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    plain = str(name).removeprefix(PREFIX).removeprefix(f'_base_/{kind}/').removesuffix('.py')
+    path = CONFIGS / '_base_' / kind / f'{plain}.py'
+    if '..' not in Path(plain).parts and path.is_file():
+        return path
+    if missing_ok:
+        return None
+    raise ConfigError(f"there is no {KINDS[kind]} '{name}'" + nearest(plain, list(parts(kind))))
+
+
+def is_pair(name: str | Path) -> bool:
+    """Whether this is a shipped pair, or a file that names networks and has no model."""
+    if not Path(name).is_file():
+        return str(name) in parts('pairs')
+    try:
+        tree = ast.parse(Path(name).read_text())
+    except (SyntaxError, UnicodeDecodeError):
+        return False  # which whoever reads it reports
+    targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+    given = {target.id for target in targets if isinstance(target, ast.Name)}
+    return 'model' not in given and bool(given & {'teacher', 'student'})
+
+
+def parts(kind: str) -> dict[str, Path]:
+    """Name -> file of the shipped pairs, methods or budgets.
+
+    What only other files build on is left out: bases that methods share, and what a method
+    looks like within a budget.
+
+    Args:
+        kind (str): ``'pairs'``, ``'methods'`` or ``'schedules'``, which are the budgets.
+    """
+    files = {path.stem: path for path in sorted((CONFIGS / '_base_' / kind).glob('*.py'))}
+    shared = ('with_', 'without_', 'teacher', *(f'{name}_' for name in files))
+    return {name: path for name, path in files.items() if not name.startswith(shared)}
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -53,4 +107,23 @@ def complete_config(prefix: str, **_: object) -> list[str]:
     here = folder.iterdir() if folder.is_dir() else ()
     files = [f'{path}/' if path.is_dir() else str(path) for path in here]
     files = [file for file in files if file.endswith(('/', '.py'))]
-    return [name for name in (*shipped_configs(), *files) if name.startswith(prefix)]
+    names = (*shipped_configs(), *parts('pairs'), *files)
+    return [name for name in names if name.startswith(prefix)]
+
+
+def _check_composed(name: str) -> None:
+    """Say how a config is called today that had a file of its own before.
+
+    Raises:
+        ConfigError: It had one.
+    """
+    today = None
+    if found := re.search(r'(?:^|/)baselines/(\w+)/(.+)_\1$', name):
+        today = f'ssdkd train {found[2]} --method {found[1]}'
+    elif found := re.search(r'(?:^|/)baselines/camvid_deeplab_(\w+)$', name):
+        today = f'ssdkd benchmark benchmarks/camvid --methods {found[1]}'
+    elif found := re.search(r'(?:^|/)teachers/(cifar\w*_[\w-]+)$', name):
+        pairs = [pair for pair in parts('pairs') if pair.startswith(f'{found[1]}_')]
+        today = f'ssdkd train-teacher {pairs[0]}' if pairs else None
+    if today:
+        raise ConfigError(f"there is no config '{name}' any more; it is composed: {today}")

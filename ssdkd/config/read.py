@@ -2,28 +2,30 @@
 
 from mmengine.config import Config
 
-from ssdkd.config.names import find_config
+from ssdkd.config.compose import TABLES, compose
+from ssdkd.config.files import read_file
+from ssdkd.config.names import find_config, is_pair
 from ssdkd.errors import ConfigError
 
-# What reading a config raises that is not as mmengine or Python want it.
-UNREADABLE = (ImportError, KeyError, NameError, OSError, SyntaxError, TypeError, ValueError)
 
-
-def read_config(name: str, options: dict | None = None) -> Config:
-    """The whole config of a file, with ``--cfg-options``; nothing in it is checked.
+def read_config(
+    name: str,
+    options: dict | None = None,
+    method: str | None = None,
+    budget: str | None = None,
+) -> Config:
+    """The whole config of a file or a pair, with ``--cfg-options``; nothing in it is checked.
 
     Args:
-        name (str): A path, or the name of a shipped config.
+        name (str): A path, the name of a shipped config, or a pair.
         options (dict, optional): Dotted key to value.
+        method (str, optional): Distils the pair by this method. Defaults to SSD-KD.
+        budget (str, optional): Distils the pair within this budget. Defaults to the pair's own.
 
     Raises:
         ConfigError: There is no such file, it cannot be read, or an option has no place.
     """
-    path = find_config(name)
-    try:
-        cfg = Config.fromfile(path, import_custom_modules=False)
-    except UNREADABLE as error:
-        raise ConfigError(f"config '{name}': {error}") from error
+    cfg = _read(name, method, budget)
     try:
         cfg.merge_from_dict(options or {})
     except (IndexError, KeyError, TypeError) as error:
@@ -31,4 +33,13 @@ def read_config(name: str, options: dict | None = None) -> Config:
             f'--cfg-options: {error}; the part of a key before its last dot must name a '
             'dict of the config'
         ) from error
+    return cfg
+
+
+def _read(name: str, method: str | None, budget: str | None) -> Config:
+    if method or budget or is_pair(name):
+        return compose(name, method, budget)
+    cfg = read_file(find_config(name), name)
+    for table in TABLES:  # of the method that it builds on, for compositions
+        cfg.pop(table, None)
     return cfg

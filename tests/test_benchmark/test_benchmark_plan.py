@@ -20,6 +20,7 @@ from ssdkd.benchmark.plan import (
     typical,
 )
 from ssdkd.benchmark.spec import Method
+from ssdkd.config.read import read_config
 from ssdkd.errors import ConfigError
 
 SHIPPED = sorted((ROOT / 'configs/benchmarks').glob('*.py'))
@@ -169,6 +170,8 @@ def test_reads_a_specification(tmp_path):
         (dict(methods__a__seeds=[]), 'methods.a.seeds=[] must be'),
         (dict(methods__a__sedes=[1]), "methods.a.sedes: unknown key 'sedes'"),
         (dict(methods__a=dict(label='A', _delete_=True)), 'methods.a.config is missing'),
+        (dict(methods__a__method='fast2'), 'methods.a.config is missing'),
+        (dict(methods__a__pair='digits_resnet20_resnet8'), "or a=dict(pair='...', method="),
         (dict(methods__a__x=0.1), "there is no x='label of the axis'"),
         (dict(methods__a__warmup_rounds=-1), 'methods.a.warmup_rounds=-1 must be'),
         ({'methods__a b': dict(config='c.py')}, "methods.a b: 'a b' becomes a folder"),
@@ -203,6 +206,18 @@ def test_wrong_method(tmp_path, changes, message):
     given['options'] = checkpoint | given.get('options', {})
     with pytest.raises(ConfigError, match=re.escape(message)):
         method_config(spec(tmp_path, methods__a=given).methods['a'])
+
+
+def test_a_method_composes_a_config_for_a_pair(tmp_path):
+    (tmp_path / 'teacher.pth').touch()
+    options = {'model.teacher.checkpoint': str(tmp_path / 'teacher.pth')}
+    given = dict(_delete_=True, pair='digits_resnet20_resnet8', method='fast2', options=options)
+    chosen = spec(tmp_path, methods__a=given).methods['a']
+    cfg = method_config(chosen)
+    assert (cfg.model.synthesizer.type, cfg.train_cfg.max_rounds) == ('MetaSynthesizer', 70)
+    write_config(cfg, tmp_path / 'a/config.py')
+    cfg = method_config(spec(tmp_path, methods__a=given | dict(budget='cpu')).methods['a'])
+    assert cfg.train_cfg.max_rounds == 200
 
 
 def test_options_replace_a_component_and_leave_the_specification_alone(tmp_path):
@@ -279,11 +294,6 @@ def test_shipped_benchmarks(path, monkeypatch):
     """Their methods exist, under the names that the files promise."""
     monkeypatch.chdir(ROOT)
     read = read_spec(path)
-    missing = [m.config for m in read.methods.values() if not (ROOT / m.config).is_file()]
-    assert all(name.startswith('configs/baselines/') for name in missing)
     for chosen in read.methods.values():
-        if chosen.config in missing:
-            continue
-        cfg = Config.fromfile(chosen.config)
-        cfg.merge_from_dict(chosen.options)
+        cfg = read_config(chosen.config, chosen.options, chosen.method, chosen.budget)
         assert cfg.model.buffer.capacity >= cfg.model.batch_size

@@ -153,7 +153,7 @@ def test_validate_a_teacher(capsys):
     assert status_of('validate', 'teachers/digits_resnet20') == 0
     wrong = ['--cfg-options', 'model.network.model.num_classes=7']
     assert status_of('validate', 'teachers/digits_resnet20', *wrong) == 2
-    assert status_of('validate', 'teachers/cifar10_resnet34') == 1
+    assert status_of('validate', 'cifar10_resnet34_resnet18', '--method', 'teacher') == 1
     assert (
         "train_dataloader.dataset.root: there is neither 'data/cifar'"
         in capsys.readouterr().err

@@ -1,13 +1,20 @@
 """Rounds of every method and every shipped config on a pretend device: where the host waits."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from helpers import unregistered
-from mmengine.config import Config
 from pretend_device import CAN_PRETEND
-from small_configs import BASELINES, CLS, PEERS, SEG, small, small_baseline, small_peer
+from small_configs import (
+    CLS,
+    COMPOSED,
+    CONTROLS,
+    DIGITS_PAIR,
+    PEERS,
+    SEG,
+    small,
+    small_control,
+    small_peer,
+)
 from watched import check_waits, documented, name_of
 
 from ssdkd.losses import InformationEntropyLoss, KLDivergenceLoss
@@ -15,45 +22,56 @@ from ssdkd.registry import LOSSES
 
 pytestmark = pytest.mark.skipif(not CAN_PRETEND, reason='this torch has no Python backends')
 
-METHODS = [path for path in PEERS if path.stem.startswith('digits')]
 DIGITS = next(path for path in CLS if path.stem.startswith('digits'))
-# The other pairs of networks take minutes together.
-OTHERS = [path for path in CLS + PEERS if path not in (*METHODS, DIGITS)]
 IMAGENET = [path for path in CLS if path.stem.startswith('imagenet')]
+# The other pairs of networks take minutes together.
+OTHERS = [path for path in CLS if path not in (DIGITS, IMAGENET[-1])]
+OTHER_PAIRS = [cell for cell in COMPOSED if cell[0] != DIGITS_PAIR and cell[1] != 'ssdkd']
 
 
-def tiny(path: Path, folder: Path) -> Config:
-    if path in BASELINES:
-        return small_baseline(path, folder)
-    return (small if path in CLS + SEG else small_peer)(path, folder)
-
-
-@pytest.mark.parametrize('path', [DIGITS, *METHODS, IMAGENET[-1]], ids=name_of)
+@pytest.mark.parametrize('path', [DIGITS, IMAGENET[-1]], ids=name_of)
 def test_classification(path, tmp_path, monkeypatch):
-    check_waits(tiny(path, tmp_path), monkeypatch)
+    check_waits(small(path, tmp_path), monkeypatch)
+
+
+@pytest.mark.parametrize('method', PEERS)
+def test_methods(method, tmp_path, monkeypatch):
+    check_waits(small_peer(method, tmp_path), monkeypatch)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('path', [p for p in OTHERS if p != IMAGENET[-1]], ids=name_of)
-def test_other_pairs(path, tmp_path, monkeypatch):
-    check_waits(tiny(path, tmp_path), monkeypatch)
+@pytest.mark.parametrize('path', OTHERS, ids=name_of)
+def test_other_configs(path, tmp_path, monkeypatch):
+    check_waits(small(path, tmp_path), monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('pair', 'method'), OTHER_PAIRS)
+def test_other_pairs(pair, method, tmp_path, monkeypatch):
+    check_waits(small_peer(method, tmp_path, pair), monkeypatch)
 
 
 @pytest.mark.parametrize(
     'path',
-    [pytest.param(p, marks=pytest.mark.slow) for p in BASELINES]
-    + [pytest.param(p, marks=() if 'camvid' in p.stem else pytest.mark.slow) for p in SEG],
+    [pytest.param(p, marks=() if 'camvid' in p.stem else pytest.mark.slow) for p in SEG],
     ids=name_of,
 )
 def test_segmentation(path, tmp_path, monkeypatch):
-    cfg = tiny(path, tmp_path)
+    cfg = small(path, tmp_path)
     cfg.model.autocast = None  # test_autocast has it, which takes a CPU three times as long
     check_waits(cfg, monkeypatch)
 
 
-@pytest.mark.parametrize('path', [DIGITS, METHODS[0]], ids=name_of)
-def test_autocast(path, tmp_path, monkeypatch):
-    cfg = tiny(path, tmp_path)
+@pytest.mark.slow
+@pytest.mark.parametrize('control', CONTROLS)
+def test_controls_of_segmentation(control, tmp_path, monkeypatch):
+    check_waits(small_control(control, tmp_path), monkeypatch)
+
+
+@pytest.mark.parametrize('method', ['ssdkd', PEERS[0]])
+def test_autocast(method, tmp_path, monkeypatch):
+    peer = method != 'ssdkd'
+    cfg = small_peer(method, tmp_path) if peer else small(DIGITS, tmp_path)
     cfg.model.autocast = 'bfloat16'
     check_waits(cfg, monkeypatch)
 
@@ -82,7 +100,7 @@ READS = {
 )
 def test_a_component_that_waits_is_seen(step, read, tmp_path, monkeypatch):
     """What anyone may write who adds a loss: the counts above must not stay as they are."""
-    cfg = tiny(DIGITS, tmp_path)
+    cfg = small(DIGITS, tmp_path)
     with unregistered():
         base = KLDivergenceLoss if step == 'student' else InformationEntropyLoss
 
@@ -101,7 +119,7 @@ def test_a_component_that_waits_is_seen(step, read, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('step', ['student', 'inversion'])
 def test_a_component_that_mixes_devices_is_refused(step, tmp_path, monkeypatch):
-    cfg = tiny(DIGITS, tmp_path)
+    cfg = small(DIGITS, tmp_path)
     with unregistered():
         base = KLDivergenceLoss if step == 'student' else InformationEntropyLoss
 

@@ -21,7 +21,7 @@ README = ROOT / 'README.md'
 PAGES = [README, *sorted((ROOT / 'docs').glob('*.md')), *sorted(ROOT.glob('projects/**/*.md'))]
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 MAKEFILE = (ROOT / 'Makefile').read_text()
-ROOMS = ('configs/', 'cls/', 'seg/', 'teachers/', 'baselines/', 'benchmarks/')
+ROOMS = ('configs/', 'cls/', 'seg/', 'teachers/', 'benchmarks/')
 
 
 def python_block(beginning: str) -> str:

@@ -1,4 +1,13 @@
-"""CIFAR-10's 10,000 test images, downloaded when absent. For evaluation only."""
+"""CIFAR-10's 10,000 test images, downloaded when absent. For evaluation only.
+
+The train set is read only by a teacher's own training and by the upper bound, oracle_real.
+"""
+
+image_size = 32
+# How training may change an image.
+crop_padding = 4
+flip = True
+train_set = dict(type='Cifar', root='data/cifar', name='cifar10', split='train')
 
 val_dataloader = dict(
     dataset=dict(type='Cifar', root='data/cifar', name='cifar10', split='val'),

@@ -1,4 +1,13 @@
-"""scikit-learn's digits as 32x32 RGB: 360 held-out images. For evaluation only."""
+"""scikit-learn's digits as 32x32 RGB: 360 held-out images. For evaluation only.
+
+The train set is read only by a teacher's own training and by the upper bound, oracle_real.
+"""
+
+image_size = 32
+# How training may change an image.
+crop_padding = 2
+flip = False
+train_set = dict(type='Digits', split='train', image_size=32)
 
 val_dataloader = dict(
     dataset=dict(type='Digits', split='val', image_size=32),

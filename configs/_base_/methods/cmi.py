@@ -1,4 +1,4 @@
-"""CMI-500 (Fang et al. 2021, arXiv 2105.08584) for 32x32 images; configs/baselines/cmi."""
+"""CMI-500 (Fang et al. 2021, arXiv 2105.08584) for 32x32 images."""
 
 _base_ = ['./with_store.py']
 
@@ -22,4 +22,29 @@ model = dict(
         modulate=False,
     ),
     batch_size=128,
+)
+# 200 batches of samples, 400 student steps after each.
+train_cfg = dict(max_rounds=200, warmup_rounds=0)
+optim_wrapper = dict(
+    student=dict(optimizer=dict(lr=0.1)),
+    generator=dict(optimizer=dict(_delete_=True, type='Adam', lr=1e-3)),  # of the head
+)
+by_teacher = dict(
+    ResNet=dict(
+        model=dict(synthesizer=dict(feature_layers=['layer1', 'layer2', 'layer3', 'layer4']))
+    )
+)
+by_budget = dict(
+    cpu=dict(
+        model=dict(synthesizer=dict(steps=100)),
+        train_cfg=dict(max_rounds=15, warmup_rounds=0, steps_per_round=100, val_interval=1),
+    ),
+    minutes=dict(
+        model=dict(
+            synthesizer=dict(
+                generator=dict(width=32, latent_dim=64), steps=50, flip=True, crop_padding=4
+            )
+        ),
+        train_cfg=dict(max_rounds=12, warmup_rounds=0, steps_per_round=50, val_interval=1),
+    ),
 )

@@ -1,4 +1,4 @@
-"""DAFL (Chen et al. 2019, arXiv 1904.01186) for 32x32 images; configs/baselines/dafl."""
+"""DAFL (Chen et al. 2019, arXiv 1904.01186) for 32x32 images."""
 
 _base_ = ['./without_store.py']
 
@@ -18,4 +18,29 @@ model = dict(
         modulate=False,
     ),
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=1.0)),
+)
+# As Fast-Datafree runs it: 5 student steps per step of the generator, 80,000 in all.
+train_cfg = dict(max_rounds=16_000, warmup_rounds=0, steps_per_round=5, val_interval=400)
+optim_wrapper = dict(
+    student=dict(optimizer=dict(lr=0.1)), generator=dict(optimizer=dict(lr=1e-3))
+)
+by_budget = dict(
+    cpu=dict(
+        model=dict(
+            synthesizer=dict(batch_size=128, samples=5 * 128),
+            buffer=dict(capacity=5 * 128),
+            distillation=dict(kl=dict(temperature=4.0)),
+        ),
+        train_cfg=dict(max_rounds=1500, val_interval=50),
+    ),
+    minutes=dict(
+        model=dict(
+            synthesizer=dict(
+                generator=dict(width=32, latent_dim=64), batch_size=64, samples=5 * 64
+            ),
+            buffer=dict(capacity=5 * 64),
+            distillation=dict(kl=dict(temperature=4.0)),
+        ),
+        train_cfg=dict(max_rounds=600, val_interval=50),
+    ),
 )

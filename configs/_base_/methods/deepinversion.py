@@ -1,4 +1,4 @@
-"""Adaptive DeepInversion (Yin et al. 2020, arXiv 1912.08795); baselines/deepinversion."""
+"""Adaptive DeepInversion (Yin et al. 2020, arXiv 1912.08795)."""
 
 _base_ = ['./with_store.py']
 
@@ -19,5 +19,18 @@ model = dict(
         jitter=4,
         flip=True,
         modulate=False,
+    ),
+)
+# As Fast-Datafree runs it: 200 batches, 400 student steps after each.
+train_cfg = dict(max_rounds=200, warmup_rounds=0)
+optim_wrapper = dict(student=dict(optimizer=dict(lr=0.1)))
+by_budget = dict(
+    cpu=dict(
+        model=dict(synthesizer=dict(steps=200)),
+        train_cfg=dict(max_rounds=15, warmup_rounds=0, steps_per_round=200, val_interval=1),
+    ),
+    minutes=dict(
+        model=dict(synthesizer=dict(steps=100, jitter=2)),
+        train_cfg=dict(max_rounds=10, warmup_rounds=0, steps_per_round=50, val_interval=1),
     ),
 )

@@ -1,5 +1,7 @@
-"""Fast-10 (Fang et al. 2022, arXiv 2112.12568); configs/baselines/fast10."""
+"""Fast-10 (Fang et al. 2022, arXiv 2112.12568)."""
 
 _base_ = ['./fast2.py']
 
 model = dict(synthesizer=dict(steps=10, generator_lr=2e-3, latent_lr=1e-2))
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=2e-2)))  # the outer step: 10 x inner
+by_budget = dict(cpu=dict(model=dict(synthesizer=dict(losses=dict(bn=dict(momentum=0.0))))))

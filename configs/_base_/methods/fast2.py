@@ -1,4 +1,4 @@
-"""Fast-2 (Fang et al. 2022, arXiv 2112.12568) for 32x32 images; configs/baselines/fast2."""
+"""Fast-2 (Fang et al. 2022, arXiv 2112.12568) for 32x32 images."""
 
 _base_ = ['./with_store.py']
 
@@ -22,5 +22,35 @@ model = dict(
         crop_padding=4,
         flip=True,
         modulate=False,
+    ),
+)
+# 200 rounds after 20 that only synthesise, 400 student steps each.
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-2)))  # the outer step: 2 x inner
+by_teacher = dict(
+    ResNet=dict(
+        model=dict(
+            synthesizer=dict(
+                losses=dict(class_prior=dict(weight=0.5), adversarial=dict(weight=1.33))
+            )
+        )
+    ),
+    VGG=dict(
+        model=dict(
+            synthesizer=dict(
+                losses=dict(class_prior=dict(weight=0.5), adversarial=dict(weight=1.0))
+            )
+        )
+    ),
+)
+by_budget = dict(
+    cpu=dict(model=dict(synthesizer=dict(reset_round=130))),
+    minutes=dict(
+        model=dict(
+            synthesizer=dict(
+                generator=dict(width=32, latent_dim=64),
+                losses=dict(bn=dict(momentum=0.0)),
+                reset_round=45,
+            )
+        )
     ),
 )

@@ -3,7 +3,7 @@
 The paper gives the buffer, 16,000 samples, for NYUv2. The other numbers are a starting point.
 """
 
-_base_ = ['./ssdkd.py']
+_base_ = ['./ssdkd.py', '../default_runtime.py']
 
 model = dict(
     task=dict(type='Segmentation'),
@@ -28,3 +28,18 @@ model = dict(
     autocast='bfloat16',
     channels_last=True,
 )
+default_hooks = dict(checkpoint=dict(save_best='mIoU'))
+
+# 30,000 student steps.
+train_cfg = dict(
+    type='DistillLoop', max_rounds=320, warmup_rounds=20, steps_per_round=100, val_interval=20
+)
+optim_wrapper = dict(
+    constructor='RoleOptimWrapperConstructor',
+    student=dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-2)),
+    generator=dict(
+        type='OptimWrapper', optimizer=dict(type='Adam', lr=2e-3, betas=(0.5, 0.999))
+    ),
+)
+# By iteration: counts student steps; ends with the last one.
+param_scheduler = dict(student=[dict(type='CosineAnnealingLR', by_epoch=False)], generator=[])

@@ -13,3 +13,14 @@ model = dict(
     crop_padding=4,
     flip=True,
 )
+by_budget = {
+    budget: dict(
+        model=dict(
+            synthesizer=dict(batch_size=batch_size),
+            batch_size=batch_size,
+            distillation=dict(kl=dict(temperature=4.0)),
+            channels_last=True,
+        )
+    )
+    for budget, batch_size in (('cpu', 128), ('minutes', 64))
+}

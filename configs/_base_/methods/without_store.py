@@ -1,7 +1,7 @@
 """What methods share that keep no samples: fresh ones for every student step, all alike.
 
-A method says how many steps there are to a round: ``synthesizer.samples`` and
-``buffer.capacity`` are that number of batches.
+A method says how many steps a round has: ``synthesizer.samples`` and ``buffer.capacity`` are
+that number of batches. Rounds are short, so files are written less often.
 """
 
 model = dict(
@@ -14,3 +14,15 @@ model = dict(
     modulate=False,
     batch_size=256,
 )
+default_hooks = dict(checkpoint=dict(interval=400))
+custom_hooks = [
+    dict(type='BufferStatisticsHook', interval=400),
+    dict(type='SampleGridHook', interval=400),
+    dict(type='ExportHook'),
+    dict(type='SummaryHook'),
+    dict(type='EstimateHook'),
+]
+by_budget = {
+    budget: dict(model=dict(batch_size=batch_size, channels_last=True))
+    for budget, batch_size in (('cpu', 128), ('minutes', 64))
+}

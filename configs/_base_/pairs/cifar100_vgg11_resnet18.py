@@ -5,9 +5,10 @@ _base_ = ['../datasets/cifar100.py']
 num_classes = 100
 teacher = dict(
     model=dict(type='VGG', depth=11, num_classes=num_classes),
-    # From Fast-Datafree / CMI, or train it: configs/teachers/cifar100_vgg11.py
+    # From Fast-Datafree / CMI, or by ssdkd train-teacher cifar100_vgg11_resnet18
     checkpoint='checkpoints/cifar100_vgg11.pth',
     mean=[0.5071, 0.4867, 0.4408],
     std=[0.2675, 0.2565, 0.2761],
 )
 student = dict(model=dict(type='ResNet', depth=18, num_classes=num_classes))
+budget = 'published'  # what it is made for; --budget chooses another one

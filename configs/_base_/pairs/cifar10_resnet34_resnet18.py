@@ -5,9 +5,10 @@ _base_ = ['../datasets/cifar10.py']
 num_classes = 10
 teacher = dict(
     model=dict(type='ResNet', depth=34, num_classes=num_classes),
-    # From Fast-Datafree / CMI, or train it: configs/teachers/cifar10_resnet34.py
+    # From Fast-Datafree / CMI, or by ssdkd train-teacher cifar10_resnet34_resnet18
     checkpoint='checkpoints/cifar10_resnet34.pth',
     mean=[0.4914, 0.4822, 0.4465],
     std=[0.2023, 0.1994, 0.2010],
 )
 student = dict(model=dict(type='ResNet', depth=18, num_classes=num_classes))
+budget = 'published'  # what it is made for; --budget chooses another one

@@ -5,9 +5,10 @@ _base_ = ['../datasets/cifar10.py']
 num_classes = 10
 teacher = dict(
     model=dict(type='WideResNet', depth=40, widen_factor=2, num_classes=num_classes),
-    # From Fast-Datafree / CMI, or train it: configs/teachers/cifar10_wrn40-2.py
+    # From Fast-Datafree / CMI, or by ssdkd train-teacher cifar10_wrn40-2_wrn16-1
     checkpoint='checkpoints/cifar10_wrn40_2.pth',
     mean=[0.4914, 0.4822, 0.4465],
     std=[0.2023, 0.1994, 0.2010],
 )
 student = dict(model=dict(type='WideResNet', depth=16, widen_factor=1, num_classes=num_classes))
+budget = 'published'  # what it is made for; --budget chooses another one

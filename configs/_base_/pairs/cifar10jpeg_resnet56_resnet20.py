@@ -1,9 +1,7 @@
-"""CIFAR-10-JPEG, ResNet-56 -> ResNet-20.
+"""CIFAR-10-JPEG (strongly compressed), ResNet-56 -> ResNet-20; 5,000 val images.
 
 The environment variable SSDKD_SHARED names the folder that holds data/ and teachers/.
 """
-
-_base_ = ['../datasets/cifar10jpeg.py']
 
 num_classes = 10
 teacher = dict(
@@ -13,3 +11,32 @@ teacher = dict(
     std=[0.229, 0.224, 0.225],
 )
 student = dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes))
+autocast = 'auto'
+budget = 'cpu'  # what it is made for; --budget chooses another one
+
+image_size = 32
+# How training may change an image.
+crop_padding = 4
+flip = True
+# Read by the upper bound alone, oracle_real.
+train_set = dict(
+    type='ImageFolder',
+    root='{{$SSDKD_SHARED:../shared}}/data/cifar10_jpeg/train',
+    image_size=32,
+)
+val_dataloader = dict(
+    dataset=dict(
+        type='ImageFolder',
+        root='{{$SSDKD_SHARED:../shared}}/data/cifar10_jpeg/val',
+        image_size=32,
+    ),
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    collate_fn=dict(type='default_collate'),
+    batch_size=500,
+    num_workers=0,
+)
+val_evaluator = dict(type='Accuracy')
+val_cfg = dict(type='ValLoop')
+test_dataloader = val_dataloader
+test_evaluator = val_evaluator
+test_cfg = dict(type='TestLoop')

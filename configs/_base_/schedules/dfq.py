@@ -1,8 +1,0 @@
-"""DFQ as Fast-Datafree runs it: 10 student steps to one of the generator, 80,000 in all."""
-
-_base_ = ['./published.py']
-
-train_cfg = dict(max_rounds=8_000, warmup_rounds=0, steps_per_round=10, val_interval=200)
-optim_wrapper = dict(
-    student=dict(optimizer=dict(lr=0.1)), generator=dict(optimizer=dict(lr=1e-3))
-)

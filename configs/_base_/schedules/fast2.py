@@ -1,5 +1,0 @@
-"""Fast-2 (Fang et al. 2022): 200 rounds after 20 that only synthesise, 400 steps each."""
-
-_base_ = ['./published.py']
-
-optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-2)))  # the outer step: 2 x inner

@@ -1,0 +1,119 @@
+"""A whole config from a pair of networks, a method and a budget.
+
+Each is one file in ``configs/_base_``, or one of the user's. docs/configs.md describes them.
+"""
+
+import copy
+from pathlib import Path
+
+from mmengine.config import Config
+
+from ssdkd.config.files import read_file
+from ssdkd.config.names import find_part
+from ssdkd.errors import ConfigError
+
+METHOD = 'ssdkd'
+BUDGET = 'published'
+# Tables of a method that are read here and are no part of a run.
+TABLES = ('by_teacher', 'by_budget', 'from_pair')
+# What a pair has to say.
+PAIR = ('teacher', 'student', 'num_classes')
+# Config key -> name in the pair, for what every method that distils takes from it.
+TAKEN = {
+    'model.teacher': 'teacher',
+    'model.student': 'student',
+    'model.task.num_classes': 'num_classes',
+}
+# What the pair's data limits, replaced wherever a method has such a key.
+LIMITS = ('image_size', 'crop_padding', 'flip')
+# What a run takes from the pair as it stands.
+LOADERS = tuple(
+    f'{split}_{part}'
+    for split in ('val', 'test')
+    for part in ('dataloader', 'evaluator', 'cfg')
+)
+
+
+def compose(pair: str, method: str | None = None, budget: str | None = None) -> Config:
+    """Compose a config. Later ones of these win:
+
+    - ``default_runtime.py`` and the schedule of the budget, unless the method has its own of
+      either,
+    - the method, then its tables ``by_budget`` and ``by_teacher``,
+    - the pair: networks, classes, data, and what the data limits.
+
+    Args:
+        pair (str): Name of a pair, such as ``'digits_resnet20_resnet8'``, or a file.
+        method (str, optional): Name of a method, such as ``'fast2'``, or a file. Defaults to
+            SSD-KD.
+        budget (str, optional): Name of a budget, such as ``'cpu'``, or a file. Defaults to the
+            one that the pair names, otherwise to the published schedule.
+
+    Raises:
+        ConfigError: There is no such part, or the parts do not fit together.
+    """
+    names = read_part('pairs', pair)
+    if 'model' in names:
+        raise ConfigError(f"'{pair}' is a whole config; --method and --budget go with a pair")
+    missing = [key for key in PAIR if key not in names]
+    if missing:
+        raise ConfigError(f"'{pair}' is not a pair: it has no {', '.join(missing)}")
+    method, default = method or METHOD, names.get('budget', BUDGET)
+    budget = budget or default
+    cfg = compose_method(method, budget, names.teacher.get('model', {}).get('type'))
+    if 'task' in cfg.model:  # it distils
+        cfg.merge_from_dict({key: copy.deepcopy(names[name]) for key, name in TAKEN.items()})
+    for part in _parts(cfg.model):
+        part.update({key: names[key] for key in LIMITS if key in part and key in names})
+    if 'autocast' in names and 'task' in cfg.model:
+        cfg.model.autocast = names.autocast
+    cfg.merge_from_dict({key: copy.deepcopy(names[key]) for key in LOADERS if key in names})
+    for key, expression in cfg.pop('from_pair', {}).items():
+        cfg.merge_from_dict({key: _value(expression, names, method, pair)})
+    words = [Path(pair).stem, Path(method).stem]
+    words += [Path(budget).stem] * (budget != default)
+    origin = f'# {pair}, {method}, {budget}\n'
+    return Config(cfg.to_dict(), cfg_text=origin, filename=f'{"_".join(words)}.py')
+
+
+def compose_method(method: str, budget: str, teacher: str | None = None) -> Config:
+    """A method within a budget, for no pair yet.
+
+    Args:
+        method (str): Name or file.
+        budget (str): Name or file.
+        teacher (str, optional): Type of the teacher's network, which ``by_teacher`` knows.
+    """
+    within = find_part('methods', f'{method}_{budget}', missing_ok=True)
+    changes = read_part('methods', within or method)
+    tables = [
+        changes.pop('by_budget', {}).get(Path(budget).stem, {}),
+        changes.pop('by_teacher', {}).get(teacher, {}),
+    ]
+    cfg = Config() if 'log_processor' in changes else read_part('', 'default_runtime')
+    if 'param_scheduler' not in changes:
+        cfg.merge_from_dict(read_part('schedules', budget).to_dict())
+    for change in (changes.to_dict(), *tables):
+        cfg.merge_from_dict(copy.deepcopy(change))
+    return Config(cfg.to_dict())
+
+
+def read_part(kind: str, name: str | Path) -> Config:
+    """A file of ``configs/_base_/<kind>``, or one of the user's."""
+    return read_file(find_part(kind, name), str(name))
+
+
+def _parts(model: dict) -> list[dict]:
+    """The parts of a model that make or change images."""
+    synthesizer = model.get('synthesizer') or {}
+    return [model, synthesizer, synthesizer.get('generator') or {}]
+
+
+def _value(expression: str, names: Config, method: str, pair: str) -> object:
+    """What an expression of ``from_pair`` is, with the names of the pair."""
+    try:
+        return eval(expression, {}, copy.deepcopy(names.to_dict()))  # as Python as the config
+    except NameError as error:
+        raise ConfigError(
+            f"method '{method}' needs {expression} of the pair, and '{pair}' does not have it"
+        ) from error
