@@ -36,6 +36,7 @@ from ssdkd.losses import has_statistics
 from ssdkd.mmseg import METRIC
 from ssdkd.registry import nearest
 from ssdkd.runs import check_unused, locked
+from ssdkd.runs.files import CONFIG, NETWORK
 
 HEADER = '''\
 """What distill() ran, as a config: the same student comes out of
@@ -158,7 +159,7 @@ def distill(
     with locked(work_dir, launcher):
         check_unused(work_dir, 'choose another work_dir, or remove it')
         barrier()  # the first process may write when all have looked
-        path = work_dir / 'config.py'
+        path = work_dir / CONFIG
         command = f'python tools/train.py {path}'
         if launcher != 'none':
             command = f'tools/dist_train.sh {path} {get_world_size()}'
@@ -280,7 +281,7 @@ def _save(
     """Write the networks, and name them in the config."""
     work_dir.mkdir(parents=True, exist_ok=True)
     for role, network in (('teacher', teacher), ('student', student)):
-        file, content = f'{role}_module.pt', io.BytesIO()
+        file, content = NETWORK.format(role), io.BytesIO()
         try:
             torch.save(network, content)
         except Exception as error:  # whatever a member of the module raises

@@ -1,6 +1,5 @@
 """The runs of a benchmark: what each has left, and the processes that make them."""
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from ssdkd.atomic import write_whole
 from ssdkd.benchmark.spec import Method
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import process_groups
+from ssdkd.runs.files import read_summary
 
 POLL_SECONDS = 0.5
 
@@ -57,14 +57,6 @@ class Cell:
 def trial_folder(folder: Path) -> Path:
     """Where the trial of a method runs, given the method's folder."""
     return folder / 'trial'
-
-
-def read_summary(folder: Path) -> dict | None:
-    """``summary.json`` of a run; None if it is missing or was just being written."""
-    try:
-        return json.loads((folder / 'summary.json').read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
 
 
 def mark_failed(folder: Path, message: str) -> None:

@@ -15,7 +15,6 @@ from ssdkd.benchmark.cells import (
     Clock,
     Trainer,
     mark_failed,
-    read_summary,
     trial_folder,
     why,
     write_config,
@@ -34,6 +33,7 @@ from ssdkd.benchmark.plan import (
 from ssdkd.benchmark.report import Row, deviates
 from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.errors import ConfigError
+from ssdkd.runs.files import CONFIG, read_summary, starts
 from ssdkd.visualization.curves import read_curves
 
 START_SECONDS = 120  # for a run to build its networks and load the teacher
@@ -104,7 +104,7 @@ class Benchmark:
             if name in self.configs:
                 method = self.spec.methods[name]
                 cfg = planned_config(self.configs[name], method, plan)
-                write_config(cfg, self.out / name / 'config.py')
+                write_config(cfg, self.out / name / CONFIG)
         todo = [cell for cell in self.cells if cell.state == 'not run']
         if len(todo) < len(self.cells):
             self.say(
@@ -177,7 +177,7 @@ class Benchmark:
         shutil.rmtree(folder, ignore_errors=True)
         cfg = self.configs[method.name]
         trial = trial_config(cfg, method)
-        write_config(trial, folder / 'config.py')
+        write_config(trial, folder / CONFIG)
         warmup, started = trial.train_cfg.warmup_rounds, None
 
         def rounds() -> tuple[list[float], list[float]]:
@@ -186,14 +186,14 @@ class Benchmark:
         def enough() -> bool:
             nonlocal started
             # Imports do not count; mmengine makes this folder after them.
-            if started is None and any(folder.glob('*/vis_data')):
+            if started is None and starts(folder):
                 started = time.monotonic()
             waited = 0 if started is None else time.monotonic() - started
             too_long = waited > 60 * self.spec.minutes + START_SECONDS
             return too_long or trial_is_enough(*rounds(), self.spec.minutes)
 
         seed = method.seeds[0]
-        status = self.trainer.train(folder / 'config.py', folder, seed, enough)
+        status = self.trainer.train(folder / CONFIG, folder, seed, enough)
         if self.trainer.stopping.is_set():
             return 'stopped'
         if status:
@@ -215,7 +215,7 @@ class Benchmark:
 
     def _run_cell(self, cell: Cell) -> str:
         """Train to the end -> how it ended, in words."""
-        config = cell.folder.parent / 'config.py'
+        config = cell.folder.parent / CONFIG
         status = self.trainer.train(config, cell.folder, cell.seed)
         if status is None:
             return 'stopped'

@@ -22,6 +22,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.interrupt import hinting
 from ssdkd.paths import CLONE, TOOLS
 from ssdkd.registry import nearest
+from ssdkd.runs.files import CONFIG
 
 TRAIN = TOOLS / 'train.py'
 
@@ -93,7 +94,7 @@ def dry_run(spec: Spec, configs: dict, plans: PlanFile, trainer: Trainer, out: P
             )
     for cell in make_cells(spec, out):
         if cell.method.name in configs:
-            line = trainer.command(out / cell.method.name / 'config.py', cell.folder, cell.seed)
+            line = trainer.command(out / cell.method.name / CONFIG, cell.folder, cell.seed)
             ended = '' if cell.state == 'not run' else f'  # {cell.state}'
             print(f'OMP_NUM_THREADS={plans.threads} {shlex.join(line)}{ended}')
 

@@ -69,5 +69,5 @@ def run(args: argparse.Namespace) -> None:
             raise ConfigError(f"--keys: no run has '{name}'{nearest(name, sorted(known))}")
     drawn = plot_runs(runs, names, args.out, args.against)
     if not drawn:
-        raise ConfigError('--against minutes: no log has the times of these rounds')
+        raise ConfigError('--against minutes: no rounds.jsonl has the times of these rounds')
     print(f'{", ".join(drawn)}\nfigure: {args.out}')

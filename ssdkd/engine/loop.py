@@ -1,21 +1,26 @@
 """The training loop: rounds of inversion and distillation, without any dataset."""
 
+import json
 import time
+from pathlib import Path
 
 import torch
-from mmengine.dist import get_rank
+from mmengine.dist import get_rank, is_main_process
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
+from ssdkd.atomic import write_whole
 from ssdkd.checks import check_int
 from ssdkd.datasets import check_set
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
 from ssdkd.engine.trained import check_trained
+from ssdkd.environment import environment
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
-from ssdkd.runs import random_state, set_random_state
+from ssdkd.runs import RoundLog, random_state, set_random_state
+from ssdkd.runs.files import ENVIRONMENT
 
 
 class LatentStream:
@@ -41,7 +46,8 @@ class DistillLoop(BaseLoop):
 
     Warm-up rounds run the generator phase only. Learning-rate schedules by iteration count
     student steps. Each round adds the scalars ``seconds/inversion`` and
-    ``seconds/distillation``, cumulated; validation and hooks are not in them.
+    ``seconds/distillation``, cumulated; validation and hooks are not in them. The first process
+    writes a line per round to ``rounds.jsonl``, and ``environment.json`` at the start.
 
     Args:
         runner (Runner): The runner.
@@ -85,6 +91,7 @@ class DistillLoop(BaseLoop):
         self._epoch = 0
         self._iter = 0
         self.start = (0, 0)  # rounds and student steps before this start of the run
+        self._log: RoundLog | None = None  # of the first process
         self._kept: dict | None = None  # training's random state during a validation
         self.distiller = getattr(runner.model, 'module', runner.model)
         self.distiller.seed(runner.seed + get_rank())
@@ -134,6 +141,10 @@ class DistillLoop(BaseLoop):
         self._seconds = self.runner.message_hub.runtime_info.get(
             'seconds', dict(inversion=0.0, distillation=0.0)
         )
+        if is_main_process():
+            folder = Path(self.runner.work_dir)
+            write_whole(folder / ENVIRONMENT, json.dumps(environment(), indent=2) + '\n')
+            self._log = RoundLog(folder, self._epoch)
         if self._validates() and self._validated != self._epoch:
             self.validate()  # a kill came between the round and its validation
         while self._epoch < self.max_rounds:
@@ -193,7 +204,7 @@ class DistillLoop(BaseLoop):
                 + '  '.join(f'{k}: {v:.4f}' for k, v in values.items())
             )
         else:
-            self.run_steps(log)
+            values = self.run_steps(log)
         unite_buffers(self.distiller)
         self._check_finite()
         self._seconds['inversion'] += middle - start
@@ -201,12 +212,15 @@ class DistillLoop(BaseLoop):
         self.runner.message_hub.update_info('seconds', dict(self._seconds))
         scalars |= {f'seconds/{phase}': value for phase, value in self._seconds.items()}
         self.runner.visualizer.add_scalars(scalars, step=self._epoch + 1)
+        if self._log is not None:  # before the checkpoint: a resumed run has all lines
+            phase = 'warm-up' if warmup else 'distillation'
+            self._log.append(self._epoch + 1, phase, values, self._seconds)
 
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 
-    def run_steps(self, log: dict[str, Tensor]) -> None:
-        """The student steps of one round, logged as their mean together with ``log``."""
+    def run_steps(self, log: dict[str, Tensor]) -> dict[str, float]:
+        """The student steps of one round -> their means, logged together with ``log``."""
         sums: dict[str, Tensor] = {}
         for step in range(self.steps_per_round):
             self.runner.call_hook('before_train_iter', batch_idx=step, data_batch=None)
@@ -222,6 +236,7 @@ class DistillLoop(BaseLoop):
                 'after_train_iter', batch_idx=step, data_batch=None, outputs=outputs
             )
             self._iter += 1
+        return outputs
 
     def _read(self, values: dict[str, Tensor]) -> dict[str, float]:
         if not values:  # a synthesizer without a loss, in a warm-up round

@@ -13,9 +13,11 @@ from ssdkd.runs.random_state import (
     restore_generator,
     set_random_state,
 )
+from ssdkd.runs.round_log import RoundLog, read_json_lines, read_rounds
 from ssdkd.runs.settings import changed_settings, plain_settings
 
 __all__ = [
+    'RoundLog',
     'changed_settings',
     'check_unused',
     'latest_checkpoint',
@@ -25,6 +27,8 @@ __all__ = [
     'plain_settings',
     'random_state',
     'restore_generator',
+    'read_json_lines',
+    'read_rounds',
     'resume_point',
     'set_random_state',
 ]

@@ -1,14 +1,11 @@
 """Find the checkpoints of a run, and choose the one that it goes on from."""
 
-import re
 from pathlib import Path
 
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import damage
 from ssdkd.models.file_formats import recognise
-
-# Of a distillation by round, of a teacher's training by epoch or iteration.
-NUMBERED = re.compile(r'(?:round|epoch|iter)_(\d+)\.pth')
+from ssdkd.runs.files import NUMBERED
 
 
 def checkpoints(work_dir: str | Path) -> list[Path]:

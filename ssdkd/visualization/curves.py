@@ -1,9 +1,6 @@
-"""How a run went: its scalars, read from what mmengine's Runner leaves in a work directory."""
+"""How a run went: its scalars by round, read from its work directory."""
 
-import json
-import re
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ssdkd.runs import read_json_lines, read_rounds
+from ssdkd.runs.files import SCALARS, START_CONFIG, starts
 from ssdkd.visualization.benchmark import COLORS, STYLES
 from ssdkd.visualization.files import save_figure
 
-STAMP = '%Y%m%d_%H%M%S'  # name of the folder of one start
-ROUND_LINE = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) .* Round +\[(\d+)[]/]')
 # Scalars of a round that are no result.
 BOOKKEEPING = ('data_time', 'time', 'epoch', 'iter', 'step', 'memory')
 TITLES = {
@@ -41,7 +38,8 @@ class Curves:
     Attributes:
         scalars: Name -> {round: value}; each name is one that the log uses.
         metrics: The same for what the val set measured, such as ``accuracy``.
-        minutes: Round -> minutes since the start, pauses between stop and resume left out.
+        minutes: Round -> minutes since the start, pauses between stop and resume left out. Runs
+            without ``rounds.jsonl``, from before it was written, have none.
     """
 
     scalars: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -50,7 +48,7 @@ class Curves:
 
     def keep_before(self, first: int) -> None:
         """Forget round ``first`` and all later ones: a resumed run makes them again."""
-        for series in (*self.scalars.values(), *self.metrics.values(), self.minutes):
+        for series in (*self.scalars.values(), *self.metrics.values()):
             for number in [n for n in series if n >= first]:
                 del series[number]
 
@@ -62,30 +60,23 @@ def read_curves(work_dir: str | Path) -> Curves:
     again discards those before it.
     """
     curves = Curves()
-    for folder in sorted(Path(work_dir).glob('*/vis_data')):
-        records = _records(folder / 'scalars.json')
-        minutes = _minutes(folder.parent)
-        rounds = [r['epoch'] for r in records if 'epoch' in r] + list(minutes)
+    for start in starts(work_dir):
+        records = read_json_lines(start / SCALARS)
+        rounds = [n for n in map(_round, records) if n is not None]
         if not rounds:  # nothing happened here, or a test
             continue
-        if not _resumed(folder / 'config.py'):
+        if not _resumed(start / START_CONFIG):
             curves = Curves()
         curves.keep_before(min(rounds))
         for record in records:
             _take(record, curves)
-        offset = max(curves.minutes.values(), default=0.0)
-        curves.minutes |= {n: offset + m for n, m in minutes.items()}
+    curves.minutes = {r['round']: r['elapsed'] / 60 for r in read_rounds(work_dir)}
     return curves
 
 
-def _records(path: Path) -> list[dict]:
-    records = []
-    for line in path.read_text().splitlines() if path.is_file() else []:
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:  # the line that a killed run was writing
-            continue
-    return records
+def _round(record: dict) -> int | None:
+    """The round whose training a record is about; None for a validation and the like."""
+    return record.get('epoch', record['step'] if 'seconds/inversion' in record else None)
 
 
 def _resumed(config: Path) -> bool:
@@ -104,22 +95,8 @@ def _take(record: dict, curves: Curves) -> None:
             series[record['epoch' if in_round else 'step']] = value
 
 
-def _minutes(folder: Path) -> dict[int, float]:
-    """Round -> minutes since this start, by the times of the log's lines."""
-    log = folder / f'{folder.name}.log'
-    if not log.is_file():
-        return {}
-    start = datetime.strptime(folder.name, STAMP)
-    matches = (ROUND_LINE.match(line) for line in log.read_text().splitlines())
-    return {
-        int(m[2]): (datetime.strptime(m[1], '%Y/%m/%d %H:%M:%S') - start).total_seconds() / 60
-        for m in matches
-        if m
-    }
-
-
 def draw_metric(ax: Axes, curves: Curves, name: str, teacher: float | None = None) -> None:
-    """A metric of the val set against minutes, or against rounds if no log has times."""
+    """A metric of the val set against minutes, or against rounds if the run has no times."""
     timed = by_minutes(curves.metrics[name], curves)
     draw_line(ax, timed or curves.metrics[name], label='student')
     if teacher is not None:
@@ -173,7 +150,7 @@ def draw_line(
 
 
 def by_minutes(series: dict[int, float], curves: Curves) -> dict[float, float]:
-    """The same series by minutes; rounds whose time no log has are left out."""
+    """The same series by minutes; rounds without a time are left out."""
     return {curves.minutes[n]: v for n, v in series.items() if n in curves.minutes}
 
 

@@ -2,8 +2,6 @@
 
 import base64
 import io
-import json
-import re
 from collections.abc import Callable
 from functools import partial
 from html import escape
@@ -16,6 +14,16 @@ from matplotlib.figure import Figure
 from ssdkd.atomic import write_whole
 from ssdkd.buffers.stored import StoredSamples, read_samples
 from ssdkd.errors import ConfigError
+from ssdkd.runs.files import (
+    BALANCE,
+    CURVES,
+    REPORT,
+    START_CONFIG,
+    newest_sample_grid,
+    read_environment,
+    read_summary,
+    starts,
+)
 from ssdkd.visualization.balance import (
     Balance,
     balance_of,
@@ -111,10 +119,9 @@ def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[P
     work_dir = Path(work_dir)
     if not work_dir.is_dir():
         raise ConfigError(f"there is no work directory '{work_dir}'")
-    out = Path(out) if out else work_dir / 'report.html'
+    out = Path(out) if out else work_dir / REPORT
     out.parent.mkdir(parents=True, exist_ok=True)
-    path = work_dir / 'summary.json'
-    summary = json.loads(path.read_text()) if path.is_file() else {}
+    summary = read_summary(work_dir) or {}
     curves = read_curves(work_dir)
     samples, balance = _buffer_of(work_dir)
     text = headline(summary)
@@ -123,9 +130,9 @@ def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[P
         f'<p class="headline">{escape(text)}</p>',
         *_missing(summary, curves, balance),
         _summary_table(summary),
-        _curve_section(curves, summary, out.with_name('curves.png')),
+        _curve_section(curves, summary, out.with_name(CURVES)),
         _sample_section(work_dir, samples),
-        _balance_section(balance, samples, out.with_name('balance.png')),
+        _balance_section(balance, samples, out.with_name(BALANCE)),
         _setting_section(work_dir),
     ]
     write_whole(
@@ -183,6 +190,11 @@ def _missing(summary: dict, curves: Curves, balance: Balance | None) -> list[str
         )
     if not curves.scalars:
         notes.append('There are no scalars: the run has not left its warm-up rounds.')
+    if curves.scalars and not curves.minutes:
+        notes.append(
+            'There is no rounds.jsonl, which earlier versions did not write: the curves have '
+            'no times.'
+        )
     if balance is None:
         notes.append(
             'There is no checkpoint whose buffer is filled and knows the classes of its '
@@ -283,13 +295,14 @@ def _sample_section(work_dir: Path, samples: StoredSamples | None) -> str:
             rows = rows_by_age(samples, GRID_COLUMNS)
             parts.append(_grid(samples, rows, 'Samples by age', f'{after}, by age.'))
     else:
-        grids = [p for p in work_dir.glob('samples/round_*.png') if p.stem[6:].isdigit()]
-        for newest in sorted(grids, key=lambda p: int(p.stem[6:]))[-1:]:
+        grid = newest_sample_grid(work_dir)
+        if grid is not None:
             caption = (
-                f'The newest synthetic samples after round {newest.stem[6:]}, a row for each '
+                f'The newest synthetic samples after round {grid[0]}, a row for each '
                 "class that the teacher sees in them, in the order of the teacher's outputs."
             )
-            parts.append(_figure(newest.read_bytes(), 'Synthetic samples', caption, 'samples'))
+            picture = grid[1].read_bytes()
+            parts.append(_figure(picture, 'Synthetic samples', caption, 'samples'))
     if not parts:
         return ''
     return (
@@ -341,27 +354,18 @@ def _histogram(values: np.ndarray, label: str, heading: str, ax: Axes) -> None:
 
 
 def _setting_section(work_dir: Path) -> str:
-    configs = sorted(work_dir.glob('*/vis_data/config.py'))
-    # The environment is in the logs of all starts, so the newest one that has it is taken.
-    environments = [e for e in map(_environment, sorted(work_dir.glob('*/*.log'))) if e]
+    configs = [s / START_CONFIG for s in starts(work_dir) if (s / START_CONFIG).is_file()]
+    environment = read_environment(work_dir)
     parts = []
     if configs:
         parts.append(
             '<details><summary>Config</summary><pre>'
             f'{escape(configs[-1].read_text())}</pre></details>'
         )
-    if environments:
-        parts.append(
-            f'<details><summary>Environment</summary>{_table(environments[-1])}</details>'
-        )
+    if environment:
+        table = _table(list(environment.items()))
+        parts.append(f'<details><summary>Environment</summary>{table}</details>')
     return '<h2>Setting</h2>' + ''.join(parts) if parts else ''
-
-
-def _environment(log: Path) -> list[tuple[str, str]]:
-    """The lines ``name: value`` that mmengine logs under 'System environment'."""
-    block = re.search(r'System environment:\n(.*?)\n-{20,}', log.read_text(), re.S)
-    lines = re.findall(r'^ {4}(\w[^:\n]*): (.+)$', block[1], re.M) if block else []
-    return [(name, value) for name, value in lines if 'compiling' not in name]
 
 
 def _drawn(draw: Callable, alt: str) -> str:

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from ssdkd.errors import ConfigError
 from ssdkd.models import Teacher
 from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import DATASETS
+from ssdkd.runs import read_rounds
+from ssdkd.runs.files import read_environment
 from ssdkd.visualization import read_curves
 
 
@@ -142,6 +145,22 @@ def test_the_last_line_is_the_summary(tiny):
     assert list(curve) == [1, 2, 3, 4], 'one value a round, those of the warm-up included'
     assert f'inversion_bn: {curve[1]:.4f}' in warmup
     assert any('Buffer' in line and 'class_ratio' in line for line in lines)
+
+
+def test_one_json_line_per_round(tiny):
+    cfg = tiny(NO_VAL)
+    build_runner(cfg).train()
+    lines = read_rounds(cfg.work_dir)
+    assert [line['round'] for line in lines] == [1, 2, 3, 4]
+    assert [line['phase'] for line in lines] == ['warm-up'] + ['distillation'] * 3
+    curves = read_curves(cfg.work_dir)
+    for name in ('inversion_bn', 'loss', 'divergence'):
+        terms = {n['round']: n['terms'][name] for n in lines if name in n['terms']}
+        assert terms == pytest.approx(curves.scalars[name]), name
+    assert list(curves.minutes) == [1, 2, 3, 4]
+    spent = [sum(line['seconds'].values()) for line in lines]
+    assert all(0 < s <= line['elapsed'] for s, line in zip(spent, lines))
+    assert read_environment(cfg.work_dir)['torch'] == version('torch')
 
 
 def test_pictures_checkpoints_and_scalars(tiny):

@@ -12,6 +12,7 @@ from torch import nn
 from ssdkd.engine import DistillLoop, SafeCheckpointHook, StrictRunner
 from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import HOOKS, MODELS
+from ssdkd.runs import read_rounds
 from ssdkd.visualization import read_curves
 
 
@@ -102,8 +103,12 @@ def test_a_validation_is_not_made_twice(cfg, monkeypatch):
     monkeypatch.setattr(
         DistillLoop, 'validate', lambda self: (rounds.append(self.epoch), validate(self))
     )
-    go_on(cfg, Path(cfg.work_dir) / 'round_2.pth')
+    run = Path(cfg.work_dir)
+    resumed = go_on(cfg, run / 'round_2.pth', run / 'rounds.jsonl')
     assert rounds == [4, 6]
+    assert [r['round'] for r in read_rounds(resumed.work_dir)] == [1, 2, 3, 4, 5, 6]
+    terms = [[r['terms'] for r in read_rounds(folder)] for folder in (run, resumed.work_dir)]
+    assert terms[0] == terms[1]
 
 
 def test_there_is_always_a_best_checkpoint(cfg, monkeypatch):

@@ -7,20 +7,8 @@ import torch
 
 import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
 from ssdkd.buffers import ReplayBuffer
+from ssdkd.runs import read_rounds
 from ssdkd.writers import OldestWriter
-
-LOG = """2026/01/01 12:00:00 - mmengine - INFO -
-------------------------------------------------------------
-System environment:
-    sys.platform: linux
-    PyTorch: 2.13.0+cpu
-    PyTorch compiling details: PyTorch built with:
-  - a compiler
-
-Runtime environment:
-    seed: 0
-------------------------------------------------------------
-"""
 
 
 def make_buffer(counts: list[int]) -> ReplayBuffer:
@@ -49,13 +37,14 @@ def start(work_dir: Path, stamp: str, rounds: range, resumed: bool = False) -> N
     folder = work_dir / stamp
     (folder / 'vis_data').mkdir(parents=True)
     (folder / 'vis_data/config.py').write_text(f"a = 'b < c'\nresume = {resumed}\nz = 1\n")
-    records, log = [], LOG
+    records = []
+    times = {r['round']: r for r in read_rounds(work_dir) if r['round'] < rounds.start}
+    before = times[max(times)]['elapsed'] if times else 0
     for i, n in enumerate(rounds, 1):
-        second = 30 * i
-        log += (
-            f'2026/01/01 12:{second // 60:02d}:{second % 60:02d} - mmengine - INFO - '
-            f'Round  [{n}][10/10]  loss: 1.0\n'
-        )
+        seconds = 30 * i - int(stamp[-2:])  # since this start
+        times[n] = dict(
+            round=n, phase='distillation', terms=dict(loss=1.0), elapsed=before + seconds,
+            time=f'2026-01-01T12:{30 * i // 60:02d}:{30 * i % 60:02d}+00:00')  # fmt: skip
         records.append(
             dict(time=0.5, loss=1.0, divergence=float(n), inversion_bn=9.0 / n, agreement=0.5,
                  epoch=n, iter=10 * n, step=10 * n))  # fmt: skip
@@ -64,4 +53,7 @@ def start(work_dir: Path, stamp: str, rounds: range, resumed: bool = False) -> N
             records.append(dict(accuracy=10.0 * n, time=0.1, step=n))
     lines = [json.dumps(record) for record in records]
     (folder / 'vis_data/scalars.json').write_text('\n'.join([*lines, '{"accuracy": 5']))
-    (folder / f'{stamp}.log').write_text(log)
+    lines = [json.dumps(line) for line in times.values()]
+    (work_dir / 'rounds.jsonl').write_text('\n'.join([*lines, '{"round": 9, "ela']))
+    facts = dict(platform='linux', torch='2.13.0+cpu')
+    (work_dir / 'environment.json').write_text(json.dumps(facts))

@@ -69,6 +69,7 @@ def test_headline_in_plain_words():
         ('summary.json', 'no summary.json'),
         ('round_*.pth', 'balance is unknown'),
         ('2026*', 'No accuracy was measured'),
+        ('rounds.jsonl', 'There is no rounds.jsonl'),
         ('*', 'has not ended'),
     ],
 )

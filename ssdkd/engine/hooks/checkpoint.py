@@ -1,6 +1,5 @@
 """Checkpoints from which training continues as if it had never stopped."""
 
-import re
 from pathlib import Path
 
 from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
@@ -11,8 +10,7 @@ from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
 from ssdkd.runs import plain_settings, set_random_state
-
-BEST = re.compile(r'best_\w+_(round|epoch|iter)_\d+\.pth')
+from ssdkd.runs.files import BEST, CHECKPOINT
 
 
 @HOOKS.register_module()
@@ -114,7 +112,7 @@ class DistillCheckpointHook(SafeCheckpointHook):
     """
 
     def __init__(self, interval: int = 5, **kwargs):
-        super().__init__(interval, filename_tmpl='round_{}.pth', **kwargs)
+        super().__init__(interval, filename_tmpl=CHECKPOINT, **kwargs)
         self._states: list[dict] | None = None
 
     def _save_checkpoint_with_step(self, runner, step, meta) -> None:

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from ssdkd.distillers import BaseDistiller
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.registry import HOOKS
+from ssdkd.runs.files import ROLE, STUDENT
 
 
 @HOOKS.register_module()
@@ -32,7 +33,7 @@ class ExportHook(Hook):
         filename (str): File in the work directory. Defaults to ``'student.pth'``.
     """
 
-    def __init__(self, network: str | None = 'student', filename: str = 'student.pth'):
+    def __init__(self, network: str | None = 'student', filename: str = STUDENT):
         self.network = network
         self.filename = filename
 
@@ -43,7 +44,7 @@ class ExportHook(Hook):
         networks = {self.filename: getattr(network, 'module', network)}
         if isinstance(model, BaseDistiller):
             networks |= {
-                f'{name}.pth': model.part(name)
+                ROLE.format(name): model.part(name)
                 for name, role in model.roles.items()
                 if role.exported and name != self.network
             }

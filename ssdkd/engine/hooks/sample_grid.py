@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 
 from ssdkd.checks import check_int
 from ssdkd.registry import HOOKS
+from ssdkd.runs.files import SAMPLE_GRID
 from ssdkd.visualization import save_sample_grid
 
 
@@ -36,5 +37,5 @@ class SampleGridHook(Hook):
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         buffer = getattr(runner.model, 'module', runner.model).buffer
         if due and len(buffer):
-            path = Path(runner.work_dir) / 'samples' / f'round_{runner.epoch + 1}.png'
+            path = Path(runner.work_dir, SAMPLE_GRID.format(runner.epoch + 1))
             save_sample_grid(buffer, path, self.columns, self.max_classes)

@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from ssdkd.atomic import write_whole
 from ssdkd.engine.hooks.buffer_statistics import buffer_statistics
 from ssdkd.registry import HOOKS
+from ssdkd.runs.files import SUMMARY
 
 
 def peak_memory() -> dict[str, float]:
@@ -76,7 +77,7 @@ class SummaryHook(Hook):
         }
         if not is_main_process():  # the evaluation above needs every process
             return
-        path = Path(runner.work_dir) / 'summary.json'
+        path = Path(runner.work_dir, SUMMARY)
         write_whole(path, json.dumps(summary, indent=2) + '\n')
         runner.logger.info('Summary  ' + '  '.join(f'{k}: {v}' for k, v in summary.items()))
 
