@@ -1,15 +1,14 @@
 """Look for misspelt words in a config before anything is built from it."""
 
-import importlib.util
 import inspect
 import math
-from pathlib import Path
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 from mmengine.runner import Runner  # noqa: F401  (registers what mmengine itself brings)
 
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import check_installed, missing_files
 from ssdkd.registry import ALL_REGISTRIES, nearest
 
 # Keys that mmengine takes out of a config before it builds from it.
@@ -38,11 +37,7 @@ def check_config(cfg: dict, path: str = '') -> None:
     """
     name = cfg.get('type')
     if isinstance(name, str):
-        if cfg.get('_scope_') == 'mmseg' and importlib.util.find_spec('mmseg') is None:
-            raise ConfigError(
-                f"{path}.type: '{name}' is of mmsegmentation, which is not installed; run "
-                "pip install 'ssdkd[seg]'"
-            )
+        check_installed(cfg, path)
         if '.' in name or '_scope_' in cfg:
             return
         components = _registered(name)
@@ -77,20 +72,13 @@ def check_data(cfg: dict, *loaders: str) -> None:
     """
     for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset') or {}
-        if dataset.get('_scope_') != 'mmseg':
-            continue
-        parts = {f'data_prefix.{k}': v for k, v in dataset.get('data_prefix', {}).items()}
-        if dataset.get('ann_file'):
-            parts['ann_file'] = dataset['ann_file']
-        for key, part in parts.items():
-            path = Path(dataset.get('data_root') or '', part)
-            if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-                raise ConfigError(
-                    f"{loader}.dataset.{key}: '{path}' is missing or empty; the page on data "
-                    'in the documentation says where the data comes from, '
-                    f'{loader}.dataset.data_root where it lies'
-                    + (WITHOUT_VAL if loader == 'val_dataloader' else '')
-                )
+        for key, path in missing_files(dataset):
+            raise ConfigError(
+                f"{loader}.dataset.{key}: '{path}' is missing or empty; the page on data "
+                'in the documentation says where the data comes from, '
+                f'{loader}.dataset.data_root where it lies'
+                + (WITHOUT_VAL if loader == 'val_dataloader' else '')
+            )
 
 
 def _registries() -> list[Registry]:

@@ -33,6 +33,7 @@ from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
+from ssdkd.mmseg import METRIC
 from ssdkd.registry import nearest
 from ssdkd.runs import check_unused, locked
 from ssdkd.runs.files import CONFIG, NETWORK
@@ -189,7 +190,7 @@ def distill(
             if val is not None:
                 metric = dict(type='Accuracy')
                 if task == 'segmentation':
-                    metric = dict(type='IoUMetric', _scope_='mmseg')
+                    metric = dict(METRIC)
                 # An object cannot stand in a config, from which the runner builds its own.
                 runner._val_loop = ValLoop(runner, val, metric)
             model = runner.train()

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import without_pretrained
 from ssdkd.registry import GENERATORS, MODELS
 
 
@@ -106,8 +107,8 @@ def table(found: dict[str, Cost]) -> str:
 
 
 def _network(cfg: Config, role: str) -> nn.Module:
-    model = copy.deepcopy(cfg.model[role].model)
-    if model.get('type') in ('timm', 'mmseg'):
+    model = without_pretrained(copy.deepcopy(cfg.model[role].model))
+    if model.get('type') == 'timm':
         model['pretrained'] = False
     if model.get('type') == 'torchvision':
         model.pop('weights', None)

@@ -5,6 +5,7 @@ import copy
 from mmengine.config import Config
 
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import is_mmseg_config
 from ssdkd.models import Network, student_config
 from ssdkd.registry import MODELS
 
@@ -23,7 +24,7 @@ def network_config(cfg: Config, teacher: bool = False, checkpoint: str | None = 
     """
     if cfg.model.type == 'Classifier':  # the configs of a teacher's own training
         network = dict(cfg.model.network)
-    elif cfg.model.type == 'mmseg':
+    elif is_mmseg_config(cfg.model):
         network = dict(model=cfg.model)
     elif teacher and cfg.model.teacher.get('type', 'Teacher') != 'Teacher':  # an ensemble
         if checkpoint is not None:

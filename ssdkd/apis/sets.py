@@ -1,13 +1,13 @@
 """The labelled sets of a Runner, before it uses them."""
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
 from ssdkd.datasets import check_set
 from ssdkd.datasets.class_names import check_classes
+from ssdkd.mmseg import num_outputs
 from ssdkd.transforms import to_unit_range
 
 
@@ -43,8 +43,9 @@ def check_sets(
 
 def _outputs(network: nn.Module, dataset: Dataset) -> int:
     plain = getattr(network, 'model', network)
-    if isinstance(plain, BaseModel):  # of mmseg
-        return plain.num_classes
+    stated = num_outputs(plain)
+    if stated is not None:
+        return stated
     image = dataset[0]['inputs'][None].to(next(network.parameters()).device)
     was_training = network.training
     with torch.no_grad():

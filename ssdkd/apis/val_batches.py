@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ssdkd.datasets.class_names import check_classes
 from ssdkd.errors import ConfigError
-from ssdkd.transforms import to_unit_range
+from ssdkd.mmseg import labelled_batch
 
 VOID = 255  # pixels without a class
 
@@ -81,7 +81,7 @@ class ValBatches:
                 continue
             images, labels = self._images(images), self._labels(labels, images)
             if self.segments:
-                yield self._as_mmseg(images, labels)
+                yield labelled_batch(images, labels)
             else:
                 yield dict(inputs=images, data_samples=labels)
         count = torch.tensor(self.dataset.count)
@@ -120,19 +120,6 @@ class ValBatches:
                 f'num_classes={self.num_classes}; number the classes from 0'
             )
         return labels
-
-    @staticmethod
-    def _as_mmseg(images: Tensor, labels: Tensor) -> dict:
-        """As mmseg's datasets give them: BGR up to 255, and a sample an image."""
-        from mmengine.structures import PixelData
-        from mmseg.structures import SegDataSample
-
-        samples = []
-        for label in labels:
-            sample = SegDataSample(metainfo=dict(ori_shape=tuple(label.shape)))
-            sample.gt_sem_seg = PixelData(data=label[None])
-            samples.append(sample)
-        return dict(inputs=list(255 * to_unit_range(images).flip(1)), data_samples=samples)
 
 
 def _classes(loader: Iterable) -> Sequence[str] | None:

@@ -12,6 +12,7 @@ from ssdkd.apis.check import check_data
 from ssdkd.apis.sets import check_sets
 from ssdkd.engine import StrictRunner
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import without_pretrained
 from ssdkd.registry import MODELS
 
 
@@ -68,9 +69,7 @@ def _without_missing_weights(cfg: Config, folder: Path) -> list[str]:
     file = teacher.get('checkpoint')
     if file is None or Path(file).expanduser().is_file():
         return []
-    model = copy.deepcopy(teacher['model'])
-    if model['type'] == 'mmseg':
-        model['pretrained'] = False
+    model = without_pretrained(copy.deepcopy(teacher['model']))
     teacher['checkpoint'] = str(folder / 'teacher.pth')
     torch.save(MODELS.build(model).state_dict(), teacher['checkpoint'])
     return [f"model.teacher.checkpoint: there is no file '{file}'"]

@@ -55,7 +55,8 @@ def out_path(args: argparse.Namespace) -> Path:
 
 def run(args: argparse.Namespace) -> None:
     from ssdkd.apis import build_network, load_config, network_config, sample_size
-    from ssdkd.export.student import dataset_facts, export, require_packages
+    from ssdkd.export.student import export, require_packages
+    from ssdkd.mmseg import dataset_facts
 
     cfg = load_config(args)
     path = out_path(args)

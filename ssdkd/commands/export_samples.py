@@ -47,7 +47,7 @@ def build_teacher(cfg: Config) -> Network:
 def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples) -> dict:
     """The head of the manifest."""
     from ssdkd.apis import network_config
-    from ssdkd.export.student import dataset_facts
+    from ssdkd.mmseg import dataset_facts
 
     meta, _ = dataset_facts(cfg)
     teacher = network_config(cfg, teacher=True)
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
         write_image_folder,
         write_segmentation_folder,
     )
-    from ssdkd.export.student import dataset_facts
+    from ssdkd.mmseg import dataset_facts
 
     cfg = load_config(args)
     check_distils(cfg)

@@ -5,12 +5,6 @@ import argparse
 from ssdkd.commands.options import add_cfg_options, add_config
 from ssdkd.errors import ConfigError
 
-# Predictions of a teacher's own config; the number of classes plays no part in them.
-TEACHER_TASKS = {
-    'Classifier': dict(type='Classification', num_classes=2),
-    'mmseg': dict(type='Segmentation', num_classes=2),
-}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser, 'config of the distillation or of the teacher')
@@ -36,13 +30,18 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.runner import Runner
 
     from ssdkd.apis import check_data, check_sets, load_config, network_config
+    from ssdkd.mmseg import is_mmseg_config
 
     cfg = load_config(args)
     if cfg.get('test_dataloader') is None:
         raise ConfigError(f"'{args.config}' has no test_dataloader; add one to evaluate")
     check_data(cfg, 'test_dataloader')
     distils = 'task' in cfg.model
-    task = cfg.model.task if distils else TEACHER_TASKS[cfg.model.type]
+    if distils:
+        task = cfg.model.task
+    else:  # a teacher's own config; the number of classes plays no part in its predictions
+        kind = 'Segmentation' if is_mmseg_config(cfg.model) else 'Classification'
+        task = dict(type=kind, num_classes=2)
     hooks = []
     if args.show_dir:
         if task['type'] != 'Segmentation':

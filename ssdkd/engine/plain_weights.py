@@ -1,22 +1,16 @@
 """A network's own weights, as anyone can load them without this package."""
 
-import copy
 import io
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
-from mmengine.model import BaseModel
 from torch import nn
 
 from ssdkd.atomic import write_whole
+from ssdkd.mmseg import init_model_files, is_mmseg_model
 from ssdkd.models import Network
-from ssdkd.models.segmentors import forget_pretrained
-
-# Steps of a val pipeline that bring the labels; a user's images have none.
-LABEL_STEPS = ('LoadAnnotations', 'ssdkd.CheckLabels')
 
 
 def save_plain(
@@ -52,25 +46,10 @@ def save_plain(
     weights = OrderedDict((k, v.detach().cpu()) for k, v in network.state_dict().items())
     if classes:
         weights._metadata = {'': dict(classes=list(classes))}
-    # mmseg can build it again only by the config that ssdkd.models.mmseg_model leaves on it.
-    if isinstance(network, BaseModel) and hasattr(network, 'cfg'):
-        weights = dict(state_dict=weights, meta={} if meta is None else dict(dataset_meta=meta))
-        config = _mmseg_config(network, preprocessor, pipeline)
+    if is_mmseg_model(network):
+        weights, config = init_model_files(network, weights, preprocessor, meta, pipeline)
     file = io.BytesIO()
     torch.save(weights, file)
     write_whole(path, file.getvalue())
     if config is not None:
         write_whole(path.with_name(f'{path.stem}_mmseg.py'), config.pretty_text)
-
-
-def _mmseg_config(network: BaseModel, preprocessor: dict, pipeline: list | None) -> Config:
-    model = copy.deepcopy(network.cfg)
-    forget_pretrained(model)  # the checkpoint holds all weights
-    model.data_preprocessor = dict(
-        model.get('data_preprocessor') or dict(type='SegDataPreProcessor', bgr_to_rgb=True)
-    )
-    model.data_preprocessor.update(preprocessor)
-    if pipeline is None:
-        pipeline = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
-    pipeline = [step for step in pipeline if step['type'] not in LABEL_STEPS]
-    return Config(dict(default_scope='mmseg', model=model, test_pipeline=pipeline))

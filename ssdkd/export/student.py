@@ -12,15 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
-from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.atomic import write_whole
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import is_mmseg_model, without_pretrained
 from ssdkd.models import Network
-from ssdkd.registry import DATASETS
 
 SUFFIXES = {
     'state_dict': '.state_dict.pth',
@@ -140,34 +138,17 @@ def require_packages(form: str) -> None:
         )
 
 
-def dataset_facts(cfg: Config) -> tuple[dict | None, list | None]:
-    """Class names and palette, and the pipeline, of a config's val set, without its files."""
-    loader = cfg.get('val_dataloader') or cfg.get('test_dataloader') or {}
-    dataset = loader.get('dataset')
-    if not dataset or dataset.get('_scope_') != 'mmseg':
-        return None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        import mmseg.datasets  # noqa: F401  (registers them)
-    known = DATASETS.get(f'mmseg.{dataset["type"]}')
-    meta = {**getattr(known, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
-    return (meta or None), dataset.get('pipeline')
-
-
 def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor], Tensor]:
     """What a user does with the file: a new network, ``load_state_dict``, normalised images."""
-    model = copy.deepcopy(model)
-    if model.get('type') == 'mmseg':
-        model['pretrained'] = False
+    model = without_pretrained(copy.deepcopy(model))
     if model.get('type') in ('timm', 'torchvision'):
         for key in ('pretrained', 'weights'):
             model.pop(key, None)
     mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
     fresh = Network(model, mean, std, checkpoint=str(path))
     state = torch.load(path, map_location='cpu', weights_only=True)
-    mmseg = isinstance(fresh.model, BaseModel) and hasattr(fresh.model, 'cfg')
     # Once more, without the lenience of our own loading.
-    fresh.model.load_state_dict(state['state_dict'] if mmseg else state)
+    fresh.model.load_state_dict(state['state_dict'] if is_mmseg_model(fresh.model) else state)
     return fresh.eval()
 
 

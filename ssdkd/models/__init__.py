@@ -1,5 +1,6 @@
 """Teachers and students: CIFAR networks, and those of other libraries by name."""
 
+from ssdkd.mmseg import mmseg_model
 from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
@@ -9,7 +10,6 @@ from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
 from ssdkd.models.reuse import reuse_layers
 from ssdkd.models.saved import saved_module
-from ssdkd.models.segmentors import mmseg_model
 from ssdkd.models.vgg import VGG
 from ssdkd.models.wide_resnet import WideResNet
 from ssdkd.models.zoo import imported_model, timm_model, torchvision_model

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from ssdkd.checks import is_number
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import normalisation_of, without_pretrained
 from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.saved import is_saved
-from ssdkd.models.segmentors import normalisation_of
 from ssdkd.models.sound import check_weights
 from ssdkd.models.zoo import asks_for_weights
 from ssdkd.registry import MODELS
@@ -50,8 +50,8 @@ class Network(nn.Module):
         checkpoint: str | None = None,
     ):
         super().__init__()
-        if checkpoint is not None and isinstance(model, dict) and model.get('type') == 'mmseg':
-            model = {**model, 'pretrained': False}
+        if checkpoint is not None:
+            model = without_pretrained(model)
         self.model = model if isinstance(model, nn.Module) else MODELS.build(model)
         if isinstance(self.model, nn.DataParallel):
             # It would take all GPUs for itself, whichever is this process's own.
@@ -79,7 +79,7 @@ class Network(nn.Module):
         if isinstance(logits, dict):  # a segmentor of torchvision
             logits = logits['out']
         if getattr(logits, 'ndim', 0) == 4 and logits.shape[2:] != images.shape[2:]:
-            # As the network's own library does it: mmseg's segmentors say how.
+            # As the network's own library does it, where the network says how.
             corners = getattr(self.model, 'align_corners', False)
             logits = F.interpolate(
                 logits, images.shape[2:], mode='bilinear', align_corners=corners

@@ -8,6 +8,7 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from ssdkd.checks import check_number
+from ssdkd.mmseg import DATA_PREPROCESSOR
 from ssdkd.registry import TASKS
 from ssdkd.tasks.base import BaseTask, TaskOutput
 from ssdkd.tasks.classification import kl_divergence
@@ -35,14 +36,7 @@ class Segmentation(BaseTask):
         ConfigError: ``min_confidence`` is outside [0, 1).
     """
 
-    # mmseg's datasets read BGR, and leave it to the model to make a batch of images.
-    data_preprocessor = dict(
-        type='SegDataPreProcessor',
-        _scope_='mmseg',
-        mean=[0.0] * 3,
-        std=[255.0] * 3,
-        bgr_to_rgb=True,
-    )
+    data_preprocessor = DATA_PREPROCESSOR
     logits_form = '[N, K, H, W]'
 
     def __init__(self, num_classes: int, min_confidence: float = 0.0):

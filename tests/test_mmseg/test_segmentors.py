@@ -12,9 +12,9 @@ from torch import nn
 
 import ssdkd  # noqa: F401
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg.networks import forget_pretrained, mmseg_config, normalisation_of
 from ssdkd.models import Network, load_weights
 from ssdkd.models.network import student_config
-from ssdkd.models.segmentors import forget_pretrained, mmseg_config, normalisation_of
 from ssdkd.registry import MODELS
 
 pytest.importorskip('mmseg')

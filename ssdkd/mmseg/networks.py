@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.model import revert_sync_batchnorm
+from mmengine.model import BaseModel, revert_sync_batchnorm
 from torch import nn
 
 from ssdkd.errors import ConfigError
@@ -90,6 +90,26 @@ def mmseg_config(config: str | None = None, model: dict | None = None) -> Config
     return cfg.model
 
 
+def is_mmseg_config(model: object) -> bool:
+    """Whether this is the config of a network that :func:`mmseg_model` builds."""
+    return isinstance(model, dict) and model.get('type') == 'mmseg'
+
+
+def is_mmseg_model(network: nn.Module) -> bool:
+    """Whether this network came from :func:`mmseg_model`, so that mmseg can build it again."""
+    return isinstance(network, BaseModel) and hasattr(network, 'cfg')
+
+
+def num_outputs(network: nn.Module) -> int | None:
+    """The number of classes that a segmentor states; None for other networks."""
+    return network.num_classes if isinstance(network, BaseModel) else None
+
+
+def without_pretrained(model: object) -> object:
+    """The config of a network; one of mmseg does not load pretrained backbone weights."""
+    return {**model, 'pretrained': False} if is_mmseg_config(model) else model
+
+
 def forget_pretrained(cfg: dict) -> None:
     """Take out of a model's config, in place, what asks for pretrained backbone weights."""
     cfg.pop('pretrained', None)
@@ -127,7 +147,7 @@ def normalisation_of(model: object) -> tuple[list[float] | None, list[float] | N
     Raises:
         ConfigError: The network was trained on BGR images; ours are RGB.
     """
-    if not isinstance(model, dict) or model.get('type') != 'mmseg':
+    if not is_mmseg_config(model):
         return None, None
     cfg = mmseg_config(model.get('config'), model.get('model'))
     preprocessor = cfg.get('data_preprocessor') or {}

@@ -1,0 +1,39 @@
+"""All that is particular to mmsegmentation: its networks, its data sets, its files.
+
+Other modules ask the functions here, and import nothing of mmseg themselves. mmseg is imported
+when one of its components is built, so that everything else works without it.
+"""
+
+from ssdkd.mmseg.data import (
+    DATA_PREPROCESSOR,
+    METRIC,
+    check_installed,
+    dataset_facts,
+    labelled_batch,
+    missing_files,
+)
+from ssdkd.mmseg.files import init_model_files
+from ssdkd.mmseg.networks import (
+    is_mmseg_config,
+    is_mmseg_model,
+    mmseg_model,
+    normalisation_of,
+    num_outputs,
+    without_pretrained,
+)
+
+__all__ = [
+    'DATA_PREPROCESSOR',
+    'METRIC',
+    'check_installed',
+    'dataset_facts',
+    'init_model_files',
+    'is_mmseg_config',
+    'is_mmseg_model',
+    'labelled_batch',
+    'missing_files',
+    'mmseg_model',
+    'normalisation_of',
+    'num_outputs',
+    'without_pretrained',
+]

@@ -1,0 +1,94 @@
+"""Data sets of mmsegmentation, and batches in the form that its metrics read."""
+
+import importlib.util
+import warnings
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.structures import PixelData
+from torch import Tensor
+
+from ssdkd.errors import ConfigError
+from ssdkd.registry import DATASETS
+from ssdkd.transforms import to_unit_range
+
+# Its data sets read BGR, and leave it to the model to make a batch of images.
+DATA_PREPROCESSOR = dict(
+    type='SegDataPreProcessor',
+    _scope_='mmseg',
+    mean=[0.0] * 3,
+    std=[255.0] * 3,
+    bgr_to_rgb=True,
+)
+METRIC = dict(type='IoUMetric', _scope_='mmseg')
+
+
+def check_installed(cfg: dict, path: str) -> None:
+    """Raise a ``ConfigError`` if a component is one of mmseg, which is not installed.
+
+    Args:
+        cfg: Config of the component.
+        path: Where it stands, for the message.
+    """
+    if cfg.get('_scope_') == 'mmseg' and importlib.util.find_spec('mmseg') is None:
+        raise ConfigError(
+            f"{path}.type: '{cfg['type']}' is of mmsegmentation, which is not installed; run "
+            "pip install 'ssdkd[seg]'"
+        )
+
+
+def missing_files(dataset: dict) -> list[tuple[str, Path]]:
+    """Folders and lists of a data set of mmseg that are missing or empty.
+
+    Args:
+        dataset: Config of a data set; of another library, none is looked for.
+
+    Returns:
+        list[tuple[str, Path]]: The key that names it, and the path.
+    """
+    if dataset.get('_scope_') != 'mmseg':
+        return []
+    parts = {f'data_prefix.{k}': v for k, v in dataset.get('data_prefix', {}).items()}
+    if dataset.get('ann_file'):
+        parts['ann_file'] = dataset['ann_file']
+    root = dataset.get('data_root') or ''
+    paths = [(key, Path(root, part)) for key, part in parts.items()]
+    return [
+        (key, path)
+        for key, path in paths
+        if not path.exists() or (path.is_dir() and not any(path.iterdir()))
+    ]
+
+
+def dataset_facts(cfg: Config) -> tuple[dict | None, list | None]:
+    """Class names and palette, and the pipeline, of a config's val set, without its files.
+
+    None and None if it is not a data set of mmseg.
+    """
+    loader = cfg.get('val_dataloader') or cfg.get('test_dataloader') or {}
+    dataset = loader.get('dataset')
+    if not dataset or dataset.get('_scope_') != 'mmseg':
+        return None, None
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        import mmseg.datasets  # noqa: F401  (registers them)
+    known = DATASETS.get(f'mmseg.{dataset["type"]}')
+    meta = {**getattr(known, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
+    return (meta or None), dataset.get('pipeline')
+
+
+def labelled_batch(images: Tensor, labels: Tensor) -> dict:
+    """A batch as mmseg's data sets give it: BGR up to 255, and one sample per image.
+
+    Args:
+        images: [N, 3, H, W], RGB, uint8 or in [0, 1].
+        labels: [N, H, W] int64.
+    """
+    from mmseg.structures import SegDataSample
+
+    samples = []
+    for label in labels:
+        sample = SegDataSample(metainfo=dict(ori_shape=tuple(label.shape)))
+        sample.gt_sem_seg = PixelData(data=label[None])
+        samples.append(sample)
+    return dict(inputs=list(255 * to_unit_range(images).flip(1)), data_samples=samples)
