@@ -15,6 +15,7 @@ DIRECT = {
     'ssdkd/benchmark/run.py': 1,
     'ssdkd/export/samples.py': 1,
     'ssdkd/atomic.py': 2,
+    'ssdkd/runs/round_log.py': 1,
     'ssdkd/commands/new_plugin.py': 1,
     'ssdkd/datasets/convert_camvid.py': 1,
 }

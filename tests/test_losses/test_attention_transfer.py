@@ -150,7 +150,7 @@ def test_in_the_distiller(tiny):
     distiller.synthesize(optim_wrapper)
     distiller.sampler.sample = lambda buffer, n: (torch.arange(16), torch.ones(16))
     x = distiller.buffer[torch.arange(16)]['image']
-    kl, attention_term = distiller.distillation.values()
+    kl, attention_term = (distiller.distillation[name] for name in ('kl', 'attention'))
     with attention_term.observing(), torch.no_grad():
         # In training mode, as in the step; its running statistics do not matter here.
         teacher_logits, student_logits = distiller.teacher(x), distiller.student(x)
