@@ -7,6 +7,7 @@ if 'SSDKD_TEST_CUDA' not in os.environ:
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
 import helpers
+import pretend_device
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
 
 # Tests run side by side, and bit-identity must not depend on the number of cores.
 torch.set_num_threads(1)
+pretend_device.register()
 
 
 @pytest.fixture

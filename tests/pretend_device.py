@@ -23,8 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_leaves, tree_map
 
 NAME = 'pretend'
-# Old versions of torch have no backends that are written in Python, and the autograd of 2.11
-# does not know one that is registered after its first backward pass.
+# Old versions of torch have no backends that are written in Python.
 CAN_PRETEND = hasattr(
     backend_registration, '_setup_privateuseone_for_python_backend'
 ) and digit_version(torch.__version__) >= digit_version('2.13')
@@ -151,7 +150,7 @@ class _Module:
         return 0
 
     def device_count(self) -> int:
-        return int(_Module.is_there)
+        return 1  # autograd asks at its first backward pass, and never again
 
     def synchronize(self, device=None) -> None:
         pass
@@ -190,8 +189,7 @@ def pretend_device() -> Iterator[PretendDevice]:
     """Have an accelerator inside: torch knows it, and mmengine puts models on it."""
     import mmengine.device.utils as mmengine_device
 
-    if not hasattr(torch, NAME):
-        _register()
+    register()
     device = PretendDevice()
     before = mmengine_device.DEVICE
     mmengine_device.DEVICE, torch.Generator = NAME, PretendGenerator
@@ -204,7 +202,10 @@ def pretend_device() -> Iterator[PretendDevice]:
         PretendDevice.current, _Module.is_there = None, False
 
 
-def _register() -> None:
+def register() -> None:
+    """Tell torch of the device, which must be before the first backward pass of a process."""
+    if not CAN_PRETEND or hasattr(torch, NAME):
+        return
     backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
 
     for name in ('conv2d', 'conv_transpose2d', 'linear', 'matmul'):
