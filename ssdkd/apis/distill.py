@@ -160,7 +160,7 @@ def distill(
         check_unused(work_dir, 'choose another work_dir, or remove it')
         barrier()  # the first process may write when all have looked
         path = work_dir / CONFIG
-        command = f'python tools/train.py {path}'
+        command = f'ssdkd train {path}'
         if launcher != 'none':
             command = f'tools/dist_train.sh {path} {get_world_size()}'
         if is_main_process():

@@ -54,7 +54,7 @@ def recommended(
         model.synthesizer.losses.bn = None
     if budget is not None:
         if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-            raise ConfigError(f'budget={budget} must be a number of rounds, an int from 1')
+            raise ConfigError(f'budget={budget!r} must be a number of rounds, an int from 1')
         share = schedule.warmup_rounds / schedule.max_rounds
         schedule.warmup_rounds = min(max(round(share * budget), 1), budget - 1)
         schedule.max_rounds = budget

@@ -61,6 +61,8 @@ class StrictRunner(Runner):
         planned = [self._hyperparameters(optimizer) for _, optimizer in self._optimizers()]
         try:
             super().resume(filename, **kwargs)
+        except ConfigError:
+            raise
         except (LookupError, TypeError, AttributeError, ValueError, AssertionError) as error:
             raise ConfigError(
                 f"--resume: '{filename}' does not hold what this run needs "
@@ -86,8 +88,9 @@ class StrictRunner(Runner):
             first, change = next(iter(refused.items()))
             more = f' (and {len(refused) - 1} more, listed above)' if len(refused) > 1 else ''
             raise ConfigError(
-                f'{source} was made with another {first} ({change}){more}; set it back, or '
-                'start a new run with another --work-dir'
+                f'{source} was made with another {first} ({change}){more}; set it back '
+                '(options of the first start must be given again), or start a new run with '
+                'another --work-dir'
             )
         for key, change in changes.items():
             self.logger.info(f'Resumed with a changed setting: {key}: {change}')
