@@ -51,8 +51,9 @@ class Cell:
 
     def summary(self) -> dict | None:
         """What the run says of itself, once it has ended."""
-        path = self.folder / 'summary.json'
-        return json.loads(path.read_text()) if path.is_file() else None
+        from ssdkd.runs.files import read_summary
+
+        return read_summary(self.folder)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

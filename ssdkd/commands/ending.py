@@ -26,30 +26,33 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
         with signals_raise() as caught:
             try:
                 main(*args)
-            except (ConfigError, FileNotFoundError) as error:
-                if caught:
-                    _end_interrupted(Interrupted(caught[0]))
-                lines = str(error).strip().splitlines() or [repr(error)]
-                if 'Original Traceback' in str(error):  # from a worker of a data loader
-                    lines = [lines[-1].removeprefix('ssdkd.errors.ConfigError: ')]
-                message = ' '.join(' '.join(lines).split())
-                print(f'error: {message}', file=sys.stderr)
-                sys.exit(2)
             except BaseException as error:
-                if not caught and isinstance(error, OSError) and error.errno in FULL:
-                    where = f" '{error.filename}'" if error.filename else ''
-                    print(
-                        f'error: cannot write{where}: {error.strerror}; make room, and start '
-                        'again (a training with --resume)',
-                        file=sys.stderr,
-                    )
-                    sys.exit(2)
-                if not caught:
+                if caught:  # whatever code has made of the signal's exception
+                    known = isinstance(error, Interrupted)
+                    _end_interrupted(error if known else Interrupted(caught[0]))
+                line = _line(error)
+                if line is None:
                     raise
-                hidden = not isinstance(error, Interrupted)
-                _end_interrupted(Interrupted(caught[0]) if hidden else error)
+                print(f'error: {line}', file=sys.stderr)
+                sys.exit(2)
 
     return run
+
+
+def _line(error: BaseException) -> str | None:
+    """What to say of an error that the user can mend; None of any other."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = f" '{error.filename}'" if error.filename else ''
+        return (
+            f'cannot write{where}: {error.strerror}; make room, and start again (a training '
+            'with --resume)'
+        )
+    if not isinstance(error, ConfigError | FileNotFoundError):
+        return None
+    lines = str(error).strip().splitlines() or [repr(error)]
+    if 'Original Traceback' in str(error):  # from a worker of a data loader
+        lines = [lines[-1].removeprefix('ssdkd.errors.ConfigError: ')]
+    return ' '.join(' '.join(lines).split())
 
 
 def _end_interrupted(error: Interrupted) -> None:
