@@ -17,6 +17,7 @@ from ssdkd.benchmark.spec import Method
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import process_groups
 from ssdkd.runs.files import read_summary
+from ssdkd.runs.settings import changed_settings, plain_settings
 
 POLL_SECONDS = 0.5
 
@@ -67,15 +68,21 @@ def mark_failed(folder: Path, message: str) -> None:
 def write_config(cfg: Config, path: Path) -> None:
     """Write a config whole, so that a later change of its parents cannot reach the run.
 
+    Hooks, logging and places of files may differ from those of an earlier call.
+
     Raises:
-        ConfigError: The file is there with other values.
+        ConfigError: The file is there with other settings.
     """
-    if path.is_file() and Config.fromfile(path).to_dict() != cfg.to_dict():
-        raise ConfigError(
-            f"'{path}' was written for the runs beside it, and this call would write another "
-            "one: the method's config or options have changed; choose another --work-dir or "
-            f"remove '{path.parent}'"
-        )
+    if path.is_file():
+        stored = plain_settings(Config.fromfile(path))
+        applied, refused = changed_settings(stored, plain_settings(cfg), done=0)
+        if changes := applied | refused:
+            key, change = next(iter(changes.items()))
+            raise ConfigError(
+                f"'{path}' was written for the runs beside it, and this call would write "
+                f"another one: the method's config or options have changed ({key}: {change}); "
+                f"choose another folder for the benchmark or remove '{path.parent}'"
+            )
     write_whole(path, cfg.pretty_text)
 
 
