@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,22 +93,18 @@ class Trainer:
         script: tools/train.py.
         threads: Threads a run.
         lock: Descriptor that the processes keep open while they live; None for none.
-        options: Further arguments of each run.
     """
 
-    def __init__(
-        self, script: Path, threads: int, lock: int | None = None, options: Sequence[str] = ()
-    ):
+    def __init__(self, script: Path, threads: int, lock: int | None = None):
         self.script = script
         self.threads = threads
         self.lock = lock
-        self.options = options
         self.stopping = threading.Event()
 
     def command(self, config: Path, folder: Path, seed: int) -> list[str]:
         """The command line of a run."""
         parts = (self.script, config, '--work-dir', folder, '--seed', seed, '--resume')
-        return [sys.executable, *map(str, parts), *self.options]
+        return [sys.executable, *map(str, parts)]
 
     def train(
         self,
