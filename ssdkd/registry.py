@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError, nearest
+from ssdkd.old_keys import renamed
 from ssdkd.plugins import load_plugins
 
 
@@ -45,6 +46,8 @@ class ComponentRegistry(Registry):
                     + nearest(cfg['type'], self.names())
                 )
             if inspect.isclass(component):
+                for base in component.__mro__:
+                    cfg = renamed(cfg, base.__name__)
                 self._check_arguments(component, cfg)
         return super().build(cfg, *args, **kwargs)
 

@@ -10,10 +10,10 @@ import torchvision
 from helpers import build_runner, save_teacher, tiny_config
 
 from ssdkd.errors import ConfigError
+from ssdkd.old_keys import AUGMENT_KEYS
 from ssdkd.plugins import is_ours
 from ssdkd.registry import ALL_REGISTRIES, LOG_PROCESSORS, LOSSES, MODELS, SAMPLERS
 from ssdkd.runs.settings import RENAMED_TYPES
-from ssdkd.transforms.old_keys import OLD_KEYS
 
 NETWORK = dict(type='CifarResNet', depth=8)
 SEGMENTOR = dict(
@@ -179,7 +179,7 @@ def test_component(registry, name, tmp_path, monkeypatch):
         missing = [
             p.name
             for p in parameters
-            if p.name not in documented | set(OLD_KEYS) and p.kind is not p.VAR_KEYWORD
+            if p.name not in documented | set(AUGMENT_KEYS) and p.kind is not p.VAR_KEYWORD
         ]
         assert not missing, f'{name} does not document {missing}'
 

@@ -1,4 +1,4 @@
-"""The keys that stood for augmentation before ``augment`` did."""
+"""Config keys of earlier versions, translated to those of today."""
 
 import functools
 import inspect
@@ -6,15 +6,47 @@ from collections.abc import Iterable, Mapping
 from inspect import Parameter
 from typing import Any
 
+from mmengine.config import Config
+
 from ssdkd.checks import check_bool, check_int, check_number
 
-OLD_KEYS = dict(crop_padding=int, flip=bool, light=float)
+# Component -> its renamed keys, old to new.
+RENAMED = {'ReplayDistiller': dict(balancing='modulation')}
+# The keys that stood for augmentation before ``augment`` did.
+AUGMENT_KEYS = dict(crop_padding=int, flip=bool, light=float)
 # Each one's transform, and its argument there.
 TRANSFORMS = dict(
     crop_padding=('RandomCropFlip', 'padding'),
     flip=('RandomCropFlip', 'flip'),
     light=('RandomLight', 'strength'),
 )
+
+
+def renamed(part: Mapping, component: str) -> Mapping:
+    """The config of a component, with its renamed keys under their new names.
+
+    What stands under an old name changes what stands under the new one, as a file of then may
+    build on a base of today.
+
+    Args:
+        part: The config.
+        component: A key of ``RENAMED``; of any other component nothing is renamed.
+    """
+    keys = RENAMED.get(component, {})
+    old = {new: part[key] for key, new in keys.items() if key in part}
+    if not old:
+        return part
+    cfg = Config(dict(part={k: v for k, v in part.items() if k not in keys}))
+    cfg.merge_from_dict(dict(part=old))
+    return cfg.part
+
+
+def rename_keys(cfg: Config) -> None:
+    """Rename the keys of a whole config in place; one without a model stays as it is."""
+    if 'model' in cfg:
+        cfg.model = renamed(
+            cfg.model, 'ReplayDistiller'
+        )  # of plugins, too, which derive from it
 
 
 def accepts_old_keys(component: type) -> type:
@@ -30,7 +62,7 @@ def accepts_old_keys(component: type) -> type:
 
     @functools.wraps(init)
     def with_old_keys(self, *args, **kwargs):
-        old = {key: kwargs.pop(key) for key in OLD_KEYS if key in kwargs}
+        old = {key: kwargs.pop(key) for key in AUGMENT_KEYS if key in kwargs}
         if old:
             check_int(self, 0, crop_padding=old.get('crop_padding', 0))
             check_bool(self, flip=old.get('flip', False))
@@ -44,7 +76,7 @@ def accepts_old_keys(component: type) -> type:
             *signature.parameters.values(),
             *(
                 Parameter(key, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-                for key, kind in OLD_KEYS.items()
+                for key, kind in AUGMENT_KEYS.items()
             ),
         ]
     )
@@ -84,6 +116,6 @@ def without_old_keys(settings: Any) -> Any:
     if not isinstance(settings, dict):
         return settings
     new = {k: v if k == 'augment' else without_old_keys(v) for k, v in settings.items()}
-    new = {k: v for k, v in new.items() if k not in OLD_KEYS}
-    old = {k: v for k, v in settings.items() if k in OLD_KEYS}
+    new = {k: v for k, v in new.items() if k not in AUGMENT_KEYS}
+    old = {k: v for k, v in settings.items() if k in AUGMENT_KEYS}
     return new | {'augment': renewed(new.get('augment', ()), old)} if old else new
