@@ -44,9 +44,8 @@ def renamed(part: Mapping, component: str) -> Mapping:
 def rename_keys(cfg: Config) -> None:
     """Rename the keys of a whole config in place; one without a model stays as it is."""
     if 'model' in cfg:
-        cfg.model = renamed(
-            cfg.model, 'ReplayDistiller'
-        )  # of plugins, too, which derive from it
+        # Also of a plugin's distiller, whose class is not imported yet.
+        cfg.model = renamed(cfg.model, 'ReplayDistiller')
 
 
 def accepts_old_keys(component: type) -> type:
