@@ -22,7 +22,7 @@ TRANSFORMS = dict(
 )
 
 
-def renamed(part: Mapping, component: str) -> Mapping:
+def renamed(part: Mapping, component: str) -> dict:
     """The config of a component, with its renamed keys under their new names.
 
     What stands under an old name changes what stands under the new one, as a file of then may
@@ -30,15 +30,13 @@ def renamed(part: Mapping, component: str) -> Mapping:
 
     Args:
         part: The config.
-        component: A key of ``RENAMED``; of any other component nothing is renamed.
+        component: Name of the class; nothing is renamed unless it is a key of ``RENAMED``.
     """
     keys = RENAMED.get(component, {})
-    old = {new: part[key] for key, new in keys.items() if key in part}
-    if not old:
-        return part
-    cfg = Config(dict(part={k: v for k, v in part.items() if k not in keys}))
-    cfg.merge_from_dict(dict(part=old))
-    return cfg.part
+    given = {old: new for old, new in keys.items() if old in part}
+    cfg = Config({new: part[new] for new in given.values() if new in part})
+    cfg.merge_from_dict({new: part[old] for old, new in given.items()})
+    return {k: v for k, v in part.items() if k not in given} | cfg.to_dict()
 
 
 def rename_keys(cfg: Config) -> None:
@@ -49,36 +47,43 @@ def rename_keys(cfg: Config) -> None:
 
 
 def accepts_old_keys(component: type) -> type:
-    """Let a component with an argument ``augment`` take ``crop_padding``, ``flip``, ``light``.
+    """Let a component take the keys of earlier versions where it is built.
 
-    Configs from before ``augment`` work as they did. Each old key changes one transform of
-    the list: ``crop_padding`` and ``flip`` are those of :class:`RandomCropFlip`, ``light`` is
-    the strength of :class:`RandomLight`.
+    Whoever builds it need not have read its config by :mod:`ssdkd.config`. One with an argument
+    ``augment`` also takes ``crop_padding`` and ``flip``, the arguments of
+    :class:`RandomCropFlip`, and ``light``, the strength of :class:`RandomLight`. Each changes
+    one transform of the list.
     """
     init = component.__init__
     signature = inspect.signature(init)
-    default = signature.parameters['augment'].default
+    names = RENAMED.get(component.__name__, {})
+    augment = signature.parameters.get('augment')
 
     @functools.wraps(init)
     def with_old_keys(self, *args, **kwargs):
-        old = {key: kwargs.pop(key) for key in AUGMENT_KEYS if key in kwargs}
+        kwargs = renamed(kwargs, component.__name__)
+        old = {k: kwargs.pop(k) for k in AUGMENT_KEYS if k in kwargs and augment is not None}
         if old:
             check_int(self, 0, crop_padding=old.get('crop_padding', 0))
             check_bool(self, flip=old.get('flip', False))
             check_number(self, '[0, 1]', light=old.get('light', 0))
-            kwargs['augment'] = renewed(kwargs.get('augment', default), old)
+            kwargs['augment'] = renewed(kwargs.get('augment', augment.default), old)
         init(self, *args, **kwargs)
 
-    # What looks for misspelt keys reads the signature.
-    with_old_keys.__signature__ = signature.replace(
-        parameters=[
-            *signature.parameters.values(),
-            *(
-                Parameter(key, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-                for key, kind in AUGMENT_KEYS.items()
-            ),
-        ]
-    )
+    # What looks for misspelt and for missing keys reads the signature.
+    kinds = {old: signature.parameters[new].annotation for old, new in names.items()}
+    kinds |= AUGMENT_KEYS if augment is not None else {}
+    parameters = [
+        # Its old name may stand for it.
+        p.replace(kind=Parameter.KEYWORD_ONLY, default=None) if p.name in names.values() else p
+        for p in signature.parameters.values()
+    ]
+    parameters += [
+        Parameter(key, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for key, kind in kinds.items()
+    ]
+    parameters.sort(key=lambda p: p.kind)
+    with_old_keys.__signature__ = signature.replace(parameters=parameters)
     component.__init__ = with_old_keys
     return component
 

@@ -19,7 +19,6 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError, nearest
-from ssdkd.old_keys import renamed
 from ssdkd.plugins import load_plugins
 
 
@@ -46,8 +45,6 @@ class ComponentRegistry(Registry):
                     + nearest(cfg['type'], self.names())
                 )
             if inspect.isclass(component):
-                for base in component.__mro__:
-                    cfg = renamed(cfg, base.__name__)
                 self._check_arguments(component, cfg)
         return super().build(cfg, *args, **kwargs)
 
