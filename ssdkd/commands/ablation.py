@@ -25,12 +25,12 @@ from ssdkd.paths import TOOLS
 # What each variant changes in the config.
 VARIANTS = {
     'full': '',
-    'no diversity': 'model = dict(balancing=dict(diversity=False))',
-    'no difficulty': 'model = dict(balancing=dict(difficulty=False))',
-    'no phi': 'model = dict(balancing=dict(diversity=False, difficulty=False))',
+    'no diversity': 'model = dict(modulation=dict(diversity=False))',
+    'no difficulty': 'model = dict(modulation=dict(difficulty=False))',
+    'no phi': 'model = dict(modulation=dict(diversity=False, difficulty=False))',
     # The writer restores balance, too; without either nothing does.
     'no phi random writer': (
-        'model = dict(balancing=dict(diversity=False, difficulty=False), '
+        'model = dict(modulation=dict(diversity=False, difficulty=False), '
         "writer=dict(_delete_=True, type='RandomWriter'))"
     ),
     'uniform sampling': "model = dict(sampler=dict(_delete_=True, type='UniformSampler'))",
