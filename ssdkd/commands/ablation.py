@@ -14,13 +14,13 @@ from ssdkd.commands.options import add_config, key_values
 # What each variant changes in the config.
 VARIANTS = {
     'full': {},
-    'no diversity': {'model.balancing.diversity': False},
-    'no difficulty': {'model.balancing.difficulty': False},
-    'no phi': {'model.balancing.diversity': False, 'model.balancing.difficulty': False},
+    'no diversity': {'model.modulation.diversity': False},
+    'no difficulty': {'model.modulation.difficulty': False},
+    'no phi': {'model.modulation.diversity': False, 'model.modulation.difficulty': False},
     # The writer restores balance, too; without either nothing does.
     'no phi random writer': {
-        'model.balancing.diversity': False,
-        'model.balancing.difficulty': False,
+        'model.modulation.diversity': False,
+        'model.modulation.difficulty': False,
         'model.writer': dict(_delete_=True, type='RandomWriter'),
     },
     'uniform sampling': {'model.sampler': dict(_delete_=True, type='UniformSampler')},

@@ -16,7 +16,7 @@ from ssdkd.commands import demo
 from ssdkd.config.compose import compose
 
 TOOLS = ROOT / 'tools/analysis_tools'
-OFF = {'model.balancing.diversity': False, 'model.balancing.difficulty': False}
+OFF = {'model.modulation.diversity': False, 'model.balancing.difficulty': False}
 
 
 @pytest.fixture
@@ -67,11 +67,11 @@ def test_a_variant_differs_from_the_config_in_its_part_alone(made_up):
     base = Config.fromfile(DIGITS).model
     models = {p.parent.name: Config.fromfile(p).model for p in made_up.out.glob('*/*.py')}
     assert models['full'] == base
-    assert models['no_diversity'].balancing == dict(base.balancing, diversity=False)
-    assert models['no_difficulty'].balancing == dict(base.balancing, difficulty=False)
+    assert models['no_diversity'].modulation == dict(base.modulation, diversity=False)
+    assert models['no_difficulty'].modulation == dict(base.modulation, difficulty=False)
     assert models['uniform_sampling'].sampler == dict(type='UniformSampler')
     for name, model in models.items():
-        rest = {'balancing', 'sampler'}
+        rest = {'modulation', 'sampler'}
         same = {k: v for k, v in model.items() if k not in rest}
         assert same == {k: v for k, v in base.items() if k not in rest}, name
 
