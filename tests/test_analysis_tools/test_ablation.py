@@ -16,7 +16,7 @@ from ssdkd.commands import demo
 from ssdkd.config.compose import compose
 
 TOOLS = ROOT / 'tools/analysis_tools'
-OFF = {'model.modulation.diversity': False, 'model.balancing.difficulty': False}
+OFF = {'model.modulation.diversity': False, 'model.modulation.difficulty': False}
 
 
 @pytest.fixture
