@@ -11,7 +11,6 @@ from torch import nn
 from ssdkd.errors import ConfigError
 from ssdkd.plugins import is_ours
 from ssdkd.registry import (
-    BALANCING,
     BATCH_TRANSFORMS,
     BUFFERS,
     GENERATORS,
@@ -21,6 +20,7 @@ from ssdkd.registry import (
     LOSSES,
     METRICS,
     MODELS,
+    MODULATIONS,
     SAMPLERS,
     SYNTHESIZERS,
     TASKS,
@@ -28,7 +28,7 @@ from ssdkd.registry import (
 )
 
 REGISTRIES = (
-    *(GENERATORS, SYNTHESIZERS, LOSSES, BALANCING, BUFFERS, WRITERS, SAMPLERS, TASKS),
+    *(GENERATORS, SYNTHESIZERS, LOSSES, MODULATIONS, BUFFERS, WRITERS, SAMPLERS, TASKS),
     *(BATCH_TRANSFORMS, MODELS, METRICS, LOOPS, HOOKS, LOG_PROCESSORS),
 )
 IMAGE = dict(type='DCGANGenerator', width=4, latent_dim=5, image_size=8)
@@ -75,7 +75,7 @@ ARGUMENTS = {
         buffer=dict(type='ReplayBuffer', capacity=8),
         writer=dict(type='OldestWriter'),
         sampler=dict(type='UniformSampler'),
-        balancing=dict(type='ModulatingFunction'),
+        modulation=dict(type='ModulatingFunction'),
         distillation=dict(kl=dict(type='KLDivergenceLoss')),
         batch_size=4,
     ),
@@ -195,7 +195,7 @@ def test_distillation_terms_without_weight():
         MODELS.get('ReplayDistiller')(**arguments)
 
 
-@pytest.mark.parametrize('part', ['buffer', 'synthesizer', 'task', 'sampler', 'balancing'])
+@pytest.mark.parametrize('part', ['buffer', 'synthesizer', 'task', 'sampler', 'modulation'])
 def test_a_part_that_is_no_dict(part):
     with pytest.raises(ConfigError, match=f'{part}.*64'):
         MODELS.get('ReplayDistiller')(**ARGUMENTS['ReplayDistiller'] | {part: 64})

@@ -83,7 +83,7 @@ def test_every_method_goes_with_the_pair(pair, tmp_path):
             assert cfg.model[role] == ours.model[role]
         assert cfg.val_dataloader == ours.val_dataloader
         assert not cfg.model.modulate  # phi is of SSD-KD alone
-        for part in (cfg.model.balancing.diversity, cfg.model.balancing.difficulty):
+        for part in (cfg.model.modulation.diversity, cfg.model.modulation.difficulty):
             assert part is False
     if not pair.startswith('cifar100_'):  # the networks of CIFAR-10
         for method in ('cmi', 'zskt'):

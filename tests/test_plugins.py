@@ -13,9 +13,9 @@ from ssdkd import plugins
 from ssdkd.apis import load_config
 from ssdkd.errors import ConfigError
 from ssdkd.losses import ModulatingFunction
-from ssdkd.registry import ALL_REGISTRIES, BALANCING, SAMPLERS
+from ssdkd.registry import ALL_REGISTRIES, MODULATIONS, SAMPLERS
 
-HEAD = 'from ssdkd.registry import BALANCING, SAMPLERS\n'
+HEAD = 'from ssdkd.registry import MODULATIONS, SAMPLERS\n'
 GOOD = (
     HEAD
     + """
@@ -73,7 +73,7 @@ def test_found_at_the_first_look_into_a_registry(installed):
         ('raise RuntimeError("two\\nlines")', 'RuntimeError: two lines'),
         ('import sys; sys.exit(3)', 'SystemExit: 3'),
         (
-            HEAD + '@BALANCING.register_module()\nclass ModulatingFunction: pass',
+            HEAD + '@MODULATIONS.register_module()\nclass ModulatingFunction: pass',
             'KeyError: .*ModulatingFunction is already registered',
         ),
     ],
@@ -81,7 +81,7 @@ def test_found_at_the_first_look_into_a_registry(installed):
 def test_broken_ones_are_named_and_skipped(installed, warnings, code, error):
     found = installed(bad=code, good=GOOD.format(name='PluginSampler'))
     assert SAMPLERS.get('PluginSampler')
-    assert BALANCING.get('ModulatingFunction') is ModulatingFunction
+    assert MODULATIONS.get('ModulatingFunction') is ModulatingFunction
     (output,) = warnings
     assert "plugin 'bad' (plugin_bad, of an unknown package) is skipped: " in output
     assert re.search(error, output) and re.search(error, found['bad'].error)

@@ -10,10 +10,10 @@ import torchvision
 from helpers import build_runner, save_teacher, tiny_config
 
 from ssdkd.errors import ConfigError
+from ssdkd.old_keys import AUGMENT_KEYS, RENAMED
 from ssdkd.plugins import is_ours
 from ssdkd.registry import ALL_REGISTRIES, LOG_PROCESSORS, LOSSES, MODELS, SAMPLERS
 from ssdkd.runs.settings import RENAMED_TYPES
-from ssdkd.transforms.old_keys import OLD_KEYS
 
 NETWORK = dict(type='CifarResNet', depth=8)
 SEGMENTOR = dict(
@@ -173,13 +173,14 @@ def test_component(registry, name, tmp_path, monkeypatch):
     assert first.endswith('.') or first.endswith('``.'), f'first line of {name}: {first}'
     parameters = inspect.signature(component).parameters.values()
     documented = set(re.findall(r'^    \**(\w+)(?: \(.*)?:', doc, re.M))
+    documented |= {*AUGMENT_KEYS, *RENAMED.get(RENAMED_TYPES.get(name, name), ())}
     # Sentences about the base class's arguments stand with the base class.
     own = '__init__' in vars(component) if inspect.isclass(component) else True
     if own:
         missing = [
             p.name
             for p in parameters
-            if p.name not in documented | set(OLD_KEYS) and p.kind is not p.VAR_KEYWORD
+            if p.name not in documented and p.kind is not p.VAR_KEYWORD
         ]
         assert not missing, f'{name} does not document {missing}'
 

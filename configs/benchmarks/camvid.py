@@ -7,8 +7,8 @@ _config = 'configs/seg/camvid_deeplab.py'
 _uniform = {
     'model.writer': dict(_delete_=True, type='RandomWriter'),
     'model.sampler': dict(_delete_=True, type='UniformSampler'),
-    'model.balancing.diversity': False,
-    'model.balancing.difficulty': False,
+    'model.modulation.diversity': False,
+    'model.modulation.difficulty': False,
 }
 _noise = dict(_delete_=True, type='NoiseSynthesizer', image_size=(96, 128), batch_size=16)
 methods = dict(

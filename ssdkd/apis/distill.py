@@ -34,6 +34,7 @@ from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
 from ssdkd.mmseg import METRIC
+from ssdkd.old_keys import rename_keys
 from ssdkd.registry import nearest
 from ssdkd.runs import check_unused, locked
 from ssdkd.runs.files import CONFIG, NETWORK
@@ -272,6 +273,7 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
                 + nearest(key.split('.')[0], known)
             )
     cfg.merge_from_dict(overrides)
+    rename_keys(cfg)
 
 
 def _save(

@@ -20,7 +20,7 @@ class FreshBuffer(ReplayBuffer):
 
     It asks no writer, and it wants nothing of the teacher: samples are stored without another
     pass of the teacher, so there are no class shares, no confidences and no class counts. A
-    balancing function that counts classes does not work with it.
+    modulating function that counts classes does not work with it.
 
     Args: see :class:`ReplayBuffer`.
     """

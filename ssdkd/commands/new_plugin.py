@@ -30,7 +30,7 @@ KINDS = {
         'check_loss({name})',
     ),
     'modulation': (
-        "balancing=dict(_delete_=True, type='{name}')",
+        "modulation=dict(_delete_=True, type='{name}')",
         'check_modulation({name})',
     ),
     'task': ("task=dict(type='{name}')", 'check_task({name})'),

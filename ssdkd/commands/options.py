@@ -27,6 +27,13 @@ class KeyValues(argparse.Action):
         action(parser, namespace, values, option_string)
 
 
+def key_values(arguments: list[str]) -> dict:
+    """``['KEY=VALUE', ...]`` as a dict, for a command that also keeps them as they are."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('values', nargs='*', action=KeyValues, default={})
+    return parser.parse_args(arguments).values
+
+
 def add_config(
     parser: argparse.ArgumentParser,
     what: str = 'config of the distillation',

@@ -6,6 +6,7 @@ from ssdkd.config.compose import TABLES, compose
 from ssdkd.config.files import read_file
 from ssdkd.config.names import find_config, is_pair
 from ssdkd.errors import ConfigError
+from ssdkd.old_keys import rename_keys
 
 
 def read_config(
@@ -26,6 +27,7 @@ def read_config(
         ConfigError: There is no such file, it cannot be read, or an option has no place.
     """
     cfg = _read(name, method, budget)
+    rename_keys(cfg)  # before the options, which go before the file under any name
     try:
         cfg.merge_from_dict(options or {})
     except (IndexError, KeyError, TypeError) as error:
@@ -33,6 +35,7 @@ def read_config(
             f'--cfg-options: {error}; the part of a key before its last dot must name a '
             'dict of the config'
         ) from error
+    rename_keys(cfg)
     return cfg
 
 

@@ -53,7 +53,7 @@ class ReplayDistiller(BaseDistiller):
         buffer (dict): Config of a buffer; ``capacity`` is that of all processes together.
         writer (dict | None): Config of a writer; None if the buffer asks none.
         sampler (dict): Config of a sampler.
-        balancing (dict): Config of a balancing function (phi).
+        modulation (dict): Config of a modulating function (phi).
         distillation (dict): Name to config of a distillation term; a name set to None is
             dropped. The student minimises their weighted sum.
         batch_size (int): Samples a student step.
@@ -86,7 +86,7 @@ class ReplayDistiller(BaseDistiller):
         buffer: dict,
         writer: dict | None,
         sampler: dict,
-        balancing: dict,
+        modulation: dict,
         distillation: dict[str, dict | None],
         batch_size: int,
         reuse: dict[str, str] | None = None,
@@ -97,7 +97,7 @@ class ReplayDistiller(BaseDistiller):
         channels_last: bool = False,
     ):
         check_dict('model', teacher=teacher, student=student, synthesizer=synthesizer)
-        check_dict('model', task=task, buffer=buffer, sampler=sampler, balancing=balancing)
+        check_dict('model', task=task, buffer=buffer, sampler=sampler, modulation=modulation)
         check_dict('model', distillation=distillation)
         check_dict('model', optional=True, writer=writer, reuse=reuse)
         check_int('model', 1, batch_size=batch_size)
@@ -128,15 +128,15 @@ class ReplayDistiller(BaseDistiller):
             None if writer is None else build_part('writer', WRITERS, writer)
         )
         self.sampler: BaseSampler = build_part('sampler', SAMPLERS, sampler)
-        self.balancing: BaseModulation = build_part('balancing', MODULATIONS, balancing)
-        if not isinstance(self.balancing, BaseModulation):
+        self.modulation: BaseModulation = build_part('modulation', MODULATIONS, modulation)
+        if not isinstance(self.modulation, BaseModulation):
             raise ConfigError(
-                f'model.balancing: {type(self.balancing).__name__} is no '
+                f'model.modulation: {type(self.modulation).__name__} is no '
                 'ssdkd.modulation.BaseModulation; derive it from that class'
             )
-        if self.balancing.needs_counts and not self.buffer.needs_facts:
+        if self.modulation.needs_counts and not self.buffer.needs_facts:
             raise ConfigError(
-                'model.balancing.diversity=True counts the classes in model.buffer, but '
+                'model.modulation.diversity=True counts the classes in model.buffer, but '
                 f'{type(self.buffer).__name__} knows none; set it to False or choose another '
                 'buffer'
             )
@@ -191,17 +191,9 @@ class ReplayDistiller(BaseDistiller):
             teacher = self.check_network('teacher', trained=True)
             self.divergence(self.check_network('student', trained), teacher)
 
-    @property
-    def balances(self) -> bool:
-        """Whether phi is anything but 1; if not, no step pays for it."""
-        return self.balancing.active
-
     def phi(self, teacher_logits: Tensor) -> Tensor:
-        """Weights [N] of the balancing function for samples with these logits."""
-        if not self.balances:
-            return torch.ones(len(teacher_logits), device=teacher_logits.device)
-        softened = teacher_logits / self.balancing.temperature
-        return self.balancing(self.task.classify(softened), self.buffer)
+        """Weights [N] of the modulating function for samples with these logits."""
+        return self.modulation.weigh(teacher_logits, self.task, self.buffer)
 
     def divergence(self, student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
         """Weighted sum of the distillation terms, per sample [N]."""
@@ -307,7 +299,7 @@ class ReplayDistiller(BaseDistiller):
             weights: Importance weights [N].
             teacher_logits: The teacher's logits for the same samples.
         """
-        if self.modulate and self.balances:
+        if self.modulate and self.modulation.active:
             weights = weights * self.phi(teacher_logits)
         if self.normalize:
             weights = weights / weights.mean()

@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Mapping
 
-from ssdkd.transforms.old_keys import without_old_keys
+from mmengine.config import Config
+
+from ssdkd.old_keys import rename_keys, without_old_keys
 
 # Everything else of a config says where things are, or what is looked at.
 COMPARED = (
@@ -93,7 +95,9 @@ def _is_past(key: str, old: dict, new: dict, done: int) -> bool:
 
 def _renewed(settings: dict) -> dict[str, object]:
     """Every value by its key, in the names of today."""
-    flat = _flat(without_old_keys(settings))
+    cfg = Config(settings)
+    rename_keys(cfg)
+    flat = _flat(without_old_keys(cfg.to_dict()))
     if flat.get('model.type') in RENAMED_TYPES:
         flat['model.type'] = RENAMED_TYPES[flat['model.type']]
     return flat

@@ -1,11 +1,11 @@
 """What is done to a batch of images before the networks see it."""
 
+from ssdkd.old_keys import accepts_old_keys
 from ssdkd.transforms.augmentation import Augmentation
 from ssdkd.transforms.base import BaseBatchTransform
 from ssdkd.transforms.crop_flip import RandomCropFlip
 from ssdkd.transforms.functional import to_unit_range
 from ssdkd.transforms.light import RandomLight
-from ssdkd.transforms.old_keys import accepts_old_keys
 
 __all__ = [
     'Augmentation',

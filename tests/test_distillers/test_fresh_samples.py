@@ -18,8 +18,8 @@ FRESH = NO_VAL | {
     'model.buffer': dict(_delete_=True, type='FreshBuffer', capacity=16),
     'model.writer': None,
     'model.sampler': dict(_delete_=True, type='SequentialSampler'),
-    'model.balancing.diversity': False,
-    'model.balancing.difficulty': False,
+    'model.modulation.diversity': False,
+    'model.modulation.difficulty': False,
     'model.batch_size': 8,
 }
 
@@ -105,27 +105,27 @@ def test_a_buffer_that_overwrites_wants_a_writer(tiny):
 
 @pytest.mark.parametrize('modulate', [True, False])
 def test_phi_is_not_computed_when_it_is_off(tiny, monkeypatch, modulate):
-    off = {'model.balancing.diversity': False, 'model.balancing.difficulty': False}
+    off = {'model.modulation.diversity': False, 'model.modulation.difficulty': False}
     options = off | {'model.synthesizer.modulate': modulate, 'model.modulate': modulate}
-    for changed, calls in ((options, 0), (options | {'model.balancing.difficulty': True}, 1)):
+    for changed, calls in ((options, 0), (options | {'model.modulation.difficulty': True}, 1)):
         distiller = build_distiller(tiny(changed))
-        balancing = count_calls(monkeypatch, type(distiller.balancing), '__call__')
+        weighed = count_calls(monkeypatch, type(distiller.modulation), '__call__')
         classified = count_calls(monkeypatch, distiller.task, 'classify')
         optim_wrapper = optimizers(distiller)
         distiller.train()
         distiller.synthesize(optim_wrapper)  # two generator steps, and one pass to store
         distiller.train_step(None, optim_wrapper)
         expected = (2 + 1) * calls * modulate
-        assert (len(balancing), len(classified)) == (expected, expected + 1)
+        assert (len(weighed), len(classified)) == (expected, expected + 1)
         monkeypatch.undo()
 
 
 def test_a_step_without_phi_is_bit_identical_to_one_with_phi_of_one(tiny):
-    off = {'model.balancing.diversity': False, 'model.balancing.difficulty': False}
+    off = {'model.modulation.diversity': False, 'model.modulation.difficulty': False}
     students = []
     for skipped in (True, False):
         distiller = build_distiller(tiny(off))
-        distiller.balancing.active = not skipped
+        distiller.modulation.active = not skipped
         optim_wrapper = optimizers(distiller)
         distiller.train()
         distiller.synthesize(optim_wrapper)
@@ -143,9 +143,9 @@ class Confident(BaseModulation):
 
 
 def test_a_modulating_function_of_a_plugin_is_asked(distiller):
-    distiller.balancing = Confident()
+    distiller.modulation = Confident()
     weights = distiller.phi(torch.zeros(3, 10))
-    assert distiller.balancing.asked == 1
+    assert distiller.modulation.asked == 1
     assert torch.allclose(weights, torch.full((3,), 0.1))
 
 
@@ -156,15 +156,15 @@ class Plain:
 
 def test_a_modulating_function_needs_its_base_class(tiny, monkeypatch):
     monkeypatch.setitem(MODULATIONS.module_dict, 'Plain', Plain)
-    message = 'model.balancing: Plain is no ssdkd.modulation.BaseModulation'
+    message = 'model.modulation: Plain is no ssdkd.modulation.BaseModulation'
     with pytest.raises(ConfigError, match=message):
-        build_distiller(tiny({'model.balancing': dict(_delete_=True, type='Plain')}))
+        build_distiller(tiny({'model.modulation': dict(_delete_=True, type='Plain')}))
 
 
 def test_classes_that_no_one_stores_cannot_be_counted(tiny):
-    with pytest.raises(ConfigError, match='model.balancing.diversity=True.*FreshBuffer knows'):
-        build_distiller(tiny(FRESH | {'model.balancing.diversity': True}))
-    difficulty = FRESH | {'model.balancing.difficulty': True}
+    with pytest.raises(ConfigError, match='model.modulation.diversity=True.*FreshBuffer knows'):
+        build_distiller(tiny(FRESH | {'model.modulation.diversity': True}))
+    difficulty = FRESH | {'model.modulation.difficulty': True}
     distiller = build_distiller(tiny(difficulty))  # needs the teacher's confidence alone
     distiller.train()
     optim_wrapper = optimizers(distiller)

@@ -1,4 +1,4 @@
-"""Configs and checkpoints from before ReplayDistiller, roles and ``augment``."""
+"""Configs and checkpoints from before ReplayDistiller, roles and the keys of today."""
 
 import copy
 
@@ -28,6 +28,7 @@ def of_today(old: Config) -> Config:
     """The same run in the keys of today."""
     cfg = Config(copy.deepcopy(old.to_dict()))
     cfg.model.type = 'ReplayDistiller'
+    cfg.model.modulation = cfg.model.pop('balancing')
     for part in (cfg.model, cfg.model.synthesizer):
         padding, flip = part.pop('crop_padding'), part.pop('flip')
         part.augment = [dict(type='RandomCropFlip', padding=padding, flip=flip)]
@@ -40,6 +41,7 @@ def of_today(old: Config) -> Config:
 def old_run(tmp_path):
     """A config of then, its run, and what it came to."""
     cfg = tiny_config(tmp_path, NO_VAL | OLD)
+    cfg.model.balancing = cfg.model.pop('modulation')
     runner = build_runner(cfg)
     runner.train()
     return cfg, runner.model

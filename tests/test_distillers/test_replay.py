@@ -132,7 +132,7 @@ def test_student_loss_is_weighted_by_importance_and_phi(distiller, normalize):
 def test_phi_measures_confidence_at_its_temperature(tiny, temperature):
     """(1 - max softmax(logits / T)), scaled to mean 1; the classes are the same at any T."""
     options = dict(diversity=False, temperature=temperature)
-    distiller = build_distiller(tiny({f'model.balancing.{k}': v for k, v in options.items()}))
+    distiller = build_distiller(tiny({f'model.modulation.{k}': v for k, v in options.items()}))
     logits = 5 * torch.randn(64, 10, generator=torch.Generator().manual_seed(0))
     difficulty = 1 - softmax(logits.double().numpy() / temperature, axis=1).max(1)
     expected = difficulty / difficulty.mean()

@@ -27,7 +27,7 @@ model = dict(
     buffer=dict(type='ReplayBuffer', capacity=5000),  # SSD-KD: 10 % of CIFAR's 50,000
     writer=dict(type='CrowdedWriter'),
     sampler=dict(type='PrioritySampler', alpha=0.6, beta=0.4),  # Schaul et al. 2016
-    balancing=dict(type='ModulatingFunction', gamma=1.0),
+    modulation=dict(type='ModulatingFunction', gamma=1.0),
     batch_size=256,
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),  # Fast
     crop_padding=4,

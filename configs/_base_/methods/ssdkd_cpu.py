@@ -19,7 +19,7 @@ model = dict(
         steps=3,
     ),
     batch_size=128,
-    balancing=dict(temperature=4.0),
+    modulation=dict(temperature=4.0),
     normalize=True,
     distillation=dict(kl=dict(temperature=4.0)),
     channels_last=True,

@@ -16,7 +16,7 @@ model = dict(
         steps=4,
     ),
     batch_size=32,
-    balancing=dict(temperature=4.0),
+    modulation=dict(temperature=4.0),
     normalize=True,
     distillation=dict(kl=dict(temperature=4.0)),
     autocast=None,

@@ -6,7 +6,7 @@ model = dict(
     buffer=dict(type='GrowingBuffer', capacity=50_000),
     writer=dict(type='OldestWriter'),
     sampler=dict(type='UniformSampler'),
-    balancing=dict(type='ModulatingFunction', diversity=False, difficulty=False),
+    modulation=dict(type='ModulatingFunction', diversity=False, difficulty=False),
     modulate=False,
     batch_size=256,
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),

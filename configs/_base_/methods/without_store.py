@@ -10,7 +10,7 @@ model = dict(
     buffer=dict(type='FreshBuffer', capacity=5 * 256),
     writer=None,
     sampler=dict(type='SequentialSampler'),
-    balancing=dict(type='ModulatingFunction', diversity=False, difficulty=False),
+    modulation=dict(type='ModulatingFunction', diversity=False, difficulty=False),
     modulate=False,
     batch_size=256,
 )
