@@ -82,6 +82,7 @@ def distill(
     mean: float | Sequence[float],
     std: float | Sequence[float],
     budget: int | None = None,
+    minutes: float | None = None,
     task: str = 'classification',
     val_loader: Iterable | None = None,
     work_dir: str | Path | None = None,
@@ -117,6 +118,8 @@ def distill(
             steps; the first ones, a tenth or so, do without the student. Defaults to what suits
             the image size and the device, 140 or more. After the first rounds the log says how
             much time is left.
+        minutes (float, optional): A budget of time in place of ``budget``: as many rounds as
+            fit, with the learning rates at their end; see ``DistillLoop``.
         task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
         val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
             [0, 1] and *not* normalised. They are used to measure accuracy or mIoU a few times
@@ -147,6 +150,7 @@ def distill(
         task=task,
         device=device,
         budget=budget,
+        minutes=minutes,
         batch_norm=_has_statistics(teacher),
     )
     val = val_loader
