@@ -4,7 +4,7 @@ from ssdkd.benchmark.cells import Cell, Trainer
 from ssdkd.benchmark.plan import Plan, PlanFile
 from ssdkd.benchmark.report import write_report
 from ssdkd.benchmark.run import Benchmark, locked, make_cells
-from ssdkd.benchmark.spec import Method, Spec, method_config, read_spec
+from ssdkd.benchmark.spec import Method, Spec, make_spec, method_config, read_spec
 
 __all__ = [
     'Benchmark',
@@ -16,6 +16,7 @@ __all__ = [
     'Trainer',
     'locked',
     'make_cells',
+    'make_spec',
     'method_config',
     'read_spec',
     'write_report',

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ssdkd.benchmark.spec import Method
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import process_groups
 from ssdkd.runs.files import read_summary
+from ssdkd.runs.settings import changed_settings, plain_settings
 
 POLL_SECONDS = 0.5
 
@@ -67,15 +68,21 @@ def mark_failed(folder: Path, message: str) -> None:
 def write_config(cfg: Config, path: Path) -> None:
     """Write a config whole, so that a later change of its parents cannot reach the run.
 
+    Hooks, logging and places of files may differ from those of an earlier call.
+
     Raises:
-        ConfigError: The file is there with other values.
+        ConfigError: The file is there with other settings.
     """
-    if path.is_file() and Config.fromfile(path).to_dict() != cfg.to_dict():
-        raise ConfigError(
-            f"'{path}' was written for the runs beside it, and this call would write another "
-            "one: the method's config or options have changed; choose another --work-dir or "
-            f"remove '{path.parent}'"
-        )
+    if path.is_file():
+        stored = plain_settings(Config.fromfile(path))
+        applied, refused = changed_settings(stored, plain_settings(cfg), done=0)
+        if changes := applied | refused:
+            key, change = next(iter(changes.items()))
+            raise ConfigError(
+                f"'{path}' was written for the runs beside it, and this call would write "
+                f"another one: the method's config or options have changed ({key}: {change}); "
+                f"choose another folder for the benchmark or remove '{path.parent}'"
+            )
     write_whole(path, cfg.pretty_text)
 
 
@@ -86,22 +93,18 @@ class Trainer:
         script: tools/train.py.
         threads: Threads a run.
         lock: Descriptor that the processes keep open while they live; None for none.
-        options: Further arguments of each run.
     """
 
-    def __init__(
-        self, script: Path, threads: int, lock: int | None = None, options: Sequence[str] = ()
-    ):
+    def __init__(self, script: Path, threads: int, lock: int | None = None):
         self.script = script
         self.threads = threads
         self.lock = lock
-        self.options = options
         self.stopping = threading.Event()
 
     def command(self, config: Path, folder: Path, seed: int) -> list[str]:
         """The command line of a run."""
         parts = (self.script, config, '--work-dir', folder, '--seed', seed, '--resume')
-        return [sys.executable, *map(str, parts), *self.options]
+        return [sys.executable, *map(str, parts)]
 
     def train(
         self,

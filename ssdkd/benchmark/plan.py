@@ -16,7 +16,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.atomic import write_whole
-from ssdkd.benchmark.spec import Method, Spec
+from ssdkd.benchmark.spec import AS_CONFIGURED, Method, Spec
 from ssdkd.errors import ConfigError
 
 POINTS = 20  # validations of a run, evenly in time
@@ -71,7 +71,7 @@ class PlanFile:
         methods: Name -> plan.
     """
 
-    budget: dict[str, float]
+    budget: dict[str, float] | str
     jobs: int
     threads: int
     command: str
@@ -94,14 +94,15 @@ class PlanFile:
     def check(self, spec: Spec, jobs: int, threads: int, out: Path) -> None:
         """Refuse a call whose runs would not be comparable with those that are there.
 
+        ``--jobs`` and ``--threads`` bind where runs are compared at equal cost: with a budget.
+
         Raises:
             ConfigError: Budget, ``--jobs`` or ``--threads`` differ.
         """
-        for name, mine, theirs in (
-            ('budget', self.budget, spec.budget),
-            ('--jobs', self.jobs, jobs),
-            ('--threads', self.threads, threads),
-        ):
+        compared = [('budget', self.budget, spec.budget)]
+        if spec.budget != AS_CONFIGURED:
+            compared += [('--jobs', self.jobs, jobs), ('--threads', self.threads, threads)]
+        for name, mine, theirs in compared:
             if mine != theirs:
                 raise ConfigError(
                     f"{name}: '{out}' was planned with {mine}, this call says {theirs}; go on "
@@ -112,6 +113,17 @@ class PlanFile:
 def warmup_share(cfg: Config) -> float:
     """The share of a config's rounds that are warm-up."""
     return cfg.train_cfg.get('warmup_rounds', 0) / cfg.train_cfg.max_rounds
+
+
+def plan_without_trial(spec: Spec, cfg: Config, method: Method) -> Plan | None:
+    """The rounds of a budget that needs no measured times; None if it does."""
+    if spec.minutes is not None:
+        return None
+    if spec.student_steps is not None:
+        return plan_steps(cfg, method, spec.student_steps)
+    loop, warmup = cfg.train_cfg, cfg.train_cfg.get('warmup_rounds', 0)
+    steps = (loop.max_rounds - warmup) * loop.steps_per_round
+    return Plan(loop.max_rounds, warmup, steps, loop.get('val_interval', 1))
 
 
 def plan_steps(cfg: Config, method: Method, student_steps: int) -> Plan:

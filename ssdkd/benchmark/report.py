@@ -2,21 +2,23 @@
 
 import csv
 import io
+import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssdkd.atomic import write_whole
 from ssdkd.benchmark.cells import Cell
 from ssdkd.benchmark.plan import PlanFile
 from ssdkd.benchmark.spec import Method, Spec
+from ssdkd.benchmark.variant_table import draw_balance, unit, write_variants
+from ssdkd.runs.summary import main_metric
 from ssdkd.visualization.benchmark import Line, Point, plot_against_time, plot_against_x
 from ssdkd.visualization.curves import read_curves
 
 TOLERANCE = 0.1  # by which a run may miss the budget before the table says so
 SHARE = 0.9  # of the reference's result, which the ratios ask for
-PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc')
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Result:
         return next((t for t, v in self.curve.values() if v >= value), None)
 
 
-def read_result(cell: Cell, metric: str) -> Result:
-    """Read a finished run."""
+def read_result(cell: Cell, metric: str | None) -> Result:
+    """Read a finished run; without a metric its values are nan."""
     summary, curves = cell.summary, read_curves(cell.folder)
     inversion = curves.scalars.get('seconds/inversion', {})
     distillation = curves.scalars.get('seconds/distillation', {})
@@ -71,7 +73,7 @@ def read_result(cell: Cell, metric: str) -> Result:
         for n in sorted(values)
         if n in inversion and n in distillation
     }
-    last = summary[f'student_{metric}']
+    last = summary.get(f'student_{metric}', math.nan)
     seen = {summary['rounds']: last} | {n: round(v, 2) for n, (_, v) in curve.items()}
     best_round = max(sorted(seen), key=lambda n: seen[n])
     device = summary.get('peak_device_memory_mib')
@@ -86,7 +88,7 @@ def read_result(cell: Cell, metric: str) -> Result:
         memory=summary.get('peak_memory_mib', 0) / 1024,
         device_memory=None if device is None else device / 1024,
         student_steps=summary['student_steps'],
-        teacher=summary[f'teacher_{metric}'],
+        teacher=summary.get(f'teacher_{metric}', math.nan),
         curve=curve,
     )
 
@@ -123,17 +125,14 @@ def deviation(row: Row, spec: Spec) -> float:
     """By which share of the budget the runs of a method missed it, on average."""
     if spec.minutes is not None:
         return row.mean('minutes') / spec.minutes - 1
-    return row.mean('student_steps') / spec.student_steps - 1
+    if spec.student_steps is not None:
+        return row.mean('student_steps') / spec.student_steps - 1
+    return 0.0
 
 
 def deviates(row: Row, spec: Spec) -> bool:
     """Whether that is worth a word."""
     return abs(deviation(row, spec)) > TOLERANCE
-
-
-def unit(metric: str) -> str:
-    """What stands behind a metric's name in tables and on axes."""
-    return ' (%)' if metric.startswith(PERCENT) else ''
 
 
 def headline_table(rows: list[Row], spec: Spec) -> list[list[str]]:
@@ -243,17 +242,25 @@ def write_csv(
 
 def write_report(spec: Spec, cells: list[Cell], plans: PlanFile, out: Path) -> str:
     """Write report.md, methods.csv, results.csv and the plots -> the Markdown."""
+    if spec.metric is None:
+        found = [main_metric(cell.summary) for cell in cells if cell.summary]
+        spec = replace(spec, metric=next(iter(found), None))
     rows = [Row.of(spec, method, cells) for method in spec.methods.values()]
     rows = [row for row in rows if row.results]
     write_csv(cells, rows, spec, plans, out / 'results.csv')
     parts = [f'# Benchmark: {spec.path.stem}\n', _introduction(spec, rows)]
-    if rows:
+    if spec.variants:
+        parts.append(write_variants(spec, cells, out))
+    if spec.balance:
+        parts.append(draw_balance(spec, cells, out))
+    if rows and spec.metric is not None:
         table = headline_table(rows, spec)
         file = io.StringIO()
         csv.writer(file).writerows(table)
         write_whole(out / 'methods.csv', file.getvalue())
         parts += [markdown(table), _notes(spec, rows)]
         parts += _ratios(spec, rows)
+    if any(result.curve for row in rows for result in row.results):
         plot_against_time(
             [_line(row, spec) for row in rows],
             out / 'accuracy_vs_time.png',
@@ -278,9 +285,10 @@ def write_report(spec: Spec, cells: list[Cell], plans: PlanFile, out: Path) -> s
 
 
 def _introduction(spec: Spec, rows: list[Row]) -> str:
+    budget = 'the rounds of its own config'
     if spec.minutes is not None:
         budget = f'{spec.minutes:g} minutes of inversion and distillation'
-    else:
+    elif spec.student_steps is not None:
         budget = f'{spec.student_steps:,} student steps'
     text = (
         f'Every run had {budget}. *Last* is the student at the end of it, which is what a user '
@@ -288,7 +296,7 @@ def _introduction(spec: Spec, rows: list[Row]) -> str:
         'labels for. Mean ± standard deviation over the seeds. Minutes leave out validation '
         'and saving; peak memory is that of the process, libraries included.'
     )
-    if rows:
+    if rows and spec.metric is not None:
         teacher = rows[0].results[0].teacher
         text += f' The teacher has {teacher:.2f}{unit(spec.metric).strip(" ()")}.'
     return text + '\n'

@@ -23,7 +23,7 @@ from ssdkd.benchmark.plan import (
     Plan,
     PlanFile,
     plan_minutes,
-    plan_steps,
+    plan_without_trial,
     planned_config,
     split_rounds,
     trial_config,
@@ -31,9 +31,10 @@ from ssdkd.benchmark.plan import (
     typical,
 )
 from ssdkd.benchmark.report import Row, deviates
-from ssdkd.benchmark.spec import Method, Spec
+from ssdkd.benchmark.spec import AS_CONFIGURED, Method, Spec
 from ssdkd.errors import ConfigError
 from ssdkd.runs.files import CONFIG, read_summary, starts
+from ssdkd.runs.summary import main_metric, metrics
 from ssdkd.visualization.curves import read_curves
 
 START_SECONDS = 120  # for a run to build its networks and load the teacher
@@ -102,8 +103,9 @@ class Benchmark:
         self.plan()
         for name, plan in self.plans.methods.items():
             if name in self.configs:
-                method = self.spec.methods[name]
-                cfg = planned_config(self.configs[name], method, plan)
+                cfg = self.configs[name]
+                if self.spec.budget != AS_CONFIGURED:
+                    cfg = planned_config(cfg, self.spec.methods[name], plan)
                 write_config(cfg, self.out / name / CONFIG)
         todo = [cell for cell in self.cells if cell.state == 'not run']
         if len(todo) < len(self.cells):
@@ -121,14 +123,12 @@ class Benchmark:
             if name not in self.plans.methods
             and not (trial_folder(self.out / name) / 'failed.txt').is_file()
         ]
-        if self.spec.student_steps is not None:
-            for method in todo:
-                self._keep(
-                    method,
-                    plan_steps(self.configs[method.name], method, self.spec.student_steps),
-                )
-        else:
-            self._each(todo, self._trial, [None] * len(todo), 'trials')
+        plans = {m.name: plan_without_trial(self.spec, self.configs[m.name], m) for m in todo}
+        for method in todo:
+            if plans[method.name] is not None:
+                self._keep(method, plans[method.name])
+        trials = [method for method in todo if plans[method.name] is None]
+        self._each(trials, self._trial, [None] * len(trials), 'trials')
         self.plans.write(self.out)
 
     def forget_failures(self) -> None:
@@ -219,19 +219,20 @@ class Benchmark:
         status = self.trainer.train(config, cell.folder, cell.seed)
         if status is None:
             return 'stopped'
-        summary, key = read_summary(cell.folder), f'student_{self.spec.metric}'
+        summary = read_summary(cell.folder)
         if status or summary is None:
             mark_failed(cell.folder, why(status, cell.folder / 'output.txt'))
-        elif key not in summary:
-            known = [k[8:] for k in summary if f'teacher_{k[8:]}' in summary]
+        elif self.spec.metric not in (None, *metrics(summary)):
             mark_failed(
                 cell.folder,
                 f"metric: the val set does not measure '{self.spec.metric}', but "
-                f'{", ".join(k for k in known if k != "parameters") or "nothing"}\n',
+                f'{", ".join(metrics(summary)) or "nothing"}\n',
             )
         else:
             seconds = summary['inversion_seconds'] + summary['distillation_seconds']
-            return f'{summary[key]:.2f} in {seconds / 60:.1f} min'
+            metric = self.spec.metric or main_metric(summary)
+            last = f'{summary[f"student_{metric}"]:.2f} in ' if metric else ''
+            return f'{last}{seconds / 60:.1f} min'
         output = cell.folder / 'output.txt'
         return f'FAILED: {first_and_last(cell.failure)} (see {output})'
 

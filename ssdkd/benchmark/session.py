@@ -1,20 +1,23 @@
 """A call of ``ssdkd benchmark``, from its arguments to the report."""
 
 import argparse
+import itertools
 import os
 import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import mmengine
 import torch
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 import ssdkd
 from ssdkd.benchmark.cells import Trainer
-from ssdkd.benchmark.plan import PlanFile, plan_steps
+from ssdkd.benchmark.plan import PlanFile, plan_without_trial
 from ssdkd.benchmark.report import write_report
 from ssdkd.benchmark.run import Benchmark, locked, make_cells
 from ssdkd.benchmark.spec import Spec, method_config, read_spec
@@ -23,6 +26,7 @@ from ssdkd.interrupt import hinting
 from ssdkd.paths import CLONE, TOOLS
 from ssdkd.registry import nearest
 from ssdkd.runs.files import CONFIG
+from ssdkd.runs.settings import plain_settings
 
 TRAIN = TOOLS / 'train.py'
 
@@ -38,6 +42,14 @@ def chosen_methods(spec: Spec, names: str | None) -> list[str]:
                 f"--methods: there is no method '{name}'{nearest(name, list(spec.methods))}"
             )
     return chosen
+
+
+def equal_variants(spec: Spec, configs: dict[str, Config]) -> Iterator[tuple[str, str]]:
+    """Pairs of labels of variants that do not differ."""
+    labels = [(name, spec.methods[name].label) for name in spec.variants if name in configs]
+    for (name, label), (other, its) in itertools.combinations(labels, 2):
+        if plain_settings(configs[name]) == plain_settings(configs[other]):
+            yield its, label
 
 
 def make_trainer(args: argparse.Namespace, threads: int, lock: int, out: Path) -> Trainer:
@@ -82,8 +94,7 @@ def dry_run(spec: Spec, configs: dict, plans: PlanFile, trainer: Trainer, out: P
     for name in configs:
         method = spec.methods[name]
         plan = plans.methods.get(name)
-        if plan is None and spec.student_steps is not None:
-            plan = plan_steps(configs[name], method, spec.student_steps)
+        plan = plan or plan_without_trial(spec, configs[name], method)
         if plan is None:
             print(f'# {method.label}: rounds for {spec.minutes:g} min, by a trial')
         else:
@@ -113,10 +124,24 @@ def report(spec: Spec, plans: PlanFile, out: Path) -> None:
 
 def run_benchmark(args: argparse.Namespace) -> None:
     """What the arguments of ``ssdkd benchmark`` ask for."""
-    # mmengine tells of each environment variable in each config: a page of them before ours.
-    MMLogger.get_current_instance().setLevel('WARNING')
+    quiet()
     spec = read_spec(args.spec, args.cfg_options)
-    out = Path(args.work_dir or f'work_dirs/benchmark_{spec.path.stem}')
+    run_spec(spec, Path(args.work_dir or f'work_dirs/benchmark_{spec.path.stem}'), args)
+
+
+def quiet() -> None:
+    """Keep mmengine from telling of each environment variable in each config."""
+    MMLogger.get_current_instance().setLevel('WARNING')
+
+
+def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> None:
+    """Run a benchmark, or report on it.
+
+    Args:
+        spec: What to compare.
+        out: Work directory.
+        args: Arguments of ``ssdkd benchmark``, without ``spec``.
+    """
     chosen = chosen_methods(spec, args.methods)
     plans = PlanFile.read(out)
     if args.report_only:
@@ -140,7 +165,11 @@ def run_benchmark(args: argparse.Namespace) -> None:
     if plans is None:
         plans = PlanFile(spec.budget, args.jobs, threads, args.line, environment())
     plans.check(spec, args.jobs, threads, out)
-    configs = {name: method_config(spec.methods[name]) for name in chosen}
+    plans.jobs, plans.threads = args.jobs, threads  # others only where they may differ
+    needs_val = spec.metric is not None
+    configs = {name: method_config(spec.methods[name], needs_val) for name in chosen}
+    for name, other in equal_variants(spec, configs):
+        print(f"'{name}' is the same as '{other}' with this config", flush=True)
     if args.dry_run:
         dry_run(spec, configs, plans, Trainer(TRAIN, threads), out)
         return

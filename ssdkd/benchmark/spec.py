@@ -10,11 +10,26 @@ from mmengine.config import Config
 
 from ssdkd.apis.check import check_data
 from ssdkd.apis.load import load_config
+from ssdkd.benchmark.variants import variant_methods
 from ssdkd.config.names import find_config
 from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
 
-KEYS = ('methods', 'seeds', 'budget', 'metric', 'reference', 'ours', 'options', 'x')
+KEYS = (
+    'methods',
+    'base',
+    'variants',
+    'switches',
+    'combinations',
+    'seeds',
+    'budget',
+    'metric',
+    'reference',
+    'ours',
+    'options',
+    'x',
+    'balance',
+)
 METHOD_KEYS = (
     'config',
     'pair',
@@ -28,6 +43,7 @@ METHOD_KEYS = (
     'scale_rounds',
 )
 BUDGETS = ('minutes', 'student_steps')
+AS_CONFIGURED = 'config'  # the budget of runs as long as their configs say
 
 
 @dataclass(frozen=True)
@@ -61,34 +77,41 @@ class Method:
 
 @dataclass(frozen=True)
 class Spec:
-    """A whole benchmark; exactly one of the two budgets is given.
+    """A whole benchmark; without a budget each run is as long as its config says.
 
     Attributes:
         path: The file it was read from.
         methods: Name -> method.
         minutes: Wall-clock minutes of inversion and distillation for each run.
         student_steps: Steps of the student for each run.
-        metric: What the val set measures, such as ``accuracy`` or ``mIoU``.
+        metric: What the val set measures, such as ``accuracy`` or ``mIoU``; None for what a run
+            is judged by, and then a val set is not needed.
         reference: Method whose last result is the upper bound; None if there is none.
         ours: Method that the ratios of time are taken to; None for no ratios.
         x: Label of the second plot's axis; None for no such plot.
+        variants: Names of the methods that are variants of one base, which have a table.
+        balance: Names of the methods whose buffers are drawn side by side.
     """
 
     path: Path
     methods: dict[str, Method]
     minutes: float | None = None
     student_steps: int | None = None
-    metric: str = 'accuracy'
+    metric: str | None = 'accuracy'
     reference: str | None = None
     ours: str | None = None
     x: str | None = None
+    variants: tuple[str, ...] = ()
+    balance: tuple[str, ...] = ()
 
     @property
-    def budget(self) -> dict[str, float]:
+    def budget(self) -> dict[str, float] | str:
         """The budget as it stands in the specification."""
         if self.minutes is not None:
             return {'minutes': self.minutes}
-        return {'student_steps': self.student_steps}
+        if self.student_steps is not None:
+            return {'student_steps': self.student_steps}
+        return AS_CONFIGURED
 
 
 def read_spec(path: str | Path, options: dict | None = None) -> Spec:
@@ -108,16 +131,35 @@ def read_spec(path: str | Path, options: dict | None = None) -> Spec:
         raise ConfigError(f"benchmark '{path}': {error}") from error
     if options:
         cfg.merge_from_dict(options)
-    raw = cfg.to_dict()
+    return make_spec(cfg.to_dict(), path)
+
+
+def make_spec(raw: dict, path: Path) -> Spec:
+    """Check a specification.
+
+    Args:
+        raw: Its keys and values, as in the files in configs/benchmarks/.
+        path: Where it comes from; its stem is the title of the report.
+
+    Raises:
+        ConfigError: It is wrong; the message names the key.
+    """
     _check_keys({k: v for k, v in raw.items() if not k.startswith('_')}, KEYS, '')
-    if not isinstance(raw.get('methods'), dict) or not raw['methods']:
-        raise ConfigError('methods: name at least one, as dict(ssdkd=dict(config=...))')
+    listed, variants = raw.get('methods') or {}, variant_methods(raw)
+    if not isinstance(listed, dict) or not listed | variants:
+        raise ConfigError(
+            'methods: name at least one, as dict(ssdkd=dict(config=...)), or give base and '
+            'variants'
+        )
+    for name in listed.keys() & variants.keys():
+        raise ConfigError(f"methods.{name}: there is a variant '{name}', too; rename one")
     _check_seeds(raw.get('seeds', [0]), 'seeds')
-    methods = {name: _method(name, raw) for name in raw['methods']}
-    for key in ('reference', 'ours'):
-        if raw.get(key) is not None and raw[key] not in methods:
+    methods = {n: _method(n, given, raw) for n, given in (listed | variants).items()}
+    named = [(key, raw[key]) for key in ('reference', 'ours') if raw.get(key) is not None]
+    for key, name in [*named, *(('balance', name) for name in raw.get('balance', ()))]:
+        if name not in methods:
             raise ConfigError(
-                f"{key}: there is no method '{raw[key]}'" + nearest(raw[key], list(methods))
+                f"{key}: there is no method '{name}'" + nearest(name, list(methods))
             )
     if raw.get('x') is None and any(m.x is not None for m in methods.values()):
         raise ConfigError("x: methods have one, but there is no x='label of the axis'")
@@ -129,11 +171,13 @@ def read_spec(path: str | Path, options: dict | None = None) -> Spec:
         reference=raw.get('reference'),
         ours=raw.get('ours'),
         x=raw.get('x'),
+        variants=tuple(variants),
+        balance=tuple(raw.get('balance', ())),
     )
 
 
-def _method(name: str, raw: dict) -> Method:
-    given, key = raw['methods'][name], f'methods.{name}'
+def _method(name: str, given: dict, raw: dict) -> Method:
+    key = f'methods.{name}'
     if not re.fullmatch(r'[\w+-][\w.+-]*', name):
         raise ConfigError(f"{key}: '{name}' becomes a folder; use letters, digits, '_+-.'")
     if not isinstance(given, dict) or not _is_one_config(given):
@@ -170,8 +214,12 @@ def _is_one_config(given: dict) -> bool:
     return len(named) == 1 and (named == ['pair'] or not {'method', 'budget'} & given.keys())
 
 
-def _budget(budget: dict | None) -> dict[str, float]:
-    remedy = 'give either dict(minutes=30) or dict(student_steps=2000)'
+def _budget(budget: dict | str | None) -> dict[str, float]:
+    remedy = f"give either dict(minutes=30) or dict(student_steps=2000), or '{AS_CONFIGURED}'"
+    if budget == AS_CONFIGURED:
+        return {}
+    if isinstance(budget, str):
+        raise ConfigError(f"budget='{budget}' is unknown; {remedy}")
     given = {k: v for k, v in (budget or {}).items() if v is not None}
     _check_keys(given, BUDGETS, 'budget.')
     if len(given) != 1:
@@ -195,8 +243,12 @@ def _check_seeds(seeds: list[int], key: str) -> None:
         raise ConfigError(f'{key}={seeds} must be a list of different ints, such as [0, 1, 2]')
 
 
-def method_config(method: Method) -> Config:
+def method_config(method: Method, needs_val: bool = True) -> Config:
     """The method's config with its options, checked as tools/train.py does it.
+
+    Args:
+        method: The method.
+        needs_val: Whether a config without a val set is refused.
 
     Raises:
         ConfigError: It cannot work; the message names the method and the key.
@@ -223,7 +275,7 @@ def method_config(method: Method) -> Config:
             f"{key}: model.teacher.checkpoint: there is no file '{checkpoint}'; train it with "
             'tools/train_teacher.py, or name yours in options'
         )
-    if cfg.get('val_dataloader') is None:
+    if needs_val and cfg.get('val_dataloader') is None:
         raise ConfigError(
             f'{key}: val_dataloader is None; a benchmark needs a val set to measure with'
         )

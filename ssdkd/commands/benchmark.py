@@ -22,6 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--methods', metavar='A,B', help='run only these (the report has all that are there)'
     )
+    add_running(parser)
+    add_cfg_options(parser, 'change values of the spec, e.g. budget.minutes=1')
+    parser.add_argument('--retry-failed', action='store_true', help='run failed ones again')
+    parser.add_argument(
+        '--replan',
+        action='store_true',
+        help='remove and run again, with rounds by the times they took, those that missed '
+        'the budget by more than 10 %%',
+    )
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """How the runs go: arguments that the ablation has, too."""
     parser.add_argument(
         '--jobs', type=int, default=1, help='runs at a time (default: 1, the fairest)'
     )
@@ -44,14 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='what submitit asks the cluster for, e.g. slurm_partition=gpu gpus_per_node=1 '
         'timeout_min=600',
-    )
-    add_cfg_options(parser, 'change values of the spec, e.g. budget.minutes=1')
-    parser.add_argument('--retry-failed', action='store_true', help='run failed ones again')
-    parser.add_argument(
-        '--replan',
-        action='store_true',
-        help='remove and run again, with rounds by the times they took, those that missed '
-        'the budget by more than 10 %%',
     )
     only = parser.add_mutually_exclusive_group()
     only.add_argument(

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from ssdkd.commands.main import run_command
+    from ssdkd.runs.files import STUDENT
 
     if args.work_dir == WORK_DIR:
         shutil.rmtree(WORK_DIR, ignore_errors=True)
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> None:
             where = ['--work-dir', str(TEACHER.parent), '--resume']
             run_command('train-teacher', TEACHER_CONFIG, *where)
         run_command('train', CONFIG, '--work-dir', args.work_dir, *options)
-        student, log = f'{args.work_dir}/student.pth', f'{args.work_dir}/test'
-        run_command('test', CONFIG, student, '--work-dir', log, *options)
+        out = Path(args.work_dir)
+        student = str(out / STUDENT)
+        run_command('test', CONFIG, student, '--work-dir', str(out / 'test'), *options)
     print()
     run_command('report', args.work_dir)

@@ -15,10 +15,23 @@ class KeyValues(argparse.Action):
         values: list[str],
         option_string: str | None = None,
     ) -> None:
+        for value in values:
+            if '=' not in value:
+                parser.error(
+                    f"{option_string}: '{value}' is not KEY=VALUE; arguments that are no "
+                    f'options go before {option_string}'
+                )
         from mmengine.config import DictAction
 
         action = DictAction(self.option_strings, self.dest)
         action(parser, namespace, values, option_string)
+
+
+def key_values(arguments: list[str]) -> dict:
+    """``['KEY=VALUE', ...]`` as a dict, for a command that also keeps them as they are."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('values', nargs='*', action=KeyValues, default={})
+    return parser.parse_args(arguments).values
 
 
 def add_config(

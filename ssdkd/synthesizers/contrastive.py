@@ -22,6 +22,7 @@ from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
 from ssdkd.transforms import accepts_old_keys
 from ssdkd.transforms.functional import random_resized_crop_flip
+from ssdkd.words import byte_size
 
 
 @SYNTHESIZERS.register_module()
@@ -137,10 +138,8 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         # Rows are the features of a local view, then those of the global view.
         self.register_buffer('bank', torch.zeros(self.bank_size, 2 * width))
         self.register_buffer('banked', torch.zeros((), dtype=torch.int64))
-        gib = self.bank.nbytes / 2**30
-        print_log(
-            f'Memory bank: {self.bank_size} x {2 * width} features, {gib:.2f} GiB', 'current'
-        )
+        figure = f'{self.bank_size} x {2 * width} features, {byte_size(self.bank.nbytes)}'
+        print_log(f'Memory bank: {figure}', 'current')
 
     def detach(self) -> None:
         super().detach()

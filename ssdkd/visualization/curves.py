@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ssdkd.runs import read_json_lines, read_rounds
-from ssdkd.runs.files import SCALARS, START_CONFIG, starts
+from ssdkd.runs.files import SCALARS, starts
 from ssdkd.visualization.benchmark import COLORS, STYLES
 from ssdkd.visualization.files import save_figure
 
@@ -56,8 +56,8 @@ class Curves:
 def read_curves(work_dir: str | Path) -> Curves:
     """Merge the scalars of every start of the run in a work directory.
 
-    A run that was stopped and resumed has a timestamp folder for each start. One that began
-    again discards those before it.
+    A run that was stopped and resumed has a timestamp folder for each start. Each start
+    replaces the rounds from its first one on, which is round 1 unless it was resumed.
     """
     curves = Curves()
     for start in starts(work_dir):
@@ -65,8 +65,6 @@ def read_curves(work_dir: str | Path) -> Curves:
         rounds = [n for n in map(_round, records) if n is not None]
         if not rounds:  # nothing happened here, or a test
             continue
-        if not _resumed(start / START_CONFIG):
-            curves = Curves()
         curves.keep_before(min(rounds))
         for record in records:
             _take(record, curves)
@@ -77,10 +75,6 @@ def read_curves(work_dir: str | Path) -> Curves:
 def _round(record: dict) -> int | None:
     """The round whose training a record is about; None for a validation and the like."""
     return record.get('epoch', record['step'] if 'seconds/inversion' in record else None)
-
-
-def _resumed(config: Path) -> bool:
-    return config.is_file() and '\nresume = True\n' in config.read_text()
 
 
 def _take(record: dict, curves: Curves) -> None:

@@ -24,6 +24,7 @@ from ssdkd.runs.files import (
     read_summary,
     starts,
 )
+from ssdkd.runs.summary import main_metric, metrics
 from ssdkd.visualization.balance import (
     Balance,
     balance_of,
@@ -98,7 +99,6 @@ HISTOGRAMS = (
 )
 # Grids of samples: so that their labels can be read on a telephone.
 GRID_COLUMNS, GRID_ROWS, GRID_CELL = 6, 20, 96
-NOT_METRICS = ('parameters', 'steps')
 
 
 def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[Path, str]:
@@ -147,12 +147,6 @@ def write_report(work_dir: str | Path, out: str | Path | None = None) -> tuple[P
     return out, text
 
 
-def metrics(summary: dict) -> list[str]:
-    """Names of what the val set measured of both networks, such as ``accuracy``."""
-    names = (k.removeprefix('student_') for k in summary if k.startswith('student_'))
-    return [n for n in names if n not in NOT_METRICS and f'teacher_{n}' in summary]
-
-
 def headline(summary: dict) -> str:
     """The result in one sentence."""
     if not summary:
@@ -162,12 +156,11 @@ def headline(summary: dict) -> str:
         f'{large:,} parameters',
         f'{small:,} parameters ({100 * small / large:.0f}\N{NO-BREAK SPACE}%)',
     )
-    names = metrics(summary)
-    if not names:
+    name = main_metric(summary)
+    if name is None:
         return (
             f'A teacher of {sizes[0]} was distilled into a student of {sizes[1]}, without data.'
         )
-    name = 'mIoU' if 'mIoU' in names else names[0]  # what segmentation is judged by
     unit = '\N{NO-BREAK SPACE}%' if name in PERCENT else ''
     return (
         f'A teacher with {summary[f"teacher_{name}"]:.2f}{unit} {name} and {sizes[0]} '

@@ -1,5 +1,6 @@
 """The specification and the arithmetic of its budget."""
 
+import copy
 import json
 import os
 import re
@@ -233,8 +234,21 @@ def test_options_replace_a_component_and_leave_the_specification_alone(tmp_path)
         write_config(cfg, tmp_path / 'a/config.py')
     assert Config.fromfile(tmp_path / 'a/config.py').to_dict() == cfg.to_dict()
     cfg.model.batch_size = 33
-    with pytest.raises(ConfigError, match="the method's config or options have changed"):
+    with pytest.raises(
+        ConfigError, match=r'have changed \(model.batch_size: 32 -> 33\); choose'
+    ):
         write_config(cfg, tmp_path / 'a/config.py')
+
+
+def test_a_folder_from_before_a_hook_was_added_goes_on(tmp_path):
+    """What bears on no result may differ, such as hooks of another version."""
+    cfg = Config.fromfile(DIGITS)
+    before = copy.deepcopy(cfg)
+    before.custom_hooks = [h for h in cfg.custom_hooks if h.type != 'EstimateHook']
+    assert len(before.custom_hooks) < len(cfg.custom_hooks)
+    for each in (before, cfg):
+        write_config(each, tmp_path / 'config.py')
+    assert Config.fromfile(tmp_path / 'config.py').custom_hooks == cfg.custom_hooks
 
 
 def test_a_plan_is_kept_and_binds_later_calls(tmp_path):

@@ -30,7 +30,6 @@ def make_run(folder, curve: dict[int, float], seconds: float, resumed_at: int | 
     for i, part in enumerate(starts):
         data = folder / f'20260101_12000{i}' / 'vis_data'
         data.mkdir(parents=True)
-        (data / 'config.py').write_text(f'a = 1\nresume = {i > 0}\n')
         lines = []
         for n in part:
             # A round that was lost by a kill took another time.

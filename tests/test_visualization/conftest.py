@@ -12,8 +12,7 @@ def work_dir(tmp_path) -> Path:
     """A finished run: rounds 1 to 4, then stopped, then 3 to 6 again."""
     folder = tmp_path / 'some_run'
     start(folder, '20260101_120000', range(1, 5))
-    resumed = '20260101_120001'
-    start(folder, resumed, range(3, 7), resumed=True)
+    start(folder, '20260101_120001', range(3, 7))
     buffer = make_buffer([10, 20, 30])
     save_checkpoint(folder / 'round_5.pth', make_buffer([1, 1, 1]))
     save_checkpoint(folder / 'round_10.pth', buffer)

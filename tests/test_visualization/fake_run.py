@@ -32,11 +32,11 @@ def save_checkpoint(path: Path, buffer: ReplayBuffer) -> Path:
     return path
 
 
-def start(work_dir: Path, stamp: str, rounds: range, resumed: bool = False) -> None:
+def start(work_dir: Path, stamp: str, rounds: range) -> None:
     """What one start leaves: a round every 30 seconds, a validation every two rounds."""
     folder = work_dir / stamp
     (folder / 'vis_data').mkdir(parents=True)
-    (folder / 'vis_data/config.py').write_text(f"a = 'b < c'\nresume = {resumed}\nz = 1\n")
+    (folder / 'vis_data/config.py').write_text("a = 'b < c'\nz = 1\n")
     records = []
     times = {r['round']: r for r in read_rounds(work_dir) if r['round'] < rounds.start}
     before = times[max(times)]['elapsed'] if times else 0

@@ -1,0 +1,93 @@
+"""What a benchmark says of variants: a table with a column for the seeds, and their buffers."""
+
+import csv
+import io
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssdkd.atomic import write_whole
+from ssdkd.benchmark.cells import Cell
+from ssdkd.benchmark.spec import Spec
+from ssdkd.visualization.balance import plot_balance, read_balance
+
+PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc')
+
+
+def unit(metric: str) -> str:
+    """What stands behind a metric's name in tables and on axes."""
+    return ' (%)' if metric.startswith(PERCENT) else ''
+
+
+def write_variants(spec: Spec, cells: Sequence[Cell], out: Path) -> str:
+    """Write ablation.md and ablation.csv, a row for each variant -> the Markdown.
+
+    Args:
+        spec: The benchmark, with its metric; None if nothing is measured.
+        cells: Its cells, finished or not.
+        out: Folder of the two files.
+    """
+    seeds = ' '.join(map(str, spec.methods[spec.variants[0]].seeds))
+    metric = 'without a val set' if spec.metric is None else spec.metric + unit(spec.metric)
+    student = f'student {metric}, mean ± std'
+    table = [['variant', student, f'seeds {seeds}', 'class ratio', 'minutes']]
+    for name in spec.variants:
+        mine = [cell for cell in cells if cell.method.name == name]
+        table.append([spec.methods[name].label, *_values(mine, spec.metric)])
+    lines = [table[0], ['---'] * len(table[0]), *table[1:]]
+    text = ''.join(f'| {" | ".join(line)} |\n' for line in lines)
+    write_whole(out / 'ablation.md', text)
+    file = io.StringIO()
+    csv.writer(file).writerows(table)
+    write_whole(out / 'ablation.csv', file.getvalue())
+    return text
+
+
+def _values(cells: list[Cell], metric: str | None) -> list[str]:
+    """The columns of a variant, given the cells of its seeds."""
+    summaries = [cell.summary for cell in cells]
+    each = [
+        f'{summary[f"student_{metric}"]:.2f}' if summary and metric else cell.state
+        for cell, summary in zip(cells, summaries)
+    ]
+    done = [summary for summary in summaries if summary]
+    if not done:
+        return ['failed' if 'failed' in each else '-', ' '.join(each), '-', '-']
+    ratios = [_class_ratio(cell) for cell in cells if cell.summary]
+    minutes = [(s['inversion_seconds'] + s['distillation_seconds']) / 60 for s in done]
+    result = '-'
+    if metric is not None:
+        scores = [summary[f'student_{metric}'] for summary in done]
+        spread = f' ± {statistics.stdev(scores):.2f}' if len(done) > 1 else ''
+        result = f'{statistics.mean(scores):.2f}{spread}'
+    return [
+        result,
+        ' '.join(each),
+        f'{statistics.mean(ratios):.2f}',
+        f'{statistics.mean(minutes):.1f}',
+    ]
+
+
+def _class_ratio(cell: Cell) -> float:
+    """Largest class of the buffer over the smallest, at the end."""
+    ratio = cell.summary.get('class_ratio')
+    return read_balance(cell.folder).ratio if ratio is None else ratio
+
+
+def draw_balance(spec: Spec, cells: Sequence[Cell], out: Path) -> str:
+    """Draw the buffers of ``spec.balance``, first finished seed each -> a line of the report.
+
+    Figure 2 of SSD-KD (Liu et al. 2024, arXiv 2406.07876) shows the buffer with and without
+    what balances it.
+    """
+    found = {}
+    for cell in cells:
+        if cell.method.name in spec.balance and cell.summary:
+            found.setdefault(cell.method.name, cell)
+    shown = [found[name] for name in spec.balance if name in found]
+    if len(shown) < 2:
+        labels = ', '.join(spec.methods[name].label for name in spec.balance)
+        return f'No figure of the buffers: it needs finished runs of two of {labels}.\n'
+    runs = [read_balance(cell.folder, cell.method.label) for cell in shown]
+    plot_balance(runs, out / 'balance.png')
+    return '![buffers: classes and confidence](balance.png)\n'
