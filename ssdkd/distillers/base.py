@@ -17,6 +17,9 @@ from ssdkd.synthesizers import BaseSynthesizer
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
 
+# Said where the number of samples per round may come from another key.
+UNSET_SAMPLES = ' (where samples is not set, it is batch_size)'
+
 
 @dataclass(frozen=True)
 class Role:
@@ -57,7 +60,7 @@ class BaseDistiller(BaseModel, ABC):
         synthesizer: Makes the samples of a round.
         buffer: Keeps the samples.
         sampler: Chooses the samples of a student step.
-        batch_size: Samples per student step.
+        batch_size: Samples per step of the students.
         autocast: ``'bfloat16'``, or None for float32.
         evaluated: The network that :meth:`forward` runs, by its role.
         rng: Source of all randomness; None before :meth:`seed`.
@@ -120,15 +123,14 @@ class BaseDistiller(BaseModel, ABC):
         Raises:
             ConfigError: A batch does not fit into the buffer.
         """
-        given_as = 'batch_size' if self.synthesizer.samples is None else 'samples'
-        for key, size in (
-            ('model.batch_size', self.batch_size),
-            (f'model.synthesizer.{given_as}', self.synthesizer.batch_size),
+        for key, size, note in (
+            ('model.batch_size', self.batch_size, ''),
+            ('model.synthesizer.samples', self.synthesizer.samples, UNSET_SAMPLES),
         ):
             if self.buffer.capacity < size:
                 raise ConfigError(
                     f'model.buffer.capacity={self.buffer.capacity} is smaller than '
-                    f'{key}={size}; enlarge the buffer or shrink the batch'
+                    f'{key}={size}{note}; enlarge the buffer or lower that number'
                 )
 
     def detach(self) -> None:

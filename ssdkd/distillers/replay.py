@@ -56,7 +56,7 @@ class ReplayDistiller(BaseDistiller):
         modulation (dict): Config of a modulating function (phi).
         distillation (dict): Name to config of a distillation term; a name set to None is
             dropped. The student minimises their weighted sum.
-        batch_size (int): Samples a student step.
+        batch_size (int): Samples per step of the student.
         reuse (dict[str, str], optional): Name of a module of the student to that of a module of
             the teacher, of equal shapes, from whose weights it starts; such as the decode head,
             which needs few steps once :class:`FeatureMatchingLoss` gives it the features that
