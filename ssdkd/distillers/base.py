@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.errors import ConfigError
+from ssdkd.models import NetworkOutput, recording
 from ssdkd.runs import new_seed, restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
@@ -164,7 +165,32 @@ class BaseDistiller(BaseModel, ABC):
         recorded = [getattr(network, 'classes', None) for network in self.networks.values()]
         return next((classes for classes in recorded if classes), None)
 
-    def check_network(self, name: str, trained: bool) -> Tensor:
+    def layers(self, name: str) -> Sequence[str]:
+        """Names of layers of a network whose output the losses read (none, by default).
+
+        Args:
+            name: Its role.
+        """
+        return ()
+
+    def ask(self, name: str, images: Tensor) -> NetworkOutput:
+        """One pass of a network in a training step, through the distributed wrapper around it.
+
+        Args:
+            name: Its role.
+            images: [N, 3, H, W] in [0, 1].
+
+        Returns:
+            NetworkOutput: The logits, and what :meth:`layers` returned on the way.
+        """
+        network = self.get_submodule(self.roles[name].path)
+        layers = self.layers(name)
+        if not layers:
+            return NetworkOutput(network(images))
+        with recording(self.part(name).model, layers) as features:
+            return NetworkOutput(network(images), features)
+
+    def check_network(self, name: str, trained: bool) -> NetworkOutput:
         """Run a network on a blank image, so that a misfit shows before training.
 
         Args:
@@ -173,7 +199,7 @@ class BaseDistiller(BaseModel, ABC):
                 until its batch norms have seen images.
 
         Returns:
-            Tensor: Its output for one image.
+            NetworkOutput: Its output for one image.
 
         Raises:
             ConfigError: It cannot take the images, or its output does not fit the task.
@@ -183,7 +209,8 @@ class BaseDistiller(BaseModel, ABC):
         was_training = network.training
         try:
             with torch.no_grad():
-                output = network.eval()(torch.zeros(1, 3, *size))
+                network.eval()
+                output = self.ask(name, torch.zeros(1, 3, *size))
         except ConfigError:
             raise
         except (RuntimeError, ValueError) as error:
@@ -192,7 +219,7 @@ class BaseDistiller(BaseModel, ABC):
             ) from error
         finally:
             network.train(was_training)
-        self.task.check_output(output, where, trained)
+        self.task.check_output(output.logits, where, trained)
         return output
 
     @contextmanager
