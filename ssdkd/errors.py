@@ -1,4 +1,4 @@
-"""The one exception that means 'the user can mend this', and hints for its text."""
+"""The exception for errors that the user can fix, and hints for its text."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Look for misspelt words in a config before anything is built from it."""
+"""Checks of a config's types and keys, before anything is built from it."""
 
 import inspect
 import math
@@ -72,9 +72,9 @@ def check_data(cfg: dict, *loaders: str) -> None:
         dataset = (cfg.get(loader) or {}).get('dataset') or {}
         for key, path in missing_files(dataset):
             raise ConfigError(
-                f"{loader}.dataset.{key}: '{path}' is missing or empty; the page on data "
-                'in the documentation says where the data comes from, '
-                f'{loader}.dataset.data_root where it lies'
+                f"{loader}.dataset.{key}: '{path}' is missing or empty; get the data as "
+                'docs/data.md describes, and set '
+                f'{loader}.dataset.data_root to its folder'
                 + (WITHOUT_VAL if loader == 'val_dataloader' else '')
             )
 

@@ -1,4 +1,4 @@
-"""Distillation as one function, for those who do not want configs."""
+"""Distillation as one function, without a config file."""
 
 import io
 import time
@@ -53,7 +53,7 @@ with one that you did not make. A val set is not in here; training does not read
 
 @dataclass
 class DistillResult:
-    """What :func:`distill` leaves.
+    """Result of :func:`distill`.
 
     Attributes:
         student: The caller's own module, trained, in evaluation mode.
@@ -206,7 +206,7 @@ def distill(
 
 
 def _join(device: str) -> str:
-    """Let the processes meet, if there are several -> the launcher for the runner."""
+    """Join the process group, if there is one -> the launcher for the runner."""
     if not (torch.distributed.is_initialized() or torch.distributed.is_torchelastic_launched()):
         return 'none'
     join_processes('pytorch', device)
@@ -216,7 +216,7 @@ def _join(device: str) -> str:
 
 
 def _first(value: Any) -> Any:
-    """What the first process has."""
+    """The first process's value, in every process."""
     values = [value]
     broadcast_object_list(values)
     return values[0]
@@ -235,8 +235,8 @@ def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
             )
         if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
             raise ConfigError(
-                f'{role} is, or contains, TorchScript, which cannot be copied or watched; give '
-                'the module from before torch.jit.script or torch.jit.trace'
+                f'{role} is, or contains, TorchScript, which takes no hooks and no copies; '
+                'give the original module, without torch.jit.script or torch.jit.trace'
             )
     if teacher is student:
         raise ConfigError('teacher and student are one module; give the student a copy')
@@ -269,7 +269,7 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
     for key in overrides:
         if key.split('.')[0] not in known:
             raise ConfigError(
-                f"distill() has no argument '{key}', and no config key is called so"
+                f"distill() has no argument '{key}', and the config has no such key"
                 + nearest(key.split('.')[0], known)
             )
     cfg.merge_from_dict(overrides)

@@ -1,4 +1,4 @@
-"""No store at all: the samples of the current round."""
+"""Buffer of the current round's samples only."""
 
 import torch
 from torch import Tensor
@@ -31,7 +31,7 @@ class FreshBuffer(ReplayBuffer):
 
     @torch.no_grad()
     def extend(self, batch: SampleBatch, writer=None) -> Tensor:
-        """Put a batch in the place of all that is stored.
+        """Replace all stored samples by a batch.
 
         Args:
             batch: ``image`` [N, 3, H, W] float in [0, 1]; any other key [N, ...] becomes a

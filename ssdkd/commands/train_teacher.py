@@ -1,4 +1,4 @@
-"""Train a teacher with labels, for those who have a training set."""
+"""Train a teacher on a labelled training set."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Labelled images in one folder a class."""
+"""Labelled images, one folder per class."""
 
 from functools import cached_property
 

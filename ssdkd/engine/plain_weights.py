@@ -1,4 +1,4 @@
-"""A network's own weights, as anyone can load them without this package."""
+"""Plain state dicts, which load without this package."""
 
 import io
 from collections import OrderedDict

@@ -111,7 +111,7 @@ def without_pretrained(model: object) -> object:
 
 
 def forget_pretrained(cfg: dict) -> None:
-    """Take out of a model's config, in place, what asks for pretrained backbone weights."""
+    """Remove the pretrained backbone weights from a model's config, in place."""
     cfg.pop('pretrained', None)
     backbone = cfg['backbone']
     for key in ('init_cfg', 'pretrained', 'pretrained_cfg_overlay'):

@@ -1,4 +1,4 @@
-"""Find the checkpoints of a run, and choose the one that it goes on from."""
+"""Checkpoints of a run, and the choice of the one to resume from."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def check_unused(work_dir: str | Path, remedy: str) -> None:
 
 
 def resume_point(asked: str, work_dir: str | Path) -> Path | None:
-    """The intact checkpoint that ``--resume`` goes on from.
+    """The intact checkpoint that ``--resume`` continues from.
 
     Args:
         asked: A file, or ``'auto'`` for the newest in the work directory.
