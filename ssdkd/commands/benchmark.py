@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--replan',
         action='store_true',
-        help='run those methods again that missed the budget by more than 10 %%, with the number '
-        'of rounds from their measured times',
+        help='run methods again that missed the budget by more than 10 %%, with the number of '
+        'rounds from their measured times',
     )
 
 

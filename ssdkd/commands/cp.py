@@ -1,7 +1,7 @@
 """Copy a config to a new file, to edit it.
 
-The copy names its bases, so it works in any folder. A pair has no file: its copy is the composed
-config, without bases. 'ssdkd show CONFIG > FILE' writes any config without bases.
+The copy names its bases, so it works in any folder. A pair has no file: its copy is the
+composed config, without bases. 'ssdkd show CONFIG > FILE' writes any config without bases.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Train a teacher on scikit-learn's digits, distil it without data, and report.
 
-It takes about five minutes on two CPU cores. The teacher stays in work_dirs/digits_resnet20, and
-later calls reuse it.
+It takes about five minutes on two CPU cores. The teacher stays in work_dirs/digits_resnet20,
+and later calls reuse it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--work-dir',
         default=WORK_DIR,
-        help=f'folder of the student and its report (default: {WORK_DIR}, which is emptied first)',
+        help=f'folder of student and report (default: {WORK_DIR}, which is emptied first)',
     )
     parser.add_argument(
         '--cfg-options',

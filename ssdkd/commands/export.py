@@ -1,7 +1,7 @@
 """Export a student (or any network of a config) and check the file against the module.
 
-state_dict writes the weights of the plain network, which takes normalised images; for a segmentor
-of mmseg it also writes a config for mmseg's init_model. The other formats include the
+state_dict writes the weights of the plain network, which takes normalised images; for a
+segmentor of mmseg it also writes a config for mmseg's init_model. The other formats include the
 normalisation: they take RGB images [N, 3, H, W] in [0, 1], with any N and a fixed size, and
 return logits.
 """

@@ -55,11 +55,11 @@ def add_config(
     if composed:
         parser.add_argument(
             '--method',
-            help=f'method for a pair: {", ".join(parts("methods"))}, or a file (default: ssdkd)',
+            help=f'for a pair: {", ".join(parts("methods"))}, or a file (default: ssdkd)',
         )
         parser.add_argument(
             '--budget',
-            help=f'budget for a pair: {", ".join(parts("schedules"))}, or a file (default: the '
+            help=f'for a pair: {", ".join(parts("schedules"))}, or a file (default: the '
             "pair's own)",
         )
 

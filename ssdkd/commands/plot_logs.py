@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--keys',
         nargs='+',
         metavar='NAME',
-        help='scalars to draw, by their names in the log, such as accuracy loss (default: what the '
+        help='scalars to draw, by their names in the log, such as accuracy (default: what the '
         'val set measured, divergence, agreement, inversion losses, the buffer)',
     )
     parser.add_argument(
