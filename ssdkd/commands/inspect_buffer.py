@@ -1,7 +1,7 @@
 """Draw the samples of a run by class, by priority, by age, and by similarity.
 
 It writes by_class.png, by_priority.png, by_age.png and look_alikes.png. The last one has
-samples with their nearest neighbours, and the distances in grey levels (root mean square over pixels).
+samples with their nearest neighbours, and the distances in grey levels (root mean square).
 """
 
 import argparse
