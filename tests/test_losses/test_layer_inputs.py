@@ -367,7 +367,9 @@ def test_layers_that_are_gone():
     teacher = teacher_of(Residual())
     attached(teacher)
     teacher.model = nn.DataParallel(teacher.model)
-    with pytest.raises(ConfigError, match=r"had a layer 'model.shortcut.1' .*wrap the teacher before"):
+    with pytest.raises(
+        ConfigError, match=r"had a layer 'model.shortcut.1' .*wrap the teacher before"
+    ):
         teacher(IMAGES)
 
 
