@@ -66,8 +66,8 @@ def small_peer(method: str, folder: Path, pair: str = DIGITS_PAIR) -> Config:
     """A pair and a method with their own parts and losses, but two rounds of small batches."""
     cfg = load_config(Namespace(config=pair, method=method, cfg_options=None))
     batch, synthesizer = 4, cfg.model.synthesizer
-    synthesizer.batch_size = batch
-    for key, value in dict(steps=2, samples=2 * batch, image_size=16, reset_round=2).items():
+    sizes = dict(batch_size=batch, samples=2 * batch, image_size=16)
+    for key, value in (sizes | dict(steps=2, reset_round=2)).items():
         if key in synthesizer:
             synthesizer[key] = value
     if 'generator' in synthesizer:
@@ -98,6 +98,7 @@ def small_control(name: str, folder: Path) -> Config:
         options = {k: v for k, v in options.items() if 'generator' not in k}
         options.pop('model.synthesizer.steps')
         options['model.synthesizer.image_size'] = 64
+        options['model.synthesizer.samples'] = options.pop('model.synthesizer.batch_size')
     cfg.merge_from_dict(options)
     cfg.work_dir = str(folder / 'run')
     return cfg

@@ -65,7 +65,7 @@ def check_memory(runner) -> None:
     """
     distiller = getattr(runner.model, 'module', runner.model)
     height, width = distiller.synthesizer.image_size
-    largest = max(distiller.batch_size, distiller.synthesizer.batch_size)
+    largest = max(distiller.batch_size, distiller.synthesizer.samples)
     if 4 * largest * 3 * height * width < SMALL_BATCH:
         return
     loop = runner.train_loop
@@ -98,7 +98,7 @@ def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> Run
         optim_wrapper: The run's ``OptimWrapperDict``, copied likewise.
         rounds (int): Rounds that are left, for a buffer that grows.
     """
-    size, n = distiller.synthesizer.image_size, distiller.synthesizer.batch_size
+    size, n = distiller.synthesizer.image_size, distiller.synthesizer.samples
     device = next(distiller.parameters()).device
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unnoticed(), fake, FakeCopyMode(fake):
@@ -232,10 +232,11 @@ def _too_much(distiller: nn.Module, memory: RunMemory, device: str, free: int) -
     height, width = distiller.synthesizer.image_size
     inversion, student = memory.inversion[device], memory.student[device]
     buffer = memory.buffer[device]
+    key = 'batch_size' if isinstance(distiller.synthesizer, InversionSynthesizer) else 'samples'
     return (
         f'the run would take about {byte_size(memory.peak[device])} of memory ({device}), but '
         f'{byte_size(free)} are free: a generator phase takes {byte_size(inversion)} '
-        f'(model.synthesizer.batch_size={distiller.synthesizer.batch_size}), a student step '
+        f'(model.synthesizer.{key}={getattr(distiller.synthesizer, key)}), a student step '
         f'{byte_size(student)} (model.batch_size={distiller.batch_size}); both include the '
         f'buffer, {byte_size(buffer)} (model.buffer.capacity={distiller.buffer.capacity}, '
         f'device); image_size=({height}, {width}); lower one of these'

@@ -82,8 +82,8 @@ class LayerInputs:
             raise ConfigError(
                 f'{self.user}: no forward pass of the teacher with gradients called one of the '
                 f"observed layers ({len(names)}, the first is '{names[0]}'); call the teacher "
-                'itself, and let it call these layers as modules; a teacher that is compiled as '
-                'a whole must be compiled after the losses are attached'
+                'itself, and let it call these layers as modules; if it is compiled as a whole, '
+                'compile it after the losses are attached'
             )
         calls, self._calls = self._calls, []
         return calls
@@ -172,8 +172,9 @@ def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None
                     '' if name == outer else f"lies inside '{outer or 'the network'}', which "
                 )
                 raise ConfigError(
-                    f"{user}: layer '{name}' {place}is TorchScript, which takes no "
-                    'hooks; give the original module, without torch.jit.script or torch.jit.trace'
+                    f"{user}: layer '{name}' {place}is TorchScript, which takes "
+                    'no hooks; give the original module, without torch.jit.script or '
+                    'torch.jit.trace'
                 )
 
 

@@ -51,8 +51,8 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         generator (dict): Config of a generator, made new for each batch: convolutions and
             linear layers from N(0, 0.02), scales of batch norms from N(1, 0.02), biases 0.
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
-        batch_size (int): Samples a round.
-        steps (int): Steps a round. Defaults to 200.
+        batch_size (int): Samples per step. The best step's are those of the round.
+        steps (int): Optimisation steps per round. Defaults to 200.
         generator_lr (float): Learning rate of the generator. Defaults to 1e-3.
         latent_lr (float): The same for the latents; 0 leaves them as drawn. Defaults to 1e-3.
         contrast_weight (float): Factor of the contrastive term. Defaults to 0.8.

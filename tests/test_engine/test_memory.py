@@ -50,7 +50,7 @@ if phase == 'inversion':
     distiller.synthesize(runner.optim_wrapper)
 else:
     size = distiller.synthesizer.image_size
-    distiller.store(dict(image=torch.rand(distiller.synthesizer.batch_size, 3, *size)))
+    distiller.store(dict(image=torch.rand(distiller.synthesizer.samples, 3, *size)))
     for _ in range(2):
         distiller.train_step(None, runner.optim_wrapper)
 print('MEASURED', getattr(memory, phase)['cpu'], status('VmHWM') - before)
