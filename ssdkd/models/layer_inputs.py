@@ -82,8 +82,8 @@ class LayerInputs:
             raise ConfigError(
                 f'{self.user}: no forward pass of the teacher with gradients called one of the '
                 f"observed layers ({len(names)}, the first is '{names[0]}'); call the teacher "
-                'itself, and let it call these layers as modules; if it is compiled as a whole, '
-                'compile it after the losses are attached'
+                'itself, and let it call these layers as modules; if it is compiled as a '
+                'whole, compile it after the losses are attached'
             )
         calls, self._calls = self._calls, []
         return calls

@@ -41,7 +41,7 @@ class BaseDistillationLoss(nn.Module, ABC):
         self.weight = weight
 
     def attach(self, teacher: nn.Module, student: nn.Module) -> None:
-        """Look at both networks once, before training (nothing, by default).
+        """Prepare for both networks, once before training (default: do nothing).
 
         Raises:
             ConfigError: A network lacks what the term needs.
