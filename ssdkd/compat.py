@@ -243,7 +243,7 @@ def allow_checkpoint_classes() -> None:
 def statistics_of_histories() -> Iterator[None]:
     """Let checkpoints read inside name the four statistics of a ``HistoryBuffer``.
 
-    They do so by ``getattr``, of which nothing else is allowed. Outside, torch refuses
+    They do so by ``getattr``; no other use of it is allowed. Outside, torch refuses
     ``getattr`` as ever: the list of what it allows is one for the whole process.
     """
     import torch

@@ -25,7 +25,7 @@ def resumable(work_dir: str | Path) -> Iterator[None]:
         last = latest_checkpoint(work_dir)
         if last is None:
             return 'there is no checkpoint yet'
-        return f"the same command with --resume goes on from '{last}'"
+        return f"the same command with --resume continues from '{last}'"
 
     with hinting(hint):
         yield

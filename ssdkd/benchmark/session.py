@@ -186,7 +186,7 @@ def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> None:
 
         def hint() -> str:
             write_report(spec, make_cells(spec, out), plans, out)
-            return 'the same command goes on'
+            return 'the same command continues'
 
         with hinting(hint):
             benchmark.run()

@@ -15,7 +15,7 @@ class FreshBuffer(ReplayBuffer):
     For methods without a sample store, whose student sees each sample in one round only, such
     as DAFL (Chen et al. 2019, arXiv 1904.01186), ZSKT (Micaelli & Storkey 2019, arXiv
     1905.09768) and DFAD (Fang et al. 2019, arXiv 1912.11006). As large as all student steps
-    of a round together, and dealt by a :class:`SequentialSampler`, it gives every step fresh
+    of a round together, and drawn by a :class:`SequentialSampler`, it gives every step new
     samples.
 
     It asks no writer, and it wants nothing of the teacher: samples are stored without another

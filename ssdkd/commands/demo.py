@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     if args.work_dir == WORK_DIR:
         shutil.rmtree(WORK_DIR, ignore_errors=True)
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
-    with hinting(lambda: 'the same command begins again with the student'):
+    with hinting(lambda: 'the same command starts again with the student'):
         if TEACHER.is_file():
             print(f'Teacher: using {TEACHER}, which is there already.', flush=True)
         else:

@@ -65,5 +65,5 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.resume = checkpoint is not None
     else:
         check_unused(
-            cfg.work_dir, 'go on with --resume, choose another --work-dir, or remove it'
+            cfg.work_dir, 'continue with --resume, choose another --work-dir, or remove it'
         )

@@ -90,7 +90,7 @@ class StrictRunner(Runner):
         done = self.cfg.train_cfg[key]
         self.logger.info(
             f'This run is finished ({count(done, LAST[key])}). Its results are in '
-            f"'{self.work_dir}'. To go on: --resume --cfg-options train_cfg.{key}=N, with N "
+            f"'{self.work_dir}'. To continue: --resume --cfg-options train_cfg.{key}=N, with N "
             f'above {done}'
         )
 

@@ -62,7 +62,7 @@ def export(
     """Write a network in a format and compare it with the module on random images.
 
     All formats but ``state_dict`` hold the normalisation, take RGB images
-    [N, 3, H, W] in [0, 1] for any N, and return the logits, of a segmentor for every pixel.
+    [N, 3, H, W] in [0, 1] for any N, and return the logits (of a segmentor: per pixel).
     An old file stays until the new one has been made and loaded.
 
     Args:

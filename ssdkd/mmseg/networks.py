@@ -27,7 +27,7 @@ def mmseg_model(
     own, so a trained student loads into plain mmseg.
 
     Args:
-        config (str, optional): A config file of mmseg, of which ``model`` is taken; the name
+        config (str, optional): A config file of mmseg; its ``model`` is used; the name
             ``'mmseg::deeplabv3/deeplabv3_r50-d8_4xb4-40k_voc12aug-512x512.py'`` means one of
             those that mmseg brings.
         model (dict, optional): The model's config; with ``config`` it changes parts of it.

@@ -57,7 +57,7 @@ def resume_point(asked: str, work_dir: str | Path) -> Path | None:
 
     Args:
         asked: A file, or ``'auto'`` for the newest in the work directory.
-        work_dir: Where the run goes on.
+        work_dir: Folder of the resumed run.
 
     Returns:
         Path: The checkpoint; None for ``'auto'`` where there is none yet.
@@ -96,8 +96,8 @@ def _check_alone(chosen: Path, found: list[Path], work_dir: str | Path) -> None:
     for newer in found:
         if inside and _number(newer) > _number(inside[0]) and not damage(newer):
             raise ConfigError(
-                f"--resume: '{newer}' is newer than '{chosen}', and a later --resume would go "
-                'on from it; move it away, or choose another --work-dir'
+                f"--resume: '{newer}' is newer than '{chosen}', and a later --resume would "
+                'continue from it; move it away, or choose another --work-dir'
             )
 
 

@@ -28,7 +28,7 @@ class Segmentation(BaseTask):
     Args:
         num_classes (int): Number of classes K, at least 2. A network with one output and a
             sigmoid does not fit: foreground and background are two classes.
-        min_confidence (float): Pixels of which the teacher is less sure than this, in [0, 1),
+        min_confidence (float): Pixels where the teacher's confidence is lower, in [0, 1),
             do not count in the divergence; an image of such pixels alone has divergence 0.
             Defaults to 0: all count.
 

@@ -57,7 +57,7 @@ def test_during_training(folder, number):
     with tool('train.py', *arguments(folder, long), folder=folder) as job:
         job.wait_for((folder / 'run/round_2.pth').exists)
         said = 'interrupted' if number == signal.SIGINT else 'ended by SIGTERM'
-        check_ended(job, number, f'{said}; the same command with --resume goes on from ')
+        check_ended(job, number, f'{said}; the same command with --resume continues from ')
         assert job.stderr.strip().endswith(".pth'")
 
 
@@ -160,7 +160,7 @@ def test_of_an_ablation(folder, number):
         runs = [out / f'full/seed_{seed}' for seed in (0, 1)]
         job.wait_for(lambda: all((run / 'round_1.pth').exists() for run in runs))
         said = 'interrupted' if number == signal.SIGINT else 'ended by SIGTERM'
-        check_ended(job, number, f'{said}; the same command goes on')
+        check_ended(job, number, f'{said}; the same command continues')
         for run in runs:
             assert 'ended by SIGTERM; the same' in (run / 'output.txt').read_text()
 
