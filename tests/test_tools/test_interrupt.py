@@ -176,7 +176,7 @@ def test_of_several_processes(folder, number, monkeypatch):
         assert status, lines
         assert not job.left()
         assert not list(folder.rglob('.lock'))
-        assert '--resume goes on' in job.stderr
+        assert '--resume continues' in job.stderr
 
 
 def test_the_hint_survives_a_library_that_hides_the_signal(tmp_path):
@@ -189,4 +189,4 @@ def test_the_hint_survives_a_library_that_hides_the_signal(tmp_path):
     (tmp_path / 'hiding.py').write_text(script)
     with Job(sys.executable, tmp_path / 'hiding.py', folder=tmp_path) as job:
         job.wait_for(job.mark.exists)
-        check_ended(job, signal.SIGINT, 'interrupted; the same command with --resume goes on')
+        check_ended(job, signal.SIGINT, 'interrupted; the same command with --resume continues')
