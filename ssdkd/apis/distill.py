@@ -126,8 +126,8 @@ def distill(
             ``work_dirs/distill/<time>``.
         seed (int): Of all randomness. Defaults to 0.
         device (str | torch.device, optional): Defaults to the accelerator if there is one.
-        **overrides: Changes of the config, by key: ``model=dict(flip=False)``, or
-            ``**{'model.flip': False}`` as with ``--cfg-options``.
+        **overrides: Changes of the config, by key: ``model=dict(batch_size=32)``, or
+            ``**{'model.batch_size': 32}`` as with ``--cfg-options``.
 
     Returns:
         DistillResult: The student and what is known about the run.

@@ -93,7 +93,7 @@ def test_each_student_is_asked_for_the_layers_of_a_loss(tmp_path):
     with unregistered():
         cfg = tiny('two_students', tmp_path)
         cfg.model.distillation.attention = dict(type='AttentionTransferLoss', layers=['layer3'])
-        with pytest.raises(ConfigError, match="WideResNet does not have .*layer3"):
+        with pytest.raises(ConfigError, match='WideResNet does not have .*layer3'):
             build_distiller(cfg)
         cfg.model.second.model = dict(type='CifarResNet', depth=14)
         distiller = build_distiller(cfg)
