@@ -39,6 +39,12 @@ model = dict(
         )
     ),
     task=dict(num_classes=num_classes),
-    synthesizer=dict(generator=dict(image_size=(96, 128)), crop_padding=8),
-    crop_padding=8,
+    synthesizer=dict(
+        generator=dict(image_size=(96, 128)),
+        augment=[dict(type='RandomCropFlip', padding=8, flip=True)],
+    ),
+    augment=[
+        dict(type='RandomCropFlip', padding=8, flip=True),
+        dict(type='RandomLight', strength=0.7),
+    ],
 )

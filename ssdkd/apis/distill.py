@@ -129,8 +129,8 @@ def distill(
         seed (int): Seed of all random numbers. Defaults to 0.
         device (str | torch.device, optional): Defaults to the accelerator, if there is one,
             otherwise to the CPU.
-        **overrides: Changes of the config by key: ``model=dict(flip=False)``, or
-            ``**{'model.flip': False}`` as with ``--cfg-options``.
+        **overrides: Changes of the config by key: ``model=dict(batch_size=32)``, or
+            ``**{'model.batch_size': 32}`` as with ``--cfg-options``.
 
     Returns:
         DistillResult: The student, and the results of the run.

@@ -48,8 +48,9 @@ def recommended(
     model.task.num_classes = num_classes
     model.synthesizer.generator.type = 'DeepGenerator' if large else 'DCGANGenerator'
     model.synthesizer.generator.image_size = height if height == width else (height, width)
-    model.crop_padding = shorter // (16 if segments else 8)
-    model.synthesizer.crop_padding = model.crop_padding if segments or not large else 4
+    padding = shorter // (16 if segments else 8)
+    model.augment[0].padding = padding  # the first of these methods is RandomCropFlip
+    model.synthesizer.augment[0].padding = padding if segments or not large else 4
     if not batch_norm:
         model.synthesizer.losses.bn = None
     if budget is not None:

@@ -19,8 +19,7 @@ model = dict(
         latent_lr=1.5e-2,
         outer='fomaml',
         reset_round=140,
-        crop_padding=4,
-        flip=True,
+        augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
         modulate=False,
     ),
 )

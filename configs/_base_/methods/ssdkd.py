@@ -21,8 +21,7 @@ model = dict(
         batch_size=256,
         steps=5,
         latent_lr=1e-2,  # Fast
-        crop_padding=4,
-        flip=True,
+        augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
     ),
     buffer=dict(type='ReplayBuffer', capacity=5000),  # SSD-KD: 10 % of CIFAR's 50,000
     writer=dict(type='CrowdedWriter'),
@@ -30,6 +29,5 @@ model = dict(
     modulation=dict(type='ModulatingFunction', gamma=1.0),
     batch_size=256,
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),  # Fast
-    crop_padding=4,
-    flip=True,
+    augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
 )

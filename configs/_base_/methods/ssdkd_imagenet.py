@@ -22,7 +22,7 @@ model = dict(
     # 1.9 GB on the CPU, so that the accelerator has room for the networks
     buffer=dict(capacity=12_800, device='cpu'),
     batch_size=128,
-    crop_padding=28,
+    augment=[dict(type='RandomCropFlip', padding=28, flip=True)],
     autocast='bfloat16',
     channels_last=True,
 )

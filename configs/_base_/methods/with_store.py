@@ -10,8 +10,7 @@ model = dict(
     modulate=False,
     batch_size=256,
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),
-    crop_padding=4,
-    flip=True,
+    augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
 )
 by_budget = {
     budget: dict(
