@@ -27,13 +27,11 @@ model = dict(
         generator=dict(width=32, latent_dim=256),
         losses=dict(bn=dict(momentum=0.0)),
         batch_size=64,
-        flip=False,
-        crop_padding=2,
+        augment=[dict(type='RandomCropFlip', padding=2)],
     ),
     batch_size=64,
     distillation=dict(kl=dict(temperature=4.0)),
-    crop_padding=2,
-    flip=False,
+    augment=[dict(type='RandomCropFlip', padding=2)],
     channels_last=True,
 )
 train_cfg = dict(max_rounds=22, warmup_rounds=2, steps_per_round=30, val_interval=2)

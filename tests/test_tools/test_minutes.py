@@ -77,6 +77,7 @@ def test_a_resumed_run_counts_the_time_before(train, tmp_path):
     for number in range(half + 1, len(whole) + 1):
         (tmp_path / f'run/round_{number}.pth').unlink()
     spent = read_rounds(tmp_path / 'run')[half - 1]['elapsed']
+    # The pause between the two starts is no part of it.
     train('run', '--resume', '--minutes', '0.03')
     resumed = rounds(tmp_path / 'run')
 
