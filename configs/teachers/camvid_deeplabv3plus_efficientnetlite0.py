@@ -5,7 +5,7 @@ that holds teachers/; without that file, remove ``pretrained_cfg_overlay`` and t
 """
 
 _base_ = [
-    '../_base_/models/deeplabv3plus.py',
+    '../_base_/models/deeplab.py',
     '../_base_/datasets/camvid.py',
     '../_base_/teacher_runtime.py',
 ]

@@ -3,6 +3,18 @@
 The train set is read only by a teacher's own training and by the upper bound, oracle_real.
 """
 
+class_names = [  # for methods that ask for them
+    'airplane',
+    'automobile',
+    'bird',
+    'cat',
+    'deer',
+    'dog',
+    'frog',
+    'horse',
+    'ship',
+    'truck',
+]
 image_size = 32
 # How training may change an image.
 crop_padding = 4

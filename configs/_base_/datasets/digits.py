@@ -3,6 +3,18 @@
 The train set is read only by a teacher's own training and by the upper bound, oracle_real.
 """
 
+class_names = [  # for methods that ask for them
+    'zero',
+    'one',
+    'two',
+    'three',
+    'four',
+    'five',
+    'six',
+    'seven',
+    'eight',
+    'nine',
+]
 image_size = 32
 # How training may change an image.
 crop_padding = 2

@@ -14,6 +14,18 @@ student = dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes)
 autocast = 'auto'
 budget = 'cpu'  # what it is made for; --budget chooses another one
 
+class_names = [  # for methods that ask for them
+    'airplane',
+    'automobile',
+    'bird',
+    'cat',
+    'deer',
+    'dog',
+    'frog',
+    'horse',
+    'ship',
+    'truck',
+]
 image_size = 32
 # How training may change an image.
 crop_padding = 4
