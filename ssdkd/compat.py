@@ -138,8 +138,10 @@ def resolve_names_in_bases() -> bool:
         bool: True if it has been done now, False if it was done before.
     """
     from mmengine.config.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
 
     from ssdkd.config.names import PREFIX, find_config
+    from ssdkd.errors import ConfigError, nearest
 
     original = Config._get_cfg_path
     if original.__module__ == __name__:
@@ -148,6 +150,10 @@ def resolve_names_in_bases() -> bool:
     def get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if cfg_path.startswith(PREFIX):
             return str(find_config(cfg_path)), None
+        package, mark, _ = cfg_path.partition('::')
+        if mark and package not in MODULE2PACKAGE:
+            hint = nearest(package, ['ssdkd', *MODULE2PACKAGE])
+            raise ConfigError(f"_base_='{cfg_path}': no package '{package}' has configs{hint}")
         return original(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(get_cfg_path)

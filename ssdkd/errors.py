@@ -1,6 +1,7 @@
 """The one exception that means 'the user can mend this', and hints for its text."""
 
 import difflib
+from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
@@ -11,11 +12,21 @@ class ConfigError(ValueError):
     """
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """The end of an error message: the known words nearest to ``word``, or all of them."""
-    if not known:
-        return '; it takes no keys'
+def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """The end of an error message: the known words nearest to ``word``.
+
+    Args:
+        word: What was given.
+        known: What could be given.
+        otherwise: What to say if no known word is near. Defaults to all known words.
+    """
+    known = list(known)
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     if close:
+        best = difflib.SequenceMatcher(None, close[0], word).ratio()
+        # Names that share a long beginning are all alike.
+        close = difflib.get_close_matches(word, close, n=3, cutoff=best - 0.1)
         return f'; did you mean {" or ".join(close)}?'
-    return f'; known are {", ".join(known)}'
+    if otherwise is not None:
+        return f'; {otherwise}'
+    return f'; known are {", ".join(known)}' if known else '; it takes no keys'

@@ -11,7 +11,11 @@ from mmengine.config import Config
 from ssdkd.checks import check_bool, check_int, check_number
 
 # Component -> its renamed keys, old to new.
-RENAMED = {'ReplayDistiller': dict(balancing='modulation')}
+RENAMED = {
+    'ReplayDistiller': dict(balancing='modulation'),
+    'NoiseSynthesizer': dict(batch_size='samples'),
+    'RealImageSynthesizer': dict(batch_size='samples'),
+}
 # The keys that stood for augmentation before ``augment`` did.
 AUGMENT_KEYS = dict(crop_padding=int, flip=bool, light=float)
 # Each one's transform, and its argument there.
@@ -41,9 +45,12 @@ def renamed(part: Mapping, component: str) -> dict:
 
 def rename_keys(cfg: Config) -> None:
     """Rename the keys of a whole config in place; one without a model stays as it is."""
-    if 'model' in cfg:
-        # Also of a plugin's distiller, whose class is not imported yet.
-        cfg.model = renamed(cfg.model, 'ReplayDistiller')
+    if 'model' not in cfg:
+        return
+    # Also of a plugin's distiller, whose class is not imported yet.
+    cfg.model = renamed(cfg.model, 'ReplayDistiller')
+    if isinstance(synthesizer := cfg.model.get('synthesizer'), dict):
+        cfg.model.synthesizer = renamed(synthesizer, synthesizer.get('type'))
 
 
 def accepts_old_keys(component: type) -> type:

@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ssdkd.models import NetworkOutput, recording
 from ssdkd.registry import ALL_REGISTRIES, MODELS
 from ssdkd.synthesizers import SynthesisContext
 
@@ -109,6 +110,18 @@ def build_distiller(cfg: Config):
     distiller = MODELS.build(cfg.model)
     distiller.seed(0)
     return distiller
+
+
+def compared(term, teacher, student, images, task=None):
+    """The value of a distillation term for one pass of both networks, as in a step."""
+
+    def output(network, layers):
+        with recording(network.model, layers) as features:
+            return NetworkOutput(network(images), features)
+
+    with torch.no_grad():
+        of_teacher = output(teacher, term.teacher_layers)
+    return term.compare(output(student, term.student_layers), of_teacher, task)
 
 
 def as_options(options: dict) -> list[str]:

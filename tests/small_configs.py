@@ -73,8 +73,8 @@ def small_peer(method: str, folder: Path, pair: str = DIGITS_PAIR) -> Config:
     if pair in LARGE:  # a CPU takes three times as long in bfloat16; nothing is downloaded
         cfg.model.autocast = None
         cfg.model.teacher.model.pop('weights', None)
-    synthesizer.batch_size = batch
-    for key, value in dict(steps=2, samples=2 * batch, image_size=size, reset_round=2).items():
+    sizes = dict(batch_size=batch, samples=2 * batch, image_size=size)
+    for key, value in (sizes | dict(steps=2, reset_round=2)).items():
         if key in synthesizer:
             synthesizer[key] = value
     if 'generator' in synthesizer:
@@ -105,6 +105,7 @@ def small_control(name: str, folder: Path) -> Config:
         options = {k: v for k, v in options.items() if 'generator' not in k}
         options.pop('model.synthesizer.steps')
         options['model.synthesizer.image_size'] = 64
+        options['model.synthesizer.samples'] = options.pop('model.synthesizer.batch_size')
     cfg.merge_from_dict(options)
     cfg.work_dir = str(folder / 'run')
     return cfg

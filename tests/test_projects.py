@@ -28,7 +28,7 @@ def train(config, folder, kind):
     if kind == 'synthesizer':
         for key in [key for key in options if key.startswith('model.synthesizer.')]:
             del options[key]
-        options |= {'model.synthesizer.image_size': 16, 'model.synthesizer.batch_size': 16}
+        options |= {'model.synthesizer.image_size': 16, 'model.synthesizer.samples': 16}
     call_tool(
         'train.py',
         config,

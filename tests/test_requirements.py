@@ -47,3 +47,11 @@ def test_pins_lie_within_the_declared_ranges(name):
     for requirement in declared:
         version = versions.get(requirement.name)
         assert version is None or version in requirement.specifier, (requirement, version)
+
+
+def test_project_addresses_are_of_this_project():
+    """None is invented: an address goes in when something answers there."""
+    tomllib = pytest.importorskip('tomllib')
+    urls = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['urls']
+    readme = (ROOT / 'README.md').read_text()
+    assert all(f'({url})' in readme for url in urls.values())

@@ -10,7 +10,7 @@ _uniform = {
     'model.modulation.diversity': False,
     'model.modulation.difficulty': False,
 }
-_noise = dict(_delete_=True, type='NoiseSynthesizer', image_size=(96, 128), batch_size=16)
+_noise = dict(_delete_=True, type='NoiseSynthesizer', image_size=(96, 128), samples=16)
 methods = dict(
     ssdkd=dict(config=_config, label='SSD-KD'),
     uniform=dict(config=_config, label='neither balanced nor prioritised', options=_uniform),

@@ -35,16 +35,18 @@ class TwoStudents(ReplayDistiller):
     def train_step(self, data, optim_wrapper) -> dict[str, torch.Tensor]:
         indices, weights, images = self.draw()
         with torch.no_grad(), self.autocasting():
-            teacher_logits = self.teacher(images)
+            teacher = self.ask('teacher', images)
         log, divergences = {}, []
         for name in ('student', 'second'):
             with self.autocasting():
-                logits = getattr(self, name)(images)
-            divergence = self.divergence(logits, teacher_logits)
-            loss = self.reduce(divergence, weights, teacher_logits)
+                student = self.ask(name, images)
+            divergence = self.divergence(student, teacher)
+            loss = self.reduce(divergence, weights, teacher.logits)
             optim_wrapper[name].update_params(loss)
             divergences.append(divergence.detach())
             log[f'{name}_loss'] = loss.detach()
-            log[f'{name}_agreement'] = self.task.agreement(logits, teacher_logits).mean()
+            log[f'{name}_agreement'] = self.task.agreement(
+                student.logits, teacher.logits
+            ).mean()
         self.sampler.update(self.buffer, indices, torch.stack(divergences).mean(dim=0))
         return log

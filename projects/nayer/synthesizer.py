@@ -35,10 +35,10 @@ class NAYERSynthesizer(InversionSynthesizer):
         generator (dict): Config of a generator without ``num_classes``. Its ``latent_dim`` is
             the width of the noisy layers (the authors': 1000).
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
-        batch_size (int): Samples a round, at least 2 (the authors': 400, two such batches an
+        batch_size (int): Samples per step, at least 2 (the authors': 400, two such batches an
             epoch).
-        steps (int): Steps a round. Defaults to 30, the authors' for CIFAR-10 (40 for CIFAR-100,
-            60 for Tiny-ImageNet).
+        steps (int): Steps per round. Defaults to 30, the authors' for CIFAR-10 (40 for
+            CIFAR-100, 60 for Tiny-ImageNet).
         embeddings (str, optional): File with the embeddings [K, E] of a text encoder, see
             :func:`projects.nayer.embeddings.load_embeddings`. Defaults to None: made of
             ``class_names`` or of the classes' numbers, without a text encoder.

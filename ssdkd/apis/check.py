@@ -43,9 +43,7 @@ def check_config(cfg: dict, path: str = '') -> None:
         components = _registered(name)
         if not components:
             known = sorted({n for r in _registries() for n in r.module_dict})
-            hint = nearest(name, known)
-            if 'did you mean' not in hint:  # All names would fill the screen.
-                hint = '; ssdkd list names the known ones'
+            hint = nearest(name, known, "'ssdkd list components' names the known ones")
             raise ConfigError(f"{path}.type: unknown type '{name}'{hint}".lstrip('.'))
         if not any(inspect.isclass(c) for c in components):
             return
@@ -104,5 +102,22 @@ def _check_keys(cfg: dict, components: list, path: str) -> None:
         raise ConfigError(
             f"{path}.{key}: {cfg['type']} has an unknown key '{key}'".lstrip('.')
             + nearest(key, sorted(known))
-            + ' (a new type keeps inherited keys unless _delete_=True stands beside it)'
+            + _inherited(cfg['type'], key)
         )
+
+
+def _inherited(name: str, key: str) -> str:
+    """What helps if the key was another type's, which a config has replaced."""
+    owners = sorted(
+        other
+        for registry in _registries()
+        if name in registry.module_dict
+        for other, component in registry.module_dict.items()
+        if inspect.isclass(component) and key in inspect.signature(component).parameters
+    )
+    if not owners:
+        return ''
+    return (
+        f' ({key} belongs to {owners[0]}; if the base config has that type, add _delete_=True '
+        'beside the new type)'
+    )

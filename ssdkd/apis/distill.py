@@ -91,7 +91,7 @@ def distill(
 ) -> DistillResult:
     """Train ``student`` to answer like ``teacher``, without data.
 
-    The settings come from :func:`ssdkd.apis.recommended`. They are printed and written to
+    The settings come from :func:`ssdkd.apis.recommended`. They are written to
     ``work_dir/config.py``, and then run as ``tools/train.py`` would run them. The networks are
     copied for that, so that both must be picklable; the teacher is not touched.
 
@@ -116,7 +116,7 @@ def distill(
             its batch to the buffer and trains the student for ``train_cfg.steps_per_round``
             steps; the first ones, a tenth or so, do without the student. Defaults to what suits
             the image size and the device, 140 or more. After the first rounds the log says how
-            many minutes are left.
+            much time is left.
         task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
         val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
             [0, 1] and *not* normalised. They are used to measure accuracy or mIoU a few times
@@ -182,11 +182,10 @@ def distill(
             if not _has_statistics(teacher):
                 runner.logger.warning(
                     'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
-                    'left out, and the samples follow its classes alone.'
+                    'left out, and the samples depend only on the predicted classes.'
                 )
             runner.logger.info(
-                f'{cfg.train_cfg.max_rounds} rounds on {device}; the config above is {path}, '
-                f'and {command} makes the same student of it.'
+                f'The config of this run is {path}; {command} makes the same student.'
             )
             if val is not None:
                 metric = dict(type='Accuracy')

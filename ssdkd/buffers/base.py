@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ssdkd.errors import ConfigError
+from ssdkd.words import count
 
 # Rows of a buffer, one tensor per column, all with the same first dimension N.
 SampleBatch = dict[str, Tensor]
@@ -155,9 +156,9 @@ class BaseBuffer(ABC):
             ConfigError: The samples cannot be dealt.
         """
         raise ConfigError(
-            f'--resume: the checkpoint is of {len(states)} process(es), this run has '
-            f'{world_size}, and a {type(self).__name__} cannot be dealt to another number; '
-            f'start {len(states)}'
+            f'--resume: the checkpoint was written by {count(len(states), "process")}, this '
+            f'run has {world_size}, and the samples of a {type(self).__name__} cannot be '
+            f'distributed to another number; start {count(len(states), "process")}'
         )
 
     def __len__(self) -> int:

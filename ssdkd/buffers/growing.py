@@ -8,6 +8,7 @@ from ssdkd.buffers.base import SampleBatch
 from ssdkd.buffers.replay import ReplayBuffer
 from ssdkd.errors import ConfigError
 from ssdkd.registry import BUFFERS
+from ssdkd.words import byte_size
 
 
 @BUFFERS.register_module()
@@ -55,18 +56,18 @@ class GrowingBuffer(ReplayBuffer):
             ConfigError: Not one sample fits into ``max_gib``.
         """
         height, width = image_size
-        image_gib = 3 * height * width / 2**30
-        fitting = int(self.max_gib / image_gib)
+        image = 3 * height * width
+        fitting = int(self.max_gib * 2**30 / image)
         if fitting < 1:
             raise ConfigError(
                 f'model.buffer: max_gib={self.max_gib} holds no sample of 3 x {height} x '
-                f'{width} bytes = {image_gib:.3g} GiB; raise max_gib'
+                f'{width} bytes = {byte_size(image)}; raise max_gib'
             )
         if fitting < self.capacity:
             self.capacity, self._bound = fitting, f'max_gib={self.max_gib}'
         return (
             f'The replay buffer grows to {self.capacity} x 3 x {height} x {width} bytes = '
-            f'{self.capacity * image_gib:.3g} GiB at most (bound: {self._bound}).'
+            f'{byte_size(self.capacity * image)} at most (bound: {self._bound}).'
         )
 
     def extend(self, batch: SampleBatch, writer) -> Tensor:

@@ -10,6 +10,7 @@ from ssdkd.checks import check_bool, check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.free_memory import free_memory
 from ssdkd.registry import BUFFERS
+from ssdkd.words import byte_size
 
 
 @BUFFERS.register_module()
@@ -84,19 +85,19 @@ class ReplayBuffer(BaseBuffer):
             ConfigError: It is more than ``max_gib``, or than what is free.
         """
         height, width = image_size
-        gib = self.capacity * 3 * height * width / 2**30
-        figure = f'{self.capacity} x 3 x {height} x {width} bytes = {gib:.3g} GiB'
-        if gib > self.max_gib:
+        needed = self.capacity * 3 * height * width
+        figure = f'{self.capacity} x 3 x {height} x {width} bytes = {byte_size(needed)}'
+        if needed > self.max_gib * 2**30:
             raise ConfigError(
                 f'model.buffer: capacity={self.capacity} takes {figure}, more than '
                 f'max_gib={self.max_gib}; lower capacity or raise max_gib'
             )
         device = self._home or get_device()
         free = free_memory(device)
-        if free is not None and gib * 2**30 > free:
+        if free is not None and needed > free:
             raise ConfigError(
                 f'model.buffer: capacity={self.capacity} takes {figure}, but '
-                f'{free / 2**30:.3g} GiB of memory are free ({device}); lower capacity or '
+                f'{byte_size(free)} of memory are free ({device}); lower capacity or '
                 'image_size, or choose another device'
             )
         return f'The replay buffer takes {figure}.'

@@ -10,6 +10,7 @@ from types import ModuleType
 
 from ssdkd import __version__
 from ssdkd.commands.ending import command
+from ssdkd.errors import nearest
 from ssdkd.interrupt import guard_start
 
 # In the order of --help.
@@ -43,12 +44,17 @@ LIGHT = ('cp', 'doctor', 'list', 'show')
 def main() -> None:
     """``ssdkd COMMAND ...``."""
     guard_start()
-    parser = full_parser()
+    name, given = sys.argv[1:2], sys.argv[2:]
     if '_ARGCOMPLETE' in os.environ:  # the shell asks what a tab could complete
         import argcomplete
 
-        argcomplete.autocomplete(parser)
-    _call(parser, sys.argv[1:], 'ssdkd')
+        argcomplete.autocomplete(full_parser())
+    elif name and name[0] in COMMANDS:
+        _call(name[0], given, f'ssdkd {name[0]}')
+    elif name and not name[0].startswith('-'):
+        full_parser().error(f"there is no command '{name[0]}'{nearest(name[0], COMMANDS)}")
+    else:
+        full_parser().parse_args(name)  # --help and --version end here
 
 
 def tool(name: str, *first: str) -> Callable[[], None]:
@@ -61,21 +67,25 @@ def tool(name: str, *first: str) -> Callable[[], None]:
 
     def main() -> None:
         guard_start()
-        parser = command_parser(name)
-        _call(parser, [*first, *sys.argv[1:]], 'ssdkd', name)
+        _call(name, [*first, *sys.argv[1:]])
 
     return main
 
 
 def run_command(name: str, *line: str) -> None:
     """Run a command as a step of another one."""
-    _module(name).run(command_parser(name).parse_args(line))
+    _module(name).run(command_parser(name).parse_intermixed_args(line))
 
 
-def command_parser(name: str) -> argparse.ArgumentParser:
-    """The parser of one command."""
-    parser = argparse.ArgumentParser(**_texts(name))
-    _fill(parser, name)
+def command_parser(name: str, program: str | None = None) -> argparse.ArgumentParser:
+    """The parser of one command.
+
+    Args:
+        name: The command's name.
+        program: What its help and its errors call it. Defaults to the name of the script.
+    """
+    parser = argparse.ArgumentParser(prog=program, **_texts(name))
+    _module(name).add_arguments(parser)
     return parser
 
 
@@ -90,7 +100,7 @@ def full_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for name in COMMANDS:
         line = _module(name).__doc__.splitlines()[0]
-        _fill(commands.add_parser(name, help=line, **_texts(name)), name)
+        _module(name).add_arguments(commands.add_parser(name, help=line, **_texts(name)))
     return parser
 
 
@@ -105,15 +115,11 @@ def _texts(name: str) -> dict:
     )
 
 
-def _fill(parser: argparse.ArgumentParser, name: str) -> None:
-    _module(name).add_arguments(parser)
-    parser.set_defaults(command=name)
-
-
-def _call(parser: argparse.ArgumentParser, given: list[str], *program: str) -> None:
-    args = parser.parse_args(given)
-    args.line = shlex.join([*program, *given])
-    if args.command not in LIGHT:
+def _call(name: str, given: list[str], program: str | None = None) -> None:
+    # Intermixed: an optional positional may also stand behind an option.
+    args = command_parser(name, program).parse_intermixed_args(given)
+    args.line = shlex.join(['ssdkd', name, *given])
+    if name not in LIGHT:
         # It takes seconds, and until then a signal ends the process at once.
         import_module('ssdkd.apis')
-    command(_module(args.command).run)(args)
+    command(_module(name).run)(args)

@@ -36,7 +36,7 @@ KINDS = {
     'task': ("task=dict(type='{name}')", 'check_task({name})'),
     'synthesizer': (
         "synthesizer=dict(_delete_=True, type='{name}')",
-        'check_synthesizer({name}, image_size=8, batch_size=4)',
+        'check_synthesizer({name}, image_size=8, samples=4)',
     ),
 }
 

@@ -15,6 +15,12 @@ class KeyValues(argparse.Action):
         values: list[str],
         option_string: str | None = None,
     ) -> None:
+        for value in values:
+            if '=' not in value:
+                parser.error(
+                    f"{option_string}: '{value}' is not KEY=VALUE; arguments that are no "
+                    f'options go before {option_string}'
+                )
         from mmengine.config import DictAction
 
         action = DictAction(self.option_strings, self.dest)

@@ -1,9 +1,11 @@
 """Evaluate a student, or with --teacher the teacher, on the config's test set."""
 
 import argparse
+from tempfile import TemporaryDirectory
 
 from ssdkd.commands.options import add_cfg_options, add_config
 from ssdkd.errors import ConfigError
+from ssdkd.words import count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,15 +23,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--teacher', action='store_true', help='evaluate the teacher instead')
     parser.add_argument(
-        '--work-dir', help='where the log goes (default: work_dirs/<config name>)'
+        '--work-dir', help='keep the log in this folder (default: it is not kept)'
     )
     add_cfg_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    from mmengine.runner import Runner
+    with TemporaryDirectory() as folder:
+        args.work_dir = args.work_dir or folder
+        _run(args)
 
+
+def _run(args: argparse.Namespace) -> None:
     from ssdkd.apis import check_data, check_sets, load_config, network_config
+    from ssdkd.engine import StrictRunner
     from ssdkd.mmseg import is_mmseg_config
 
     cfg = load_config(args)
@@ -68,7 +75,10 @@ def run(args: argparse.Namespace) -> None:
     ):
         cfg.pop(key, None)
     cfg.custom_hooks = hooks
-    runner = Runner.from_cfg(cfg)
+    runner = StrictRunner.from_cfg(cfg)
     num_classes = task['num_classes'] if distils else None
     check_sets(runner, runner.model.network, 'test', num_classes=num_classes)
+    role = 'teacher' if args.teacher else 'student'
+    images = count(len(runner.test_dataloader.dataset), 'image')
+    runner.logger.info(f'Test of the {role if distils else "network"} on {images}')
     runner.test()

@@ -69,7 +69,8 @@ def _resize(old: Config, new: Config, scale: float) -> None:
     if 'generator' in synthesizer:
         synthesizer.generator = copy.deepcopy(new.synthesizer.generator)
     if old.buffer.type != 'FreshBuffer':
-        synthesizer.batch_size = new.synthesizer.batch_size
+        if 'batch_size' in synthesizer:
+            synthesizer.batch_size = new.synthesizer.batch_size
         return
     # As many batches of the student per round as before.
     for part, key in (

@@ -30,10 +30,7 @@ def find_config(name: str | Path) -> Path:
     if '..' not in Path(plain).parts and (CONFIGS / f'{plain}.py').is_file():
         return CONFIGS / f'{plain}.py'
     _check_composed(plain)
-    hint = nearest(plain, [*shipped_configs(), *parts('pairs')])
-    if 'did you mean' not in hint:  # all names would fill the screen
-        hint = "; 'ssdkd list configs' names the shipped ones"
-    raise ConfigError(f"there is no config '{name}'{hint}")
+    raise ConfigError(f"there is no config '{name}'{_similar(str(name))}")
 
 
 def find_part(kind: str, name: str | Path, missing_ok: bool = False) -> Path | None:
@@ -109,6 +106,20 @@ def complete_config(prefix: str, **_: object) -> list[str]:
     files = [file for file in files if file.endswith(('/', '.py'))]
     names = (*shipped_configs(), *parts('pairs'), *files)
     return [name for name in names if name.startswith(prefix)]
+
+
+def _similar(name: str) -> str:
+    """The names and files that are most like one that does not exist."""
+    if name.startswith((PREFIX, '_base_/')):
+        files = (path.relative_to(CONFIGS) for path in CONFIGS.rglob('*.py'))
+        known = [f'{PREFIX}{path.as_posix()}' for path in files]
+        if '_base_' not in name:
+            known = [path for path in known if '_base_' not in path]
+    else:
+        known = [*shipped_configs(), *parts('pairs')]
+        if name.endswith('.py'):
+            known += map(str, Path(name).parent.glob('*.py'))
+    return nearest(name, known, "'ssdkd list configs' names the shipped ones")
 
 
 def _check_composed(name: str) -> None:

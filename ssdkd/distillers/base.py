@@ -11,11 +11,15 @@ from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.errors import ConfigError
+from ssdkd.models import NetworkOutput, recording
 from ssdkd.runs import new_seed, restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
+
+# Said where the number of samples per round may come from another key.
+UNSET_SAMPLES = ' (where samples is not set, it is batch_size)'
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class BaseDistiller(BaseModel, ABC):
         synthesizer: Makes the samples of a round.
         buffer: Keeps the samples.
         sampler: Chooses the samples of a student step.
-        batch_size: Samples per student step.
+        batch_size: Samples per step of the students.
         autocast: ``'bfloat16'``, or None for float32.
         evaluated: The network that :meth:`forward` runs, by its role.
         rng: Source of all randomness; None before :meth:`seed`.
@@ -120,15 +124,14 @@ class BaseDistiller(BaseModel, ABC):
         Raises:
             ConfigError: A batch does not fit into the buffer.
         """
-        given_as = 'batch_size' if self.synthesizer.samples is None else 'samples'
-        for key, size in (
-            ('model.batch_size', self.batch_size),
-            (f'model.synthesizer.{given_as}', self.synthesizer.batch_size),
+        for key, size, note in (
+            ('model.batch_size', self.batch_size, ''),
+            ('model.synthesizer.samples', self.synthesizer.samples, UNSET_SAMPLES),
         ):
             if self.buffer.capacity < size:
                 raise ConfigError(
                     f'model.buffer.capacity={self.buffer.capacity} is smaller than '
-                    f'{key}={size}; enlarge the buffer or shrink the batch'
+                    f'{key}={size}{note}; enlarge the buffer or lower that number'
                 )
 
     def detach(self) -> None:
@@ -162,7 +165,32 @@ class BaseDistiller(BaseModel, ABC):
         recorded = [getattr(network, 'classes', None) for network in self.networks.values()]
         return next((classes for classes in recorded if classes), None)
 
-    def check_network(self, name: str, trained: bool) -> Tensor:
+    def layers(self, name: str) -> Sequence[str]:
+        """Names of layers of a network whose output the losses read (none, by default).
+
+        Args:
+            name: Its role.
+        """
+        return ()
+
+    def ask(self, name: str, images: Tensor) -> NetworkOutput:
+        """One pass of a network in a training step, through the distributed wrapper around it.
+
+        Args:
+            name: Its role.
+            images: [N, 3, H, W] in [0, 1].
+
+        Returns:
+            NetworkOutput: The logits, and what :meth:`layers` returned on the way.
+        """
+        network = self.get_submodule(self.roles[name].path)
+        layers = self.layers(name)
+        if not layers:
+            return NetworkOutput(network(images))
+        with recording(self.part(name).model, layers) as features:
+            return NetworkOutput(network(images), features)
+
+    def check_network(self, name: str, trained: bool) -> NetworkOutput:
         """Run a network on a blank image, so that a misfit shows before training.
 
         Args:
@@ -171,7 +199,7 @@ class BaseDistiller(BaseModel, ABC):
                 until its batch norms have seen images.
 
         Returns:
-            Tensor: Its output for one image.
+            NetworkOutput: Its output for one image.
 
         Raises:
             ConfigError: It cannot take the images, or its output does not fit the task.
@@ -181,7 +209,8 @@ class BaseDistiller(BaseModel, ABC):
         was_training = network.training
         try:
             with torch.no_grad():
-                output = network.eval()(torch.zeros(1, 3, *size))
+                network.eval()
+                output = self.ask(name, torch.zeros(1, 3, *size))
         except ConfigError:
             raise
         except (RuntimeError, ValueError) as error:
@@ -190,7 +219,7 @@ class BaseDistiller(BaseModel, ABC):
             ) from error
         finally:
             network.train(was_training)
-        self.task.check_output(output, where, trained)
+        self.task.check_output(output.logits, where, trained)
         return output
 
     @contextmanager

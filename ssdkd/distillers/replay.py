@@ -1,7 +1,7 @@
 """Distillation through a replay buffer: the distiller of all methods."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 from mmengine.device import get_device
@@ -15,7 +15,14 @@ from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.parts import build_part, build_terms
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
-from ssdkd.models import Network, Teacher, has_bfloat16, reuse_layers, student_config
+from ssdkd.models import (
+    Network,
+    NetworkOutput,
+    Teacher,
+    has_bfloat16,
+    reuse_layers,
+    student_config,
+)
 from ssdkd.modulation import BaseModulation
 from ssdkd.registry import (
     BUFFERS,
@@ -56,7 +63,7 @@ class ReplayDistiller(BaseDistiller):
         modulation (dict): Config of a modulating function (phi).
         distillation (dict): Name to config of a distillation term; a name set to None is
             dropped. The student minimises their weighted sum.
-        batch_size (int): Samples a student step.
+        batch_size (int): Samples per step of the student.
         reuse (dict[str, str], optional): Name of a module of the student to that of a module of
             the teacher, of equal shapes, from whose weights it starts; such as the decode head,
             which needs few steps once :class:`FeatureMatchingLoss` gives it the features that
@@ -187,7 +194,7 @@ class ReplayDistiller(BaseDistiller):
 
     def _check_outputs(self, trained: bool) -> None:
         """Run both networks and all terms once on a blank image."""
-        with torch.no_grad(), self.observing():
+        with torch.no_grad():
             teacher = self.check_network('teacher', trained=True)
             self.divergence(self.check_network('student', trained), teacher)
 
@@ -195,10 +202,14 @@ class ReplayDistiller(BaseDistiller):
         """Weights [N] of the modulating function for samples with these logits."""
         return self.modulation.weigh(teacher_logits, self.task, self.buffer)
 
-    def divergence(self, student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    def layers(self, name: str) -> Sequence[str]:
+        side = 'teacher_layers' if self.roles[name].optimizer is None else 'student_layers'
+        return sorted({n for term in self.distillation.values() for n in getattr(term, side)})
+
+    def divergence(self, student: NetworkOutput, teacher: NetworkOutput) -> Tensor:
         """Weighted sum of the distillation terms, per sample [N]."""
         return sum(
-            term.weight * term(student_logits, teacher_logits, self.task)
+            term.weight * term.compare(student, teacher, self.task)
             for term in self.distillation.values()
         )
 
@@ -264,20 +275,19 @@ class ReplayDistiller(BaseDistiller):
             distillation terms) and mean ``agreement``, 0-dim, on the device.
         """
         indices, weights, images = self.draw()
-        with self.observing():
-            with self.autocasting():
-                with torch.no_grad():
-                    teacher_logits = self.teacher(images)
-                student_logits = self.student(images)
-            divergence = self.divergence(student_logits, teacher_logits)
-        loss = self.reduce(divergence, weights, teacher_logits)
+        with self.autocasting():
+            with torch.no_grad():
+                teacher = self.ask('teacher', images)
+            student = self.ask('student', images)
+        divergence = self.divergence(student, teacher)
+        loss = self.reduce(divergence, weights, teacher.logits)
         optim_wrapper['student'].update_params(loss)
         divergence = divergence.detach()
         self.sampler.update(self.buffer, indices, divergence)
         return {
             'loss': loss.detach(),
             'divergence': divergence.mean(),
-            'agreement': self.task.agreement(student_logits, teacher_logits).mean(),
+            'agreement': self.task.agreement(student.logits, teacher.logits).mean(),
         }
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -308,14 +318,6 @@ class ReplayDistiller(BaseDistiller):
     def answer(self, name: str, images: Tensor) -> Tensor:
         with self.autocasting():
             return super().answer(name, self._format(images))
-
-    @contextmanager
-    def observing(self):
-        """Let the distillation terms watch the networks inside."""
-        with ExitStack() as stack:
-            for term in self.distillation.values():
-                stack.enter_context(term.observing())
-            yield
 
     def _format(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=self.memory_format)

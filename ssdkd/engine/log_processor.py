@@ -1,14 +1,19 @@
 """Log lines in the project's words."""
 
+import re
+
 from mmengine.runner import LogProcessor
 
 from ssdkd.checks import check_int
 from ssdkd.registry import LOG_PROCESSORS
 
+# mmengine's "Epoch(train) [2][50/50]": all steps of a round are one line.
+EPOCH = re.compile(r'^Epoch\((train|val|test)\) *(?:\[(\d+)\])?\[\d+/\d+\] *')
+
 
 @LOG_PROCESSORS.register_module()
 class RoundLogProcessor(LogProcessor):
-    """mmengine's log processor, saying "Round" where it says "Epoch(train)".
+    """mmengine's log processor with "Round [2/100]" for "Epoch(train) [2][50/50]".
 
     Each line shows the latest values: the loop has averaged them already.
 
@@ -23,4 +28,25 @@ class RoundLogProcessor(LogProcessor):
 
     def get_log_after_iter(self, runner, batch_idx: int, mode: str) -> tuple[dict, str]:
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
-        return tag, line.replace('Epoch(train)', 'Round')
+        return tag, _by_round(line, runner)
+
+    def get_log_after_epoch(
+        self, runner, batch_idx: int, mode: str, with_non_scalar: bool = False
+    ) -> tuple[dict, str]:
+        tag, line = super().get_log_after_epoch(runner, batch_idx, mode, with_non_scalar)
+        return tag, _by_round(line, runner)
+
+    def _collect_non_scalars(self, runner, mode: str) -> dict:
+        # mmengine asks for names that begin with "val"; this is the loop's own record.
+        found = super()._collect_non_scalars(runner, mode)
+        return {name: value for name, value in found.items() if name != 'validated'}
+
+
+def _by_round(line: str, runner) -> str:
+    def head(found: re.Match) -> str:
+        if found[1] == 'test':
+            return 'Test  '
+        validation = ' validation' * (found[1] == 'val')
+        return f'Round [{found[2]}/{runner.max_epochs}]{validation}  '
+
+    return EPOCH.sub(head, line)

@@ -15,12 +15,13 @@ from ssdkd.datasets import check_set
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
+from ssdkd.engine.start import describe
 from ssdkd.engine.trained import check_trained
 from ssdkd.environment import environment
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 from ssdkd.runs import RoundLog, random_state, set_random_state
-from ssdkd.runs.files import ENVIRONMENT
+from ssdkd.runs.files import ENVIRONMENT, read_summary
 
 
 class LatentStream:
@@ -129,6 +130,9 @@ class DistillLoop(BaseLoop):
 
     def _run(self) -> None:
         check_trained(self.distiller, self.runner.optim_wrapper)
+        if self._epoch >= self.max_rounds and self._has_summary():
+            return
+        self.runner.logger.info(describe(self.runner))
         check_memory(self.runner)
         if self.runner.val_loop is not None:
             check_set(
@@ -152,6 +156,11 @@ class DistillLoop(BaseLoop):
             if self._validates():
                 self.validate()
         self.runner.call_hook('after_train')
+
+    def _has_summary(self) -> bool:
+        """Whether a start before this one has come to the end of the last round's work."""
+        summary = read_summary(self.runner.work_dir) or {}
+        return summary.get('rounds') == self._epoch
 
     def _validates(self) -> bool:
         """Whether the round that has just ended is one to validate."""

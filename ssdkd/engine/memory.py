@@ -22,6 +22,7 @@ from ssdkd.buffers import BaseBuffer
 from ssdkd.errors import ConfigError
 from ssdkd.free_memory import free_memory
 from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.words import byte_size
 
 # Batches of fewer bytes are not estimated: networks keep some hundred times their images.
 SMALL_BATCH = 256 * 2**10
@@ -64,7 +65,7 @@ def check_memory(runner) -> None:
     """
     distiller = getattr(runner.model, 'module', runner.model)
     height, width = distiller.synthesizer.image_size
-    largest = max(distiller.batch_size, distiller.synthesizer.batch_size)
+    largest = max(distiller.batch_size, distiller.synthesizer.samples)
     if 4 * largest * 3 * height * width < SMALL_BATCH:
         return
     loop = runner.train_loop
@@ -83,7 +84,7 @@ def check_memory(runner) -> None:
         free = free_memory(device if kind == device.type else kind)
         if free is not None and needed > free:
             raise ConfigError(_too_much(distiller, memory, kind, free))
-    print_log(f'Estimated memory of a run  {_figures(memory)}', 'current')
+    print_log(f'Memory  estimated: {_figures(memory)}', 'current')
 
 
 def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> RunMemory:
@@ -97,7 +98,7 @@ def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> Run
         optim_wrapper: The run's ``OptimWrapperDict``, copied likewise.
         rounds (int): Rounds that are left, for a buffer that grows.
     """
-    size, n = distiller.synthesizer.image_size, distiller.synthesizer.batch_size
+    size, n = distiller.synthesizer.image_size, distiller.synthesizer.samples
     device = next(distiller.parameters()).device
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unnoticed(), fake, FakeCopyMode(fake):
@@ -221,25 +222,22 @@ def _unnoticed() -> Iterator[None]:
 def _figures(memory: RunMemory) -> str:
     values = []
     for name in ('inversion', 'student', 'buffer'):
-        for device, size in getattr(memory, name).items():
-            if size:
-                values.append(f'{name} ({device}): {_gib(size)}')
+        for device, needed in getattr(memory, name).items():
+            if needed:
+                values.append(f'{name} ({device}): {byte_size(needed)}')
     return '  '.join(values)
-
-
-def _gib(size: int) -> str:
-    return f'{size / 2**30:.3g} GiB'
 
 
 def _too_much(distiller: nn.Module, memory: RunMemory, device: str, free: int) -> str:
     height, width = distiller.synthesizer.image_size
     inversion, student = memory.inversion[device], memory.student[device]
     buffer = memory.buffer[device]
+    key = 'batch_size' if isinstance(distiller.synthesizer, InversionSynthesizer) else 'samples'
     return (
-        f'the run would take about {_gib(memory.peak[device])} of memory ({device}), but '
-        f'{_gib(free)} are free: a generator phase takes {_gib(inversion)} '
-        f'(model.synthesizer.batch_size={distiller.synthesizer.batch_size}), a student step '
-        f'{_gib(student)} (model.batch_size={distiller.batch_size}), and of both the buffer '
-        f'{_gib(buffer)} (model.buffer.capacity={distiller.buffer.capacity}, device), at '
-        f'image_size=({height}, {width}); lower one of these'
+        f'the run would take about {byte_size(memory.peak[device])} of memory ({device}), but '
+        f'{byte_size(free)} are free: a generator phase takes {byte_size(inversion)} '
+        f'(model.synthesizer.{key}={getattr(distiller.synthesizer, key)}), a student step '
+        f'{byte_size(student)} (model.batch_size={distiller.batch_size}); both include the '
+        f'buffer, {byte_size(buffer)} (model.buffer.capacity={distiller.buffer.capacity}, '
+        f'device); image_size=({height}, {width}); lower one of these'
     )

@@ -5,14 +5,20 @@ import os
 import warnings
 from collections.abc import Iterator
 
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
+from ssdkd.engine.console import arrange
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import check_fits, read_checkpoint
 from ssdkd.runs import changed_settings, plain_settings
 from ssdkd.runs.settings import changes_evaluation, changes_schedule
+from ssdkd.words import count
+
+# Config key of a run's length -> what it counts.
+LAST = {'max_rounds': 'round', 'max_epochs': 'epoch', 'max_iters': 'iteration'}
 
 
 class StrictRunner(Runner):
@@ -28,6 +34,12 @@ class StrictRunner(Runner):
     """
 
     _changes: dict[str, str]
+
+    def build_logger(self, log_level='INFO', log_file: str | None = None, **kwargs) -> MMLogger:
+        """Build the logger; see mmengine's Runner. Its console shows what matters alone."""
+        logger = super().build_logger(log_level, log_file, **kwargs)
+        arrange(logger, by_round='task' in self.cfg.get('model', {}))
+        return logger
 
     def set_randomness(self, seed: int | None, deterministic: bool = False, **kwargs) -> None:
         """Set the seed; see mmengine's Runner."""
@@ -70,6 +82,17 @@ class StrictRunner(Runner):
             ) from error
         if changes_schedule(self._changes):
             self._plan_anew(planned)
+        if self.iter >= self.max_iters:
+            self._say_finished()
+
+    def _say_finished(self) -> None:
+        key = next(key for key in LAST if key in self.cfg.train_cfg)
+        done = self.cfg.train_cfg[key]
+        self.logger.info(
+            f'This run is finished ({count(done, LAST[key])}). Its results are in '
+            f"'{self.work_dir}'. To go on: --resume --cfg-options train_cfg.{key}=N, with N "
+            f'above {done}'
+        )
 
     def _compare(self, checkpoint: dict, source: str) -> dict[str, str]:
         """Log what is changed and applied; refuse the rest."""

@@ -5,6 +5,7 @@ from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, student_config
+from ssdkd.models.output import NetworkOutput, recording
 from ssdkd.models.precision import has_bfloat16
 from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
@@ -19,6 +20,7 @@ __all__ = [
     'CifarResNet',
     'Classifier',
     'Network',
+    'NetworkOutput',
     'Predictor',
     'ResNet',
     'Teacher',
@@ -28,6 +30,7 @@ __all__ = [
     'load_weights',
     'mmseg_model',
     'recorded_classes',
+    'recording',
     'reuse_layers',
     'saved_module',
     'student_config',

@@ -109,9 +109,7 @@ def _library(module: str, package: str):
 
 
 def _unknown(library: str, name: str, known: list[str], where: str) -> ConfigError:
-    hint = nearest(name, known)
-    if 'did you mean' not in hint:  # All names of a library would fill the screen.
-        hint = f'; {where} lists the known ones'
+    hint = nearest(name, known, f'{where} lists the known ones')
     return ConfigError(f"{library}: unknown name '{name}'{hint}")
 
 

@@ -45,20 +45,23 @@ class SynthesisContext:
 
 
 class BaseSynthesizer(nn.Module, ABC):
-    """Makes one batch of samples per round.
+    """Makes the samples of a round.
 
     Parameters of its own (a generator) are trained by ``optim_wrapper['generator']``. All
     that must survive a stop lives in parameters and buffers.
 
     Attributes:
         image_size: (height, width) of the samples.
-        batch_size: How many samples :meth:`synthesize` returns.
-        samples: The config key of that number where it is not ``batch_size``, otherwise None.
+        samples: How many samples :meth:`synthesize` returns, which is how many the buffer
+            stores per round. One that sets only ``batch_size``, the samples per
+            optimisation step, returns that many.
     """
 
     image_size: tuple[int, int]
-    batch_size: int
-    samples: int | None = None
+    samples: int
+
+    def __getattr__(self, name: str):
+        return self.batch_size if name == 'samples' else super().__getattr__(name)
 
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
         """Look at the teacher once, before training (nothing, by default).

@@ -22,6 +22,7 @@ from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
 from ssdkd.transforms import accepts_old_keys
 from ssdkd.transforms.functional import random_resized_crop_flip
+from ssdkd.words import byte_size
 
 
 @SYNTHESIZERS.register_module()
@@ -50,8 +51,8 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         generator (dict): Config of a generator, made new for each batch: convolutions and
             linear layers from N(0, 0.02), scales of batch norms from N(1, 0.02), biases 0.
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
-        batch_size (int): Samples a round.
-        steps (int): Steps a round. Defaults to 200.
+        batch_size (int): Samples per step. The best step's are those of the round.
+        steps (int): Optimisation steps per round. Defaults to 200.
         generator_lr (float): Learning rate of the generator. Defaults to 1e-3.
         latent_lr (float): The same for the latents; 0 leaves them as drawn. Defaults to 1e-3.
         contrast_weight (float): Factor of the contrastive term. Defaults to 0.8.
@@ -137,10 +138,8 @@ class ContrastiveSynthesizer(InversionSynthesizer):
         # Rows are the features of a local view, then those of the global view.
         self.register_buffer('bank', torch.zeros(self.bank_size, 2 * width))
         self.register_buffer('banked', torch.zeros((), dtype=torch.int64))
-        gib = self.bank.nbytes / 2**30
-        print_log(
-            f'Memory bank: {self.bank_size} x {2 * width} features, {gib:.2f} GiB', 'current'
-        )
+        figure = f'{self.bank_size} x {2 * width} features, {byte_size(self.bank.nbytes)}'
+        print_log(f'Memory bank: {figure}', 'current')
 
     def detach(self) -> None:
         super().detach()

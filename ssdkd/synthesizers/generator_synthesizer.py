@@ -27,17 +27,17 @@ class GeneratorSynthesizer(InversionSynthesizer):
         generator (dict): Config of a generator.
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
             The names appear in the log.
-        batch_size (int): Samples a round.
+        batch_size (int): Samples per step. The best step's are those of the round.
         steps (int): Generator steps per round.
         latent_lr (float): Learning rate of the latents (Adam); 0 leaves them as drawn.
             Defaults to 1e-2.
         augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
             networks see, in their order. Defaults to none.
         modulate (bool): Weigh the terms by phi. Defaults to True.
-        samples (int, optional): The round's batch is that many fresh samples of the trained
-            generator instead, in chunks of ``batch_size``: for methods that keep no samples
-            and show the student new ones in every step, as DAFL, ZSKT, DFAD and DFQ do.
-            Defaults to None.
+        samples (int, optional): Samples of the round. With a number, they are fresh samples of
+            the trained generator, made in chunks of ``batch_size``: for methods that keep no
+            samples and show the student new ones in every step, as DAFL, ZSKT, DFAD and DFQ
+            do. Defaults to None: the best step's, ``batch_size`` samples.
 
     Raises:
         ConfigError: A number is out of its range.
@@ -60,14 +60,13 @@ class GeneratorSynthesizer(InversionSynthesizer):
         super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
         self.generator = built
         self.latent_lr = latent_lr
-        self.samples = samples
-        self.trained_at_once = batch_size
-        self.batch_size = samples or batch_size
+        self.samples = samples or batch_size
+        self.keeps_best = samples is None
 
     def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
         phase = self.begin(context)
         rng = context.rng
-        targets, latents = self.draw(self.trained_at_once, rng)
+        targets, latents = self.draw(self.batch_size, rng)
         latents.requires_grad_(self.latent_lr > 0)
         latent_optimizer = torch.optim.Adam([latents], self.latent_lr, betas=(0.5, 0.999))
         for _ in range(self.steps):
@@ -78,7 +77,7 @@ class GeneratorSynthesizer(InversionSynthesizer):
             latent_optimizer.step()
             latent_optimizer.zero_grad()
         best, log = phase.finish()
-        if self.samples is not None:
+        if not self.keeps_best:
             return self.fresh_samples(rng), log
         return dict(image=best['image'].float(), target=targets, latent=best['latent']), log
 
@@ -94,8 +93,8 @@ class GeneratorSynthesizer(InversionSynthesizer):
     def fresh_samples(self, rng: torch.Generator) -> SampleBatch:
         """A batch of ``samples`` samples of the generator as it is, made chunk by chunk."""
         chunks = []
-        for start in range(0, self.samples, self.trained_at_once):
-            n = min(self.trained_at_once, self.samples - start)
+        for start in range(0, self.samples, self.batch_size):
+            n = min(self.batch_size, self.samples - start)
             targets, latents = self.draw(n, rng)
             images = self.generator_module(latents, targets).float()
             chunks.append(dict(image=images, target=targets, latent=latents))

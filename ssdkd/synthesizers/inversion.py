@@ -25,8 +25,8 @@ class InversionSynthesizer(BaseSynthesizer):
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
             The names appear in the log.
         image_size (tuple[int, int]): (H, W).
-        batch_size (int): Samples a round.
-        steps (int): Steps a round.
+        batch_size (int): Samples per step. The best step's are those of the round.
+        steps (int): Optimisation steps per round.
         augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
             networks see, in their order. Defaults to none.
         modulate (bool): Weigh the terms by phi. Defaults to True.

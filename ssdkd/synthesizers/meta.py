@@ -40,7 +40,7 @@ class MetaSynthesizer(InversionSynthesizer):
     Args:
         generator (dict): Config of a generator.
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
-        batch_size (int): Samples a round.
+        batch_size (int): Samples per step. The best step's are those of the round.
         steps (int): k. The authors' methods Fast-2, Fast-5 and Fast-10 are named after it.
         generator_lr (float): Learning rate of the copy (Adam, betas 0.5 and 0.999). Defaults
             to 3e-3, the authors' for k = 5 (5e-3 for 2, 2e-3 for 10).

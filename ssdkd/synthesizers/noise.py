@@ -6,11 +6,13 @@ from torch import Tensor
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int
 from ssdkd.generators.base import checked_size
+from ssdkd.old_keys import accepts_old_keys
 from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
 
 
 @SYNTHESIZERS.register_module()
+@accepts_old_keys
 class NoiseSynthesizer(BaseSynthesizer):
     """Draws every pixel from the normal distribution that the teacher's normalisation implies.
 
@@ -19,17 +21,17 @@ class NoiseSynthesizer(BaseSynthesizer):
 
     Args:
         image_size (int | tuple[int, int]): Side or (H, W).
-        batch_size (int): Samples a round.
+        samples (int): Samples per round.
     """
 
-    def __init__(self, image_size: int | tuple[int, int], batch_size: int):
-        check_int(self, 1, batch_size=batch_size)
+    def __init__(self, image_size: int | tuple[int, int], samples: int):
+        check_int(self, 1, samples=samples)
         super().__init__()
         self.image_size = checked_size(image_size, step=1, smallest=1, largest=4096)
-        self.batch_size = batch_size
+        self.samples = samples
 
     def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
-        shape = (self.batch_size, 3, *self.image_size)
+        shape = (self.samples, 3, *self.image_size)
         rng, teacher = context.rng, context.teacher
         noise = torch.randn(shape, generator=rng, device=rng.device)
         return dict(image=(teacher.mean + teacher.std * noise).clamp_(0, 1)), {}

@@ -35,8 +35,8 @@ class PixelSynthesizer(InversionSynthesizer):
     Args:
         image_size (int | tuple[int, int]): Side or (H, W).
         losses (dict): Name to config of an inversion loss; a name set to None is dropped.
-        batch_size (int): Samples a round.
-        steps (int): Steps a round. Defaults to 2000.
+        batch_size (int): Samples per step. The best step's are those of the round.
+        steps (int): Optimisation steps per round. Defaults to 2000.
         pixel_lr (float): Learning rate of the normalised pixels (Adam). Defaults to 0.1.
         betas (tuple[float, float]): Those of Adam. Defaults to (0.9, 0.999).
         jitter (int): In each step the networks see the batch rolled by the same random

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
+from ssdkd.old_keys import accepts_old_keys
 from ssdkd.registry import DATASETS, SYNTHESIZERS
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
 from ssdkd.transforms import to_unit_range
 
 
 @SYNTHESIZERS.register_module()
+@accepts_old_keys
 class RealImageSynthesizer(BaseSynthesizer):
     """Deals real images: NOT DATA-FREE, an upper bound for the methods that are.
 
@@ -25,18 +27,18 @@ class RealImageSynthesizer(BaseSynthesizer):
     Args:
         dataset (dict): Config of a data set of this project, whose images must all have one
             size: give it an ``image_size`` where it takes one.
-        batch_size (int): Samples a round, of each process.
+        samples (int): Samples per round, of each process.
 
     Raises:
         ConfigError: The data set cannot be read, or its images differ in size.
     """
 
-    def __init__(self, dataset: dict, batch_size: int):
-        check_int(self, 1, batch_size=batch_size)
+    def __init__(self, dataset: dict, samples: int):
+        check_int(self, 1, samples=samples)
         super().__init__()
         self.dataset = DATASETS.build(dataset)
         self.image_size = tuple(self.dataset[0]['inputs'].shape[-2:])
-        self.batch_size = batch_size
+        self.samples = samples
         # The present pass, and how far it has been dealt: the first one has yet to be drawn.
         self.register_buffer('order', torch.arange(len(self.dataset)))
         self.register_buffer('dealt', torch.tensor(len(self.dataset)))
@@ -51,9 +53,9 @@ class RealImageSynthesizer(BaseSynthesizer):
 
     def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
         # All processes go through one order, each takes its own part of what is dealt.
-        hand = self._deal(self.batch_size * get_world_size(), context.rng)
-        start = get_rank() * self.batch_size
-        images = [self.dataset[i]['inputs'] for i in hand[start : start + self.batch_size]]
+        hand = self._deal(self.samples * get_world_size(), context.rng)
+        start = get_rank() * self.samples
+        images = [self.dataset[i]['inputs'] for i in hand[start : start + self.samples]]
         sizes = {tuple(image.shape[-2:]) for image in images}
         if sizes != {self.image_size}:
             raise ConfigError(

@@ -1,12 +1,12 @@
 """The contracts of inversion losses and of distillation terms, as a check."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ssdkd.losses import BaseDistillationLoss, BaseInversionLoss, InversionState
-from ssdkd.models import Network, Teacher
+from ssdkd.models import Network, NetworkOutput, Teacher, recording
 from ssdkd.tasks import BaseTask, Classification
 from ssdkd.testing.common import K, Maker, cloned, global_seed, same, weights_of
 from ssdkd.testing.networks import SIDE, tiny_networks
@@ -145,7 +145,7 @@ def _check_checkpoint(
 def _check_distillation(make: Maker, task: BaseTask) -> None:
     teacher, student = tiny_networks(task)
     term = make()
-    before = weights_of([teacher, student])
+    before, hooks = weights_of([teacher, student]), _hooks(teacher, student)
     with make.doing('look at two small networks in attach()'):
         term.attach(teacher, student)
     make.must(
@@ -153,19 +153,16 @@ def _check_distillation(make: Maker, task: BaseTask) -> None:
         'leave the networks as they are',
     )
     _check_parameters(make, term, (teacher, student))
-    hooks = _hooks(teacher, student)
 
     def evaluate(images: Tensor) -> Tensor:
-        with make.doing(f'return a value for {len(images)} samples'), term.observing():
+        with make.doing(f'return a value for {len(images)} samples'):
             with torch.no_grad():
-                teacher_logits = teacher(images)
-            student_logits = student(images)
-            before = cloned([student_logits.detach(), teacher_logits])
-            value = term(student_logits, teacher_logits, task)
-        make.must(
-            same(before, [student_logits.detach(), teacher_logits]),
-            'leave the logits as they are',
-        )
+                of_teacher = _output(teacher, term.teacher_layers, images)
+            of_student = _output(student, term.student_layers, images)
+            logits = [of_student.logits.detach(), of_teacher.logits]
+            before = cloned(logits)
+            value = term.compare(of_student, of_teacher, task)
+        make.must(same(before, logits), 'leave the logits as they are')
         return value
 
     values = _check_values(make, evaluate, (teacher, student))
@@ -182,9 +179,17 @@ def _check_distillation(make: Maker, task: BaseTask) -> None:
         teacher(_images(2, seed=4)), student(_images(2, seed=4))
     make.must(
         same(evaluate(_images()).detach(), values),
-        'read the passes inside observing() alone',
+        'read nothing but the outputs that it is given',
     )
-    make.must(_hooks(teacher, student) == hooks, 'remove its hooks when observing() ends')
+    make.must(
+        _hooks(teacher, student) == hooks,
+        'put no hooks on the networks, but name layers in student_layers and teacher_layers',
+    )
+
+
+def _output(network: Network, layers: Sequence[str], images: Tensor) -> NetworkOutput:
+    with recording(network.model, layers) as features:
+        return NetworkOutput(network(images), features)
 
 
 def _check_values(make: Maker, evaluate: Evaluate, networks: tuple[nn.Module, ...]) -> Tensor:

@@ -41,8 +41,8 @@ def check_synthesizer(
         f'got {size!r}',
     )
     make.must(
-        isinstance(synthesizer.batch_size, int) and synthesizer.batch_size > 0,
-        'have batch_size as the number of samples that it returns',
+        isinstance(synthesizer.samples, int) and synthesizer.samples > 0,
+        'have samples as the number of samples that it returns',
     )
     runs = []
     for seed in (1, 2):
@@ -64,7 +64,7 @@ class _Phase:
         with make.doing('look at a small teacher in attach()'), global_seed(0):
             self.synthesizer.attach(self.teacher, task.num_classes)
         self.rng = torch.Generator().manual_seed(0)
-        self.buffer = ReplayBuffer(2 * self.synthesizer.batch_size)
+        self.buffer = ReplayBuffer(2 * self.synthesizer.samples)
         trained = [p for p in self.synthesizer.parameters() if p.requires_grad]
         wrappers = dict(student=OptimWrapper(torch.optim.SGD(self.student.parameters(), 0.01)))
         if trained:
@@ -81,8 +81,8 @@ class _Phase:
         with make.doing('return a batch that a buffer can store'):
             check_batch(synthesizer, batch)
         images = batch['image']
-        shape = (synthesizer.batch_size, 3, *synthesizer.image_size)
-        make.must_be('batch_size images', images, shape, torch.float32)
+        shape = (synthesizer.samples, 3, *synthesizer.image_size)
+        make.must_be('as many images as samples says', images, shape, torch.float32)
         make.must(
             0 <= images.min() and images.max() <= 1,
             'return images in [0, 1]',

@@ -120,7 +120,7 @@ def test_the_command_makes_the_same_student_of_the_config(run, tmp_path):
 def test_the_log_says_how_long_it_takes(tmp_path, no_report):
     result = tiny(*networks(), tmp_path / 'run', budget=4)
     (log,) = result.work_dir.glob('*/*.log')
-    assert 'for the 1 rounds that are left' in log.read_text()  # 1 of warm-up, 2 to judge by
+    assert 'for the remaining 1 round,' in log.read_text()  # 1 of warm-up, 2 to judge by
     assert not any('accuracy' in h for h in result.history)
     with pytest.raises(ConfigError, match='holds a run already; choose another work_dir'):
         tiny(*networks(), tmp_path / 'run')

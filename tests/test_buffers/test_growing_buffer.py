@@ -163,9 +163,9 @@ def test_memory_may_be_the_lower_bound(lines):
 
 
 def test_reserve_says_how_far_it_grows():
-    # 50,000 x 3 x 32 x 32 / 2^30 = 0.143 GiB
+    # 50,000 x 3 x 32 x 32 / 2^20 = 146.5 MiB
     assert GrowingBuffer(50_000).reserve((32, 32)) == (
-        'The replay buffer grows to 50000 x 3 x 32 x 32 bytes = 0.143 GiB at most '
+        'The replay buffer grows to 50000 x 3 x 32 x 32 bytes = 146 MiB at most '
         '(bound: capacity).'
     )
 

@@ -322,7 +322,7 @@ def test_counts_are_summed_over_processes(monkeypatch):
 
 def test_reserve_says_what_the_images_take():
     assert ReplayBuffer(1600).reserve((96, 128)) == (
-        'The replay buffer takes 1600 x 3 x 96 x 128 bytes = 0.0549 GiB.'
+        'The replay buffer takes 1600 x 3 x 96 x 128 bytes = 56.2 MiB.'
     )
     buffer = ReplayBuffer(8)
     buffer.extend(make_batch(8, side=5), OldestWriter())

@@ -11,7 +11,7 @@ from helpers import ROOT, environment
 
 from ssdkd.commands.ending import command
 from ssdkd.commands.export import FORMATS
-from ssdkd.commands.main import COMMANDS, command_parser, full_parser
+from ssdkd.commands.main import COMMANDS, command_parser
 from ssdkd.export.student import SUFFIXES
 
 TOOLS = sorted(path for path in (ROOT / 'tools').rglob('*.py') if 'benchmark_' not in path.name)
@@ -86,11 +86,49 @@ def test_options_may_be_abbreviated_as_before(name):
 
 
 def test_config_options_are_a_dict():
-    args = full_parser().parse_args(
-        ['train', 'a.py', '--cfg', 'x.y=1', 'z=[a,b]', '--res', '--cfg-options', 'w=None']
+    args = command_parser('train').parse_args(
+        ['a.py', '--cfg', 'x.y=1', 'z=[a,b]', '--res', '--cfg-options', 'w=None']
     )
     assert args.cfg_options == {'x.y': 1, 'z': ['a', 'b'], 'w': None}
     assert args.resume == 'auto'
+
+
+def positionals(name: str) -> list[str]:
+    """Values for the arguments of a command that are no options, optional ones included."""
+    actions = command_parser(name)._get_positional_actions()
+    return [action.choices[0] if action.choices else f'{action.dest}.x' for action in actions]
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_options_and_positionals_stand_in_any_order(name):
+    """Every option with a value goes between the positionals, before and after them."""
+    parser, words = command_parser(name), positionals(name)
+    for option in parser._get_optional_actions():
+        if option.nargs in (0, '+', '?'):
+            continue  # no value, or as many as follow
+        value = option.choices[-1] if option.choices else '7'
+        given = [option.option_strings[0], str(value)]
+        expected = parser.parse_args([*words, *given])
+        for i in range(len(words) + 1):
+            assert parser.parse_intermixed_args([*words[:i], *given, *words[i:]]) == expected
+
+
+def test_a_checkpoint_may_stand_behind_the_options(tmp_path):
+    """The optional positional that argparse refuses there; the file is what is missing."""
+    done = ssdkd('test', 'digits_resnet20_resnet8', '--method', 'fast2', '/nowhere.pth')
+    assert "'/nowhere.pth'" in done.stderr and 'usage' not in done.stderr
+
+
+def test_a_word_that_is_no_key_and_value_is_named(capsys):
+    with pytest.raises(SystemExit):
+        command_parser('test').parse_intermixed_args(['a', '--cfg-options', 'b=1', 'c.pth'])
+    said = capsys.readouterr().err
+    assert "'c.pth' is not KEY=VALUE" in said and 'before --cfg-options' in said
+
+
+def test_a_mistyped_command_is_named():
+    done = ssdkd('trian', 'a.py')
+    assert "there is no command 'trian'; did you mean train?" in done.stderr
 
 
 def test_formats_are_those_of_the_export():

@@ -105,7 +105,9 @@ def test_parts_are_bases_too(user_config):
     'change, message',
     [
         ("sampler=dict(type='PrioritySamplr')", "unknown type 'PrioritySamplr'; did you mean"),
-        ('buffer=dict(capcity=8)', "unknown key 'capcity'; did you mean capacity"),
+        ('buffer=dict(capcity=8)', r"unknown key 'capcity'; did you mean capacity\?$"),
+        # A new type keeps the keys of the one that it replaces.
+        ("sampler=dict(type='UniformSampler')", 'PrioritySampler; .* _delete_=True'),
         # A dict that is read from the base would have mmengine's mark of another package.
         (
             'sampler=dict(_base_.model.sampler, alpa=1)',
@@ -120,10 +122,25 @@ def test_misspelt_words_over_a_named_base(user_config, change, message):
         load_config(args)
 
 
-def test_a_misspelt_base(user_config):
-    args = user_config("_base_ = 'ssdkd::cls/digits_resnet20_resnet9_ssdkd.py'\n")
-    with pytest.raises(ConfigError, match=f"config 'mine.py': there is no .*mean .*{NAME}"):
+@pytest.mark.parametrize(
+    'base, message',
+    [
+        ('ssdkd::cls/digits_resnet20_resnet9_ssdkd.py', rf'did you mean ssdkd::{NAME}\.py\?'),
+        ('ssdkd::_base_/schedules/cpuu.py', r'mean ssdkd::_base_/schedules/cpu\.py\?'),
+        ('./mime.py', r"there is no file '/.*mime\.py'; did you mean mine\.py\?"),
+        ('mmsegg::a/b.py', "no package 'mmsegg' has configs; did you mean mmseg"),
+    ],
+)
+def test_a_misspelt_base(user_config, base, message):
+    args = user_config(f"_base_ = '{base}'\n")
+    with pytest.raises(ConfigError, match=f"config 'mine.py': .*{message}"):
         load_config(args)
+
+
+def test_a_misspelt_file(user_config):
+    user_config('')
+    with pytest.raises(ConfigError, match=r"no config 'mime\.py'; did you mean mine\.py\?"):
+        find_config('mime.py')
 
 
 @pytest.mark.parametrize('first', ['ssdkd', 'mmengine.config'])

@@ -15,9 +15,9 @@ class ColourSynthesizer(NoiseSynthesizer):
     """Images of one shade of grey each, with the shade and the number of the sample."""
 
     def synthesize(self, context):
-        shade = torch.rand(self.batch_size, generator=context.rng)
+        shade = torch.rand(self.samples, generator=context.rng)
         image = shade[:, None, None, None].expand(-1, 3, *self.image_size).clone()
-        number = torch.arange(self.batch_size) + self.batch_size * context.round
+        number = torch.arange(self.samples) + self.samples * context.round
         return dict(image=image, shade=shade, number=number), {}
 
 
@@ -63,7 +63,7 @@ def colours(tiny, monkeypatch):
         {
             'model.type': 'Reader',
             'model.synthesizer': dict(
-                _delete_=True, type='ColourSynthesizer', image_size=16, batch_size=16
+                _delete_=True, type='ColourSynthesizer', image_size=16, samples=16
             ),
             'model.sampler': dict(_delete_=True, type='DarkestSampler'),
             'train_cfg.warmup_rounds': 1,
@@ -109,7 +109,7 @@ class Careless(NoiseSynthesizer):
 
 def test_a_batch_without_columns_is_refused_before_it_is_stored(tiny, monkeypatch):
     monkeypatch.setitem(SYNTHESIZERS.module_dict, 'Careless', Careless)
-    options = dict(_delete_=True, type='Careless', image_size=16, batch_size=16)
+    options = dict(_delete_=True, type='Careless', image_size=16, samples=16)
     distiller = build_distiller(tiny({'model.synthesizer': options}))
     with pytest.raises(ConfigError, match='Careless.synthesize returns Tensor as its batch'):
         distiller.synthesize(None, warmup=True)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from helpers import TINY, build_runner, save_teacher, unregistered
+from helpers import TINY, build_distiller, build_runner, save_teacher, unregistered
 from mmengine.config import Config
 
 from ssdkd.apis.networks import build_network
@@ -87,6 +87,24 @@ def check_students(model, before, folder, summary, report):
 def check_hint(model, before, folder, summary, report):
     assert changed(model, before, 'distillation.hint.head')
     assert not any('head' in key for key in torch.load(folder / 'student.pth'))
+
+
+def test_each_student_is_asked_for_the_layers_of_a_loss(tmp_path):
+    with unregistered():
+        cfg = tiny('two_students', tmp_path)
+        cfg.model.distillation.attention = dict(type='AttentionTransferLoss', layers=['layer3'])
+        with pytest.raises(ConfigError, match='WideResNet does not have .*layer3'):
+            build_distiller(cfg)
+        cfg.model.second.model = dict(type='CifarResNet', depth=14)
+        distiller = build_distiller(cfg)
+        images = torch.rand(2, 3, 16, 16)
+        for name in ('teacher', 'student', 'second'):
+            output = distiller.ask(name, images)
+            (maps,) = output.features['layer3']
+            model = distiller.part(name).model
+            expected = model.linear(maps.mean((2, 3)))
+            torch.testing.assert_close(output.logits, expected)
+            assert not any(m._forward_hooks for m in model.modules())
 
 
 def test_commands_know_an_ensemble(tmp_path):

@@ -198,7 +198,7 @@ def test_checkpoint_holds_the_whole_state(tiny):
         ({'model.buffer.capacity': 15}, 'capacity=15 is smaller than model.batch_size=16'),
         (
             {'model.buffer.capacity': 15, 'model.batch_size': 8},
-            'smaller than model.synthesizer.batch_size=16',
+            'smaller than model.synthesizer.samples=16 (where samples is not set',
         ),
         ({'train_cfg.max_rounds': 1}, 'train_cfg.max_rounds=1 must be greater'),
         ({'train_dataloader': dict(batch_size=4)}, 'train_dataloader must be dict()'),

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import build_distiller
+from helpers import build_distiller, compared
 from torch import nn
 
 from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.errors import ConfigError
 from ssdkd.losses import AttentionTransferLoss
-from ssdkd.models import Network, Teacher
+from ssdkd.models import Network, Teacher, recording
 from ssdkd.registry import MODELS
 
 PAIRS = {
@@ -62,17 +62,10 @@ def attention(maps):
     return flat / np.linalg.norm(flat, axis=1, keepdims=True)
 
 
-def step(loss, teacher, student, x):
-    with loss.observing():
-        with torch.no_grad():
-            teacher_logits = teacher(x)
-        return loss(student(x), teacher_logits, None)
-
-
 @pytest.mark.parametrize('kind', PAIRS)
 def test_all_shared_stages_against_numpy(kind):
     teacher, student = networks(kind)
-    value = step(attached(teacher, student), teacher, student, images())
+    value = compared(attached(teacher, student), teacher, student, images())
     expected = sum(
         ((attention(t) - attention(s)) ** 2).mean(1)
         for t, s in zip(stages(kind, teacher.model), stages(kind, student.model))
@@ -86,14 +79,14 @@ def test_named_layers_only():
     loss = attached(teacher, student, layers=['layer2'])
     maps = (stages('CifarResNet', n.model)[1] for n in (teacher, student))
     a, b = (attention(m) for m in maps)
-    value = step(loss, teacher, student, images())
+    value = compared(loss, teacher, student, images())
     np.testing.assert_allclose(value.detach(), ((a - b) ** 2).mean(1), rtol=1e-3)
 
 
 def test_gradient_reaches_the_student_up_to_the_last_layer():
     teacher, student = networks('CifarResNet')
     loss = attached(teacher, student, layers=['layer2'])
-    step(loss, teacher, student, images()).sum().backward()
+    compared(loss, teacher, student, images()).sum().backward()
     for name, parameter in student.model.named_parameters():
         reached = parameter.grad is not None and bool(parameter.grad.any())
         assert reached == (not name.startswith(('layer3', 'linear'))), name
@@ -103,7 +96,7 @@ def test_gradient_reaches_the_student_up_to_the_last_layer():
 def test_equal_networks_have_none():
     teacher, _ = networks('CifarResNet')
     student = Network(copy.deepcopy(teacher.model))
-    value = step(attached(teacher, student), teacher, student, images())
+    value = compared(attached(teacher, student), teacher, student, images())
     np.testing.assert_allclose(value.detach(), np.zeros(4), atol=1e-12)
 
 
@@ -113,24 +106,17 @@ def test_nothing_stays_behind():
     kept = []
     student.model.layer1.register_forward_hook(lambda m, i, out: kept.append(weakref.ref(out)))
     with pytest.raises(RuntimeError, match='on the way'):
-        with loss.observing():
+        with recording(student.model, loss.student_layers) as features:
             student(images())
             raise RuntimeError('on the way')
-    step(loss, teacher, student, images())
+    assert all(len(calls) == 1 for calls in features.values())
+    del features
+    compared(loss, teacher, student, images())
     gc.collect()
     assert len(kept) == 2 and all(reference() is None for reference in kept)
-    assert not loss._kept
     hooked = [m for n in (teacher, student) for m in n.modules() if m._forward_hooks]
     assert hooked == [student.model.layer1]  # this test's own
     assert not loss.state_dict() and not list(loss.modules())[1:]
-
-
-def test_passes_outside_are_not_seen():
-    teacher, student = networks('CifarResNet')
-    loss = attached(teacher, student)
-    teacher(images(7)), student(images(7))
-    assert not loss._kept
-    assert step(loss, teacher, student, images()).shape == (4,)
 
 
 def distiller_with(tiny, **options):
@@ -151,15 +137,13 @@ def test_in_the_distiller(tiny):
     distiller.sampler.sample = lambda buffer, n: (torch.arange(16), torch.ones(16))
     x = distiller.buffer[torch.arange(16)]['image']
     kl, attention_term = (distiller.distillation[name] for name in ('kl', 'attention'))
-    with attention_term.observing(), torch.no_grad():
+    with torch.no_grad():
         # In training mode, as in the step; its running statistics do not matter here.
-        teacher_logits, student_logits = distiller.teacher(x), distiller.student(x)
-        expected = 0.1 * kl(student_logits, teacher_logits, distiller.task)
-        expected += 250 * attention_term(student_logits, teacher_logits, distiller.task)
+        networks = distiller.teacher, distiller.student, x, distiller.task
+        expected = 0.1 * compared(kl, *networks) + 250 * compared(attention_term, *networks)
     log = distiller.train_step(None, optim_wrapper)
     torch.testing.assert_close(log['divergence'], expected.mean())
     assert not any(m._forward_hooks for m in distiller.student.modules())
-    assert not attention_term._kept
 
 
 class Small(nn.Module):
@@ -207,8 +191,8 @@ def test_networks_without_common_stages():
 def test_bfloat16():
     teacher, student = networks('CifarResNet')
     loss = attached(teacher, student)
-    exact = step(loss, teacher, student, images()).detach()
+    exact = compared(loss, teacher, student, images()).detach()
     with torch.autocast('cpu', torch.bfloat16):
-        value = step(loss, teacher, student, images())
+        value = compared(loss, teacher, student, images())
     assert value.dtype == torch.float32
     torch.testing.assert_close(value.detach(), exact, rtol=0.1, atol=1e-6)

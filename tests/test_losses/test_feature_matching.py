@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from helpers import build_distiller
+from helpers import build_distiller, compared
 from torch import nn
 
 from ssdkd.errors import ConfigError
@@ -39,10 +39,7 @@ def networks(student_name='stage1', channels=4):
 def value(teacher, student, layers=None):
     loss = FeatureMatchingLoss(layers=layers)
     loss.attach(teacher, student)
-    with loss.observing():
-        with torch.no_grad():
-            teacher_logits = teacher(images())
-        return loss(student(images()), teacher_logits, None)
+    return compared(loss, teacher, student, images())
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_fresh_samples_come_from_the_trained_generator(tiny):
             generator.layers[-2].bias.add_(1.0)  # each step makes brighter images
 
     images, _ = phase(distiller, CountedSteps(train))
-    assert synthesizer.batch_size == len(images) == 40 and not images.requires_grad
+    assert synthesizer.samples == len(images) == 40 and not images.requires_grad
     steps, fresh = calls[: synthesizer.steps], calls[synthesizer.steps :]
     assert [len(out) for _, out in fresh] == [16, 16, 8]
     assert torch.equal(images, torch.cat([out for _, out in fresh]))

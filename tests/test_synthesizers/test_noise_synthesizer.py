@@ -7,7 +7,7 @@ from ssdkd.synthesizers import NoiseSynthesizer, SynthesisContext
 
 OPTIONS = {
     'model.synthesizer': dict(
-        _delete_=True, type='NoiseSynthesizer', image_size=16, batch_size=16
+        _delete_=True, type='NoiseSynthesizer', image_size=16, samples=16
     ),
     'train_cfg.warmup_rounds': 0,
 }
@@ -32,7 +32,7 @@ def draw(seed):
         round=0,
         warmup=False,
     )
-    batch, log = NoiseSynthesizer((32, 64), batch_size=64).synthesize(context)
+    batch, log = NoiseSynthesizer((32, 64), samples=64).synthesize(context)
     return batch['image'], log
 
 

@@ -31,10 +31,10 @@ def whole():
     return identities([dataset[i]['inputs'] / 255 for i in range(len(dataset))])
 
 
-@pytest.mark.parametrize('batch_size', [40, 50, 360])
-def test_every_image_is_dealt_once_a_pass(whole, batch_size):
-    synthesizer = attach(RealImageSynthesizer(DIGITS, batch_size))
-    rounds = 5 * 360 // batch_size
+@pytest.mark.parametrize('samples', [40, 50, 360])
+def test_every_image_is_dealt_once_a_pass(whole, samples):
+    synthesizer = attach(RealImageSynthesizer(DIGITS, samples))
+    rounds = 5 * 360 // samples
     images = torch.cat(hands(synthesizer, rounds, torch.Generator().manual_seed(0)))
     assert images.shape == (1800, 3, 8, 8) and images.dtype == torch.float32
     assert 0 <= images.min() and images.max() <= 1
@@ -101,7 +101,7 @@ def test_trains_a_student(tiny):
     cfg.model.synthesizer = dict(
         type='RealImageSynthesizer',
         dataset=dict(type='Digits', image_size=16),
-        batch_size=16,
+        samples=16,
     )
     runner = build_runner(cfg)
     runner.train()

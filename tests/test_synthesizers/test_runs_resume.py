@@ -38,7 +38,7 @@ def config(tiny, name):
         cfg.model.synthesizer = dict(
             type='RealImageSynthesizer',
             dataset=dict(type='Digits', image_size=16, split='val'),
-            batch_size=60,  # a pass is six rounds
+            samples=60,  # a pass is six rounds
         )
     elif name == 'pixel':
         cfg.model.synthesizer = dict(

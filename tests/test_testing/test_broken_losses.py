@@ -173,9 +173,9 @@ class OwnsTheStudent(Distillation):
 
 
 class KeepsHooks(AttentionTransferLoss):
-    def observing(self):
-        self._networks['student'].layer1.register_forward_hook(lambda *args: None)
-        return super().observing()
+    def attach(self, teacher, student):
+        super().attach(teacher, student)
+        student.model.layer1.register_forward_hook(lambda *args: None)
 
 
 class SeesAllPasses(Distillation):
@@ -215,8 +215,8 @@ LOSSES = {
     TeachesTheTeacher: 'give the student a finite gradient',
     ShiftsLogits: 'leave the logits as they are',
     OwnsTheStudent: 'not make layers of the networks its own',
-    KeepsHooks: 'remove its hooks',
-    SeesAllPasses: r'read the passes inside observing\(\) alone',
+    KeepsHooks: 'put no hooks on the networks',
+    SeesAllPasses: 'read nothing but the outputs that it is given',
 }
 
 

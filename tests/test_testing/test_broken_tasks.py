@@ -172,15 +172,15 @@ class Synthesizer(NoiseSynthesizer):
 
 
 class Square(NoiseSynthesizer):
-    def __init__(self, image_size, batch_size):
-        super().__init__(image_size, batch_size)
+    def __init__(self, image_size, samples):
+        super().__init__(image_size, samples)
         self.image_size = (8.0, 8.0)
 
 
-class NoBatchSize(NoiseSynthesizer):
-    def __init__(self, image_size, batch_size):
-        super().__init__(image_size, batch_size)
-        self.batch_size = 0
+class NoSamples(NoiseSynthesizer):
+    def __init__(self, image_size, samples):
+        super().__init__(image_size, samples)
+        self.samples = 0
 
 
 class FailsInWarmup(NoiseSynthesizer):
@@ -198,25 +198,25 @@ class ReturnsImages(NoiseSynthesizer):
 class SetsPriorities(NoiseSynthesizer):
     def synthesize(self, context):
         batch, log = super().synthesize(context)
-        return batch | dict(priority=torch.ones(self.batch_size)), log
+        return batch | dict(priority=torch.ones(self.samples)), log
 
 
 class OneRowTooMany(NoiseSynthesizer):
     def synthesize(self, context):
         batch, log = super().synthesize(context)
-        return batch | dict(latent=torch.ones(self.batch_size + 1, 2)), log
+        return batch | dict(latent=torch.ones(self.samples + 1, 2)), log
 
 
 class ColumnWithGradient(NoiseSynthesizer):
     def synthesize(self, context):
         batch, log = super().synthesize(context)
-        return batch | dict(latent=torch.ones(self.batch_size, 2, requires_grad=True)), log
+        return batch | dict(latent=torch.ones(self.samples, 2, requires_grad=True)), log
 
 
 class AnotherWidth(NoiseSynthesizer):
     def synthesize(self, context):
         batch, log = super().synthesize(context)
-        return batch | dict(latent=torch.ones(self.batch_size, 1 + context.round)), log
+        return batch | dict(latent=torch.ones(self.samples, 1 + context.round)), log
 
 
 class TooMany(Synthesizer):
@@ -277,14 +277,14 @@ class HiddenRound(Synthesizer):
 
 SYNTHESIZERS = {
     Square: r'have image_size as \(height, width\)',
-    NoBatchSize: 'have batch_size as the number',
+    NoSamples: 'have samples as the number',
     FailsInWarmup: 'make samples in a warm-up round; raised AssertionError',
     ReturnsImages: 'return a batch that a buffer can store; raised .* returns Tensor as its',
     SetsPriorities: ".* returns a column 'priority', which the buffer fills itself",
     OneRowTooMany: r".* returns \[5, 2\] as column 'latent'",
     ColumnWithGradient: "return column 'latent' without gradient",
     AnotherWidth: 'bring the same columns in the same form every round',
-    TooMany: r'return batch_size images as a float32 tensor \[4, 3, 8, 8\]; got float32 \[8',
+    TooMany: r'return as many images as samples says as .* \[4, 3, 8, 8\]; got float32 \[8',
     OutOfRange: r'return images in \[0, 1\]',
     WithGradient: 'return images without gradient',
     LogsNumbers: "return 'loss' of the log",
@@ -301,4 +301,4 @@ SYNTHESIZERS = {
 def test_broken_synthesizer(component):
     rule = f'^{component.__name__} must {SYNTHESIZERS[component]}'
     with pytest.raises(ContractError, match=rule):
-        check_synthesizer(component, image_size=8, batch_size=4)
+        check_synthesizer(component, image_size=8, samples=4)

@@ -63,10 +63,10 @@ ARGUMENTS = {
         dict(generator=IMAGE, reset_round=3, **INVERSION),
         dict(generator=IMAGE, outer='reptile', **INVERSION),
     ],
-    'NoiseSynthesizer': [dict(image_size=8, batch_size=4)],
+    'NoiseSynthesizer': [dict(image_size=8, samples=4)],
     'PixelSynthesizer': [dict(image_size=8, **INVERSION)],
     'RealImageSynthesizer': [
-        dict(dataset=dict(type='Digits', image_size=8, split='val'), batch_size=100)
+        dict(dataset=dict(type='Digits', image_size=8, split='val'), samples=100)
     ],
 }
 NEEDS_ARGUMENTS = {'generator', 'synthesizer'}

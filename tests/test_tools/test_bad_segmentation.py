@@ -92,7 +92,7 @@ SEGMENTATION = {
     ),
     'buffer beyond its limit': (
         'model = dict(buffer=dict(max_gib=1e-6))',
-        'capacity=8 takes 8 x 3 x 64 x 64 bytes = 9.16e-05 GiB, more than max_gib=1e-06; '
+        'capacity=8 takes 8 x 3 x 64 x 64 bytes = 96 KiB, more than max_gib=1e-06; '
         'lower capacity or raise max_gib',
     ),
     'pinned memory of an accelerator': (

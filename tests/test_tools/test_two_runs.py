@@ -22,7 +22,7 @@ def test_two_runs_in_one_folder(tmp_path, capfd):
         text=True,
     )
     try:
-        next(line for line in first.stdout if 'Checkpoints will be saved' in line)
+        next(line for line in first.stdout if 'Distillation' in line)
         assert not list((tmp_path / 'run').glob('round_*.pth'))
         for resume in ([], ['--resume']):
             with pytest.raises(SystemExit) as exit:

@@ -215,7 +215,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--skip-replay', action='store_true', help='leave out the replay benchmark'
     )
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     args.work_dir = tempfile.mkdtemp()
     return args
 

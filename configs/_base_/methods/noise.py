@@ -3,7 +3,7 @@
 _base_ = ['./without_store.py']
 
 model = dict(
-    synthesizer=dict(type='NoiseSynthesizer', image_size=32, batch_size=10 * 256),
+    synthesizer=dict(type='NoiseSynthesizer', image_size=32, samples=10 * 256),
     buffer=dict(capacity=10 * 256),
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),
 )
@@ -13,7 +13,7 @@ optim_wrapper = dict(student=dict(optimizer=dict(lr=0.1)))
 by_budget = {
     budget: dict(
         model=dict(
-            synthesizer=dict(batch_size=10 * batch_size),
+            synthesizer=dict(samples=10 * batch_size),
             buffer=dict(capacity=10 * batch_size),
             distillation=dict(kl=dict(temperature=4.0)),
         ),

@@ -6,7 +6,7 @@ The images are those that the pair names as its ``train_set``.
 _base_ = ['./without_store.py']
 
 model = dict(
-    synthesizer=dict(type='RealImageSynthesizer', batch_size=10 * 256),
+    synthesizer=dict(type='RealImageSynthesizer', samples=10 * 256),
     buffer=dict(capacity=10 * 256),
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),
     crop_padding=4,
@@ -18,7 +18,7 @@ optim_wrapper = dict(student=dict(optimizer=dict(lr=0.1)))
 by_budget = {
     budget: dict(
         model=dict(
-            synthesizer=dict(batch_size=10 * batch_size),
+            synthesizer=dict(samples=10 * batch_size),
             buffer=dict(capacity=10 * batch_size),
             distillation=dict(kl=dict(temperature=4.0)),
         ),

@@ -10,14 +10,14 @@ from ssdkd.synthesizers import BaseSynthesizer
 class PluginName(BaseSynthesizer):
     """Images of one random colour each."""
 
-    def __init__(self, image_size=32, batch_size=64):
+    def __init__(self, image_size=32, samples=64):
         super().__init__()
         self.image_size = (image_size, image_size)
-        self.batch_size = batch_size
+        self.samples = samples
 
     def synthesize(self, context):
         rng = context.rng
-        colour = torch.rand(self.batch_size, 3, generator=rng, device=rng.device)
+        colour = torch.rand(self.samples, 3, generator=rng, device=rng.device)
         image = colour[:, :, None, None].expand(-1, -1, *self.image_size).clone()
         # Every key is a column of the buffer: samplers read buffer.columns['colour'].
         return dict(image=image, colour=colour), {}

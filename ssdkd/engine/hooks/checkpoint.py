@@ -11,6 +11,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.registry import HOOKS
 from ssdkd.runs import plain_settings, set_random_state
 from ssdkd.runs.files import BEST, CHECKPOINT
+from ssdkd.words import count
 
 
 @HOOKS.register_module()
@@ -140,9 +141,9 @@ class DistillCheckpointHook(SafeCheckpointHook):
             saved = [s['distiller'] for s in states]
             training = distiller.redeal(saved, rank, world_size)
             runner.logger.info(
-                f'The checkpoint is of {len(states)} process(es), this run has {world_size}: '
-                'the samples are dealt again, random numbers begin again, and a step of the '
-                f'student now takes {world_size} x {distiller.batch_size} samples'
+                f'The checkpoint was written by {count(len(states), "process")}, this run has '
+                f'{world_size}: the samples are distributed again, random numbers start again, '
+                f'and a student step now takes {world_size} x {distiller.batch_size} samples'
             )
         distiller.load_training_state(training)
         set_random_state(state)

@@ -1,14 +1,15 @@
-"""Say early how long a run is going to take."""
+"""Estimate of the time that a run takes."""
 
 from mmengine.hooks import Hook
 
 from ssdkd.checks import check_int
 from ssdkd.registry import HOOKS
+from ssdkd.words import count, duration
 
 
 @HOOKS.register_module()
 class EstimateHook(Hook):
-    """Logs once, after the first rounds that train the student, how many minutes are left.
+    """Logs once, after the first rounds that train the student, how much time is left.
 
     Args:
         rounds (int): Rounds after the warm-up to judge by. Defaults to 2.
@@ -25,8 +26,8 @@ class EstimateHook(Hook):
         if full != self.rounds or not left:
             return
         seconds = runner.message_hub.get_info('seconds')
-        a_round = seconds['inversion'] / done + seconds['distillation'] / full
+        per_round = seconds['inversion'] / done + seconds['distillation'] / full
         runner.logger.info(
-            f'Estimate  about {left * a_round / 60:.1f} minutes for the {left} rounds that are '
-            f'left, {a_round:.1f} s each; validation is not in it'
+            f'Time  about {duration(left * per_round)} for the remaining '
+            f'{count(left, "round")}, {duration(per_round)} per round, without validation'
         )

@@ -54,8 +54,9 @@ class SummaryHook(Hook):
         summary = {}
         if runner.val_loop is not None:
             for role in distiller.networks:
-                runner.logger.info(f'The {role} on the val set:')
                 metrics = self._evaluate(runner, role)
+                values = '  '.join(f'{name}: {value}' for name, value in metrics.items())
+                runner.logger.info(f'Validation of the {role}  {values}')
                 summary |= {f'{role}_{name}': value for name, value in metrics.items()}
         for role, network in distiller.networks.items():
             summary[f'{role}_parameters'] = sum(p.numel() for p in network.parameters())

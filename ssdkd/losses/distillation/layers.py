@@ -2,9 +2,7 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 from ssdkd.errors import ConfigError
 from ssdkd.losses.distillation.base import BaseDistillationLoss
 from ssdkd.models.layer_inputs import check_watchable, is_compiled
+from ssdkd.models.output import NetworkOutput
 from ssdkd.tasks.base import BaseTask
 
 # Names of the stages of residual networks and the like: layer1, block2, backbone.layer3.
@@ -32,17 +31,13 @@ class BaseLayerLoss(BaseDistillationLoss):
             stages that both networks have, such as layer1 to layer3 or block1 to block3.
 
     Raises:
-        ConfigError: A network has no such layer, it is compiled (the hooks that come and go
-            with each pass are not seen then), or the maps of two do not fit.
+        ConfigError: A network has no such layer, it is compiled (a compiled network does not
+            see that its layers are recorded), or the maps of two do not fit.
     """
 
     def __init__(self, weight: float, layers: Mapping[str, str] | Sequence[str] | None):
         super().__init__(weight)
         self.layers = layers
-        # A plain dict, not a ModuleDict: the networks stay the distiller's.
-        self._networks: dict[str, nn.Module] = {}
-        self._pairs: dict[str, str] = {}
-        self._kept: dict[tuple[str, str], list[Tensor]] = {}
 
     @property
     def _key(self) -> str:
@@ -64,8 +59,8 @@ class BaseLayerLoss(BaseDistillationLoss):
         """Difference [N] of what was kept of a student's and of a teacher's layer."""
 
     def attach(self, teacher: nn.Module, student: nn.Module) -> None:
-        self._networks = dict(student=student.model, teacher=teacher.model)
-        networks = {r: dict(n.named_modules()) for r, n in self._networks.items()}
+        given = dict(student=student.model, teacher=teacher.model)
+        networks = {role: dict(network.named_modules()) for role, network in given.items()}
         for role, modules in networks.items():
             if any(is_compiled(m) for m in modules.values()):
                 raise self._misfit(f'the {role} is compiled; give it without torch.compile')
@@ -82,56 +77,52 @@ class BaseLayerLoss(BaseDistillationLoss):
                 "student; give layers={'name in the student': 'name in the teacher'}, or "
                 'remove it (set it to None)'
             )
-        self._pairs = (
-            dict(names) if isinstance(names, Mapping) else {name: name for name in names}
-        )
-        for pair in self._pairs.items():
+        pairs = dict(names) if isinstance(names, Mapping) else dict(zip(names, names))
+        for pair in pairs.items():
             for role, name in zip(networks, pair):
                 if name not in networks[role]:
                     raise self._misfit(f"layers names '{name}', which the {role} does not have")
-                check_watchable(f'{self._key}: {role}', self._networks[role], [name])
+                check_watchable(f'{self._key}: {role}', given[role], [name])
+        self.student_layers, self.teacher_layers = tuple(pairs), tuple(pairs.values())
 
-    @contextmanager
-    def observing(self) -> Iterator[None]:
-        """Record the teacher's and the student's pass inside, and no others."""
-        # By name each time: layers may have been replaced since the last.
-        handles = [
-            network.get_submodule(name).register_forward_hook(partial(self._record, role, name))
-            for pair in self._pairs.items()
-            for (role, network), name in zip(self._networks.items(), pair)
-        ]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-            self._kept.clear()
+    def compare(self, student: NetworkOutput, teacher: NetworkOutput, task: BaseTask) -> Tensor:
+        return sum(
+            self._difference(*pair, student.features[pair[0]], teacher.features[pair[1]])
+            for pair in zip(self.student_layers, self.teacher_layers)
+        )
 
-    def _record(self, role: str, name: str, layer: nn.Module, inputs, maps: Tensor) -> None:
-        if getattr(maps, 'ndim', None) != 4:
-            raise self._misfit(
-                f"layer '{name}' of the {role} gives no maps [N, C, H, W]; name others in "
-                'layers'
-            )
-        self._kept.setdefault((role, name), []).append(self.keep(maps.float()))
-
-    def forward(self, student_logits: Tensor, teacher_logits: Tensor, task: BaseTask) -> Tensor:
-        return sum(self._difference(*pair) for pair in self._pairs.items())
-
-    def _difference(self, student_name: str, teacher_name: str) -> Tensor:
-        student_calls = self._kept.get(('student', student_name), [])
-        teacher_calls = self._kept.get(('teacher', teacher_name), [])
+    def _difference(
+        self,
+        student_name: str,
+        teacher_name: str,
+        student_calls: list[Tensor],
+        teacher_calls: list[Tensor],
+    ) -> Tensor:
         if not student_calls or len(student_calls) != len(teacher_calls):
             raise self._misfit(
                 f"a pass calls the student's layer '{student_name}' {len(student_calls)} times "
                 f"and the teacher's '{teacher_name}' {len(teacher_calls)} times; name in "
                 'layers those that are called equally often, of networks without torch.compile'
             )
+        kept = (
+            [self._kept(role, name, maps) for maps in calls]
+            for role, name, calls in (
+                ('student', student_name, student_calls),
+                ('teacher', teacher_name, teacher_calls),
+            )
+        )
         calls = [
-            self._call_difference(student_name, teacher_name, *maps)
-            for maps in zip(student_calls, teacher_calls)
+            self._call_difference(student_name, teacher_name, *maps) for maps in zip(*kept)
         ]
         return calls[0] if len(calls) == 1 else torch.stack(calls).mean(dim=0)
+
+    def _kept(self, role: str, name: str, maps: Tensor) -> Tensor:
+        if getattr(maps, 'ndim', None) != 4:
+            raise self._misfit(
+                f"layer '{name}' of the {role} gives no maps [N, C, H, W]; name others in "
+                'layers'
+            )
+        return self.keep(maps.float())
 
     def _call_difference(
         self, student_name: str, teacher_name: str, student: Tensor, teacher: Tensor

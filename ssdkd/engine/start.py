@@ -1,0 +1,69 @@
+"""What a run is, in a few lines before it starts."""
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.dist import get_world_size
+from torch import nn
+
+from ssdkd.words import count
+
+
+def describe(runner) -> str:
+    """A few lines about a distillation: networks, method, rounds, device, where it writes.
+
+    Args:
+        runner (Runner): With model and loops built, before training.
+    """
+    model, loop = getattr(runner.model, 'module', runner.model), runner.train_loop
+    lines = [('config', Path(runner.cfg.filename or 'of the caller').name)]
+    for role, network in model.networks.items():
+        part = runner.cfg.model.get(role) or {}
+        file = part.get('checkpoint')
+        lines.append((role, _network(part, network) + (f', weights of {file}' if file else '')))
+    warmup = f', {loop.warmup_rounds} of them warm-up' * bool(loop.warmup_rounds)
+    steps = count(loop.steps_per_round, 'student step')
+    lines += [
+        ('method', _method(model)),
+        ('rounds', f'{loop.max_rounds}{warmup}; {steps} each'),
+        ('device', _device(model)),
+        ('validation', _validation(runner)),
+        ('work dir', f'{os.path.relpath(runner.work_dir)} (log, config, checkpoints, results)'),
+    ]
+    return 'Distillation\n' + '\n'.join(f'  {name:10} {text}' for name, text in lines)
+
+
+def _network(part: dict, network: nn.Module) -> str:
+    """Type and size of a network."""
+    model = part.get('model') or {}
+    plain = (str, int, float)
+    said = [f'{k}={v}' for k, v in model.items() if isinstance(v, plain) and k != 'type']
+    name = f'{model.get("type", type(network).__name__)}({", ".join(said)})'
+    return f'{name}, {count(sum(p.numel() for p in network.parameters()), "parameter")}'
+
+
+def _method(model: nn.Module) -> str:
+    buffer = model.buffer
+    parts = (type(part).__name__ for part in (model.synthesizer, buffer, model.sampler))
+    return f'{", ".join(parts)}; {count(buffer.capacity, "sample")} at most'
+
+
+def _device(model: nn.Module) -> str:
+    device = next(model.parameters()).device
+    if device.type == 'cpu':
+        text = f'cpu, {count(torch.get_num_threads(), "thread")}'
+    elif device.type == 'cuda':
+        text = f'{device} ({torch.cuda.get_device_name(device)})'
+    else:
+        text = str(device)
+    processes = get_world_size()
+    return text + f', {count(processes, "process")}' * (processes > 1)
+
+
+def _validation(runner) -> str:
+    if runner.val_loop is None:
+        return 'none'
+    dataset, every = runner.val_loop.dataloader.dataset, runner.train_loop.val_interval
+    each = 'every round' if every == 1 else f'every {count(every, "round")}'
+    return f'{count(len(dataset), "image")}, {each}'

@@ -1,0 +1,66 @@
+"""What a network says of a batch: logits, and what layers returned on the way."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from ssdkd.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """The output of one pass. Only a task says what the logits mean.
+
+    Attributes:
+        logits: [N, K], or [N, K, H, W] of a segmentor.
+        features: Name of a layer to what it returned, one entry per call, of the layers that
+            were asked for.
+    """
+
+    logits: Tensor
+    features: dict[str, list[Any]] = field(default_factory=dict)
+
+
+@contextmanager
+def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
+    """Record what some layers return inside; no hook stays on the network.
+
+    The layers are looked up by name each time: one that was replaced since the last time, as by
+    a conversion to ``SyncBatchNorm``, is recorded in its place. A distributed wrapper may stand
+    around the network. What the network changes in place afterwards is recorded as changed.
+
+    Args:
+        network: The network.
+        layers: Names of layers in it, as in ``network.named_modules()``.
+
+    Returns:
+        Iterator: What :attr:`NetworkOutput.features` holds, filled by the passes inside.
+
+    Raises:
+        ConfigError: The network has no such layer.
+    """
+    features: dict[str, list[Any]] = {name: [] for name in layers}
+    try:
+        recorded = {name: network.get_submodule(name) for name in features}
+    except AttributeError as error:
+        raise ConfigError(
+            f'a loss reads a layer that {type(network).__name__} does not have ({error}); name '
+            "another one in the loss's layers"
+        ) from error
+    handles = [
+        layer.register_forward_hook(partial(_record, features[name]))
+        for name, layer in recorded.items()
+    ]
+    try:
+        yield features
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _record(calls: list[Any], layer: nn.Module, inputs: tuple, output: Any) -> None:
+    calls.append(output)
