@@ -110,8 +110,16 @@ def renewed(augment: Iterable[Mapping], old: Mapping[str, Any]) -> list[dict]:
             transform = dict(type=kind)
             new.insert(0 if kind == 'RandomCropFlip' else len(new), transform)
         transform[argument] = value
-        if not value:
-            del transform[argument]
+    return plain(new)
+
+
+def plain(augment: Iterable[Mapping]) -> list[dict]:
+    """A list of transforms without arguments that change nothing, and without idle ones."""
+    new = [dict(cfg) for cfg in augment]
+    for cfg in new:
+        for kind, argument in TRANSFORMS.values():
+            if cfg.get('type') == kind and not cfg.get(argument):
+                cfg.pop(argument, None)
     idle = [dict(type=kind) for kind, _ in TRANSFORMS.values()]
     return [cfg for cfg in new if cfg not in idle]
 
@@ -127,6 +135,7 @@ def without_old_keys(settings: Any) -> Any:
     if not isinstance(settings, dict):
         return settings
     new = {k: v if k == 'augment' else without_old_keys(v) for k, v in settings.items()}
-    new = {k: v for k, v in new.items() if k not in AUGMENT_KEYS}
-    old = {k: v for k, v in settings.items() if k in AUGMENT_KEYS}
-    return new | {'augment': renewed(new.get('augment', ()), old)} if old else new
+    old = {k: new.pop(k) for k in AUGMENT_KEYS if k in new}
+    if old or 'augment' in new:
+        new['augment'] = renewed(new.get('augment') or (), old)
+    return new

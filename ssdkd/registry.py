@@ -23,7 +23,7 @@ from ssdkd.plugins import load_plugins
 
 
 class ComponentRegistry(Registry):
-    """A registry whose errors name the wrong word and the nearest right ones."""
+    """A registry whose errors name the unknown word and similar known ones."""
 
     def build(self, cfg: dict, *args, **kwargs) -> Any:
         """Build the component that ``cfg['type']`` names.

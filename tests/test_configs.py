@@ -136,7 +136,7 @@ def test_other_methods_for_other_images(pair, budget):
         )
         for key in ('teacher', 'student', 'task', 'batch_size', 'autocast', 'channels_last'):
             assert cfg.model[key] == ours.model[key], (method, key)
-        for key in ('reuse', 'light'):
+        for key in ('reuse', 'augment'):
             assert cfg.model.get(key) == ours.model.get(key)
         parts_with_size = [cfg.model.synthesizer, cfg.model.synthesizer.get('generator', {})]
         sizes = [part['image_size'] for part in parts_with_size if 'image_size' in part]

@@ -14,7 +14,8 @@ model = dict(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
-    synthesizer=dict(crop_padding=_base_.crop_padding, flip=_base_.flip),
-    crop_padding=_base_.crop_padding,
-    flip=_base_.flip,
+    synthesizer=dict(
+        augment=[dict(type='RandomCropFlip', padding=_base_.crop_padding, flip=_base_.flip)]
+    ),
+    augment=[dict(type='RandomCropFlip', padding=_base_.crop_padding, flip=_base_.flip)],
 )

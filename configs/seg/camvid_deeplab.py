@@ -1,4 +1,4 @@
-"""CamVid, DeepLabV3+ EfficientNet-Lite0 -> DeepLabV3+ MobileNetV2, in a CPU's budget."""
+"""CamVid, DeepLabV3+ EfficientNet-Lite0 -> DeepLabV3+ MobileNetV2, for a CPU."""
 
 _base_ = ['../_base_/pairs/camvid_deeplab.py', '../_base_/methods/ssdkd_seg.py']
 
@@ -9,8 +9,13 @@ model.update(
     teacher=_base_.teacher,
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
-    crop_padding=_base_.crop_padding,
+    augment=[
+        dict(type='RandomCropFlip', padding=_base_.crop_padding, flip=True),
+        dict(type='RandomLight', strength=0.7),
+    ],
 )
-model.synthesizer.crop_padding = _base_.crop_padding
+model.synthesizer.augment = [
+    dict(type='RandomCropFlip', padding=_base_.crop_padding, flip=True)
+]
 model.synthesizer.generator.image_size = _base_.image_size
 del cpu

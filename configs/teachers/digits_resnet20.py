@@ -13,7 +13,7 @@ model = dict(
         mean=[0.5, 0.5, 0.5],
         std=[0.5, 0.5, 0.5],
     ),
-    crop_padding=_base_.crop_padding,
+    augment=[dict(type='RandomCropFlip', padding=_base_.crop_padding)],
 )
 train_dataloader = dict(
     dataset=_base_.train_set,

@@ -11,7 +11,7 @@ from ssdkd.registry import MODELS
 
 
 def network_config(cfg: Config, teacher: bool = False, checkpoint: str | None = None) -> dict:
-    """Config of the ``Network`` that is meant, with its weights.
+    """Config of the teacher or the student, with its weights.
 
     Args:
         cfg: Config of a distillation, or of a teacher's own training, whose one network is
@@ -58,7 +58,7 @@ def check_distils(cfg: Config) -> None:
     missing = [key for key in ('teacher', 'student', 'task') if key not in cfg.model]
     if missing:
         raise ConfigError(
-            f'model.{missing[0]} is not in the config, so it is none of a distillation; '
+            f'model.{missing[0]} is not in the config, so it is not that of a distillation; '
             'configs/cls and configs/seg hold some'
         )
 

@@ -1,4 +1,4 @@
-"""The shipped settings of SSD-KD for those who have no config, chosen by task and size."""
+"""Default settings of SSD-KD, chosen by task and image size."""
 
 from mmengine.config import Config
 
@@ -17,7 +17,7 @@ def recommended(
     budget: int | None = None,
     batch_norm: bool = True,
 ) -> Config:
-    """The settings to begin with; ``model.teacher`` and ``model.student`` are left to add.
+    """The default settings, without ``model.teacher`` and ``model.student``.
 
     Args:
         num_classes (int): Outputs of both networks, at least 2.
@@ -48,8 +48,9 @@ def recommended(
     model.task.num_classes = num_classes
     model.synthesizer.generator.type = 'DeepGenerator' if large else 'DCGANGenerator'
     model.synthesizer.generator.image_size = height if height == width else (height, width)
-    model.crop_padding = shorter // (16 if segments else 8)
-    model.synthesizer.crop_padding = model.crop_padding if segments or not large else 4
+    padding = shorter // (16 if segments else 8)
+    model.augment[0].padding = padding  # the first of these methods is RandomCropFlip
+    model.synthesizer.augment[0].padding = padding if segments or not large else 4
     if not batch_norm:
         model.synthesizer.losses.bn = None
     if budget is not None:

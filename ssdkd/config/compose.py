@@ -25,8 +25,10 @@ TAKEN = {
     'model.student': 'student',
     'model.task.num_classes': 'num_classes',
 }
-# What the pair's data limits, replaced wherever a method has such a key.
+# What the pair's data limits, replaced wherever a method has such a key. The last two are also
+# arguments of RandomCropFlip, by these names.
 LIMITS = ('image_size', 'crop_padding', 'flip')
+CROP_FLIP = dict(crop_padding='padding', flip='flip')
 # What a run takes from the pair as it stands.
 LOADERS = tuple(
     f'{split}_{part}'
@@ -36,7 +38,7 @@ LOADERS = tuple(
 
 
 def compose(pair: str, method: str | None = None, budget: str | None = None) -> Config:
-    """Compose a config. Later ones of these win:
+    """Compose a config. Later parts override earlier ones:
 
     - ``default_runtime.py`` and the schedule of the budget, unless the method has its own of
       either,
@@ -65,7 +67,10 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
     if 'task' in cfg.model:  # it distils
         cfg.merge_from_dict({key: copy.deepcopy(names[name]) for key, name in TAKEN.items()})
     for part in _parts(cfg.model):
-        part.update({key: names[key] for key in LIMITS if key in part and key in names})
+        _limit(part, dict(zip(LIMITS, LIMITS)), names)
+        for transform in part.get('augment') or ():
+            if transform.get('type') == 'RandomCropFlip':
+                _limit(transform, CROP_FLIP, names)
     if 'autocast' in names and 'task' in cfg.model:
         cfg.model.autocast = names.autocast
     cfg.merge_from_dict({key: copy.deepcopy(names[key]) for key in LOADERS if key in names})
@@ -144,8 +149,19 @@ def _parts(model: dict) -> list[dict]:
     return [model, synthesizer, synthesizer.get('generator') or {}]
 
 
+def _limit(part: dict, keys: dict[str, str], names: Config) -> None:
+    """Replace what the pair limits, of the keys that are there.
+
+    Args:
+        part: A config.
+        keys: Name in the pair -> key in the config.
+        names: The pair.
+    """
+    part.update({k: names[name] for name, k in keys.items() if k in part and name in names})
+
+
 def _value(expression: str, names: Config, method: str, pair: str) -> object:
-    """What an expression of ``from_pair`` is, with the names of the pair."""
+    """Value of an expression of ``from_pair``, with the names of the pair."""
     try:
         return eval(expression, {}, copy.deepcopy(names.to_dict()))  # as Python as the config
     except NameError as error:

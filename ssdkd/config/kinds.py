@@ -17,8 +17,7 @@ PARTS = ('synthesizer', 'buffer', 'batch_size', 'distillation')
 TAKEN = (
     'task',
     'batch_size',
-    'crop_padding',
-    'light',
+    'augment',
     'autocast',
     'channels_last',
     'reuse',

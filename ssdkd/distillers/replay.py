@@ -144,7 +144,7 @@ class ReplayDistiller(BaseDistiller):
         if self.modulation.needs_counts and not self.buffer.needs_facts:
             raise ConfigError(
                 'model.modulation.diversity=True counts the classes in model.buffer, but '
-                f'{type(self.buffer).__name__} knows none; set it to False or choose another '
+                f'{type(self.buffer).__name__} stores none; set it to False or choose another '
                 'buffer'
             )
         self.distillation: dict[str, BaseDistillationLoss] = build_terms(distillation)

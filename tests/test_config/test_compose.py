@@ -15,6 +15,7 @@ from ssdkd.config.compose import compose
 from ssdkd.config.names import complete_config, find_config, parts
 from ssdkd.config.read import read_config
 from ssdkd.errors import ConfigError
+from ssdkd.old_keys import AUGMENT_KEYS
 
 PAIR = 'digits_resnet20_resnet8'
 SMALL = {
@@ -114,9 +115,27 @@ def test_later_parts_win():
     losses = cfg.model.synthesizer.losses
     assert losses.adversarial.weight == 1.0  # Fast's own for VGG
     assert (losses.bn.momentum, cfg.model.batch_size) == (0.0, 64)  # of the budget
-    assert (cfg.model.flip, cfg.model.synthesizer.crop_padding) == (True, 4)  # of the data
+    for part in (cfg.model, cfg.model.synthesizer):  # of the data
+        assert part.augment == [dict(type='RandomCropFlip', padding=4, flip=True)]
     assert cfg.optim_wrapper.generator.optimizer.lr == 2e-2  # of the method
     assert compose('cifar100_vgg11_resnet18', 'zskt').model.distillation.kl.weight == 0.01
+
+
+def test_a_pair_limits_the_shifts_and_flips_that_a_method_has():
+    def augment(method, budget):
+        cfg = compose(PAIR, method, budget)  # digits: shifts of 2 pixels, no flips
+        return cfg.model.synthesizer.augment
+
+    crop = dict(type='RandomCropFlip', padding=2, flip=False)
+    assert augment('cmi', 'cpu') == augment('fast2', 'minutes') == [crop]
+    assert augment('deepinversion', 'minutes') == [dict(type='RandomCropFlip', flip=False)]
+
+
+@pytest.mark.parametrize('method', parts('methods'))
+def test_shipped_methods_name_their_transforms(method):
+    model = compose(PAIR, method).model
+    for part in (model, model.get('synthesizer', {})):
+        assert not AUGMENT_KEYS.keys() & part.keys()
 
 
 def test_a_pair_a_method_and_a_budget_of_the_users(folder):
@@ -125,7 +144,8 @@ def test_a_pair_a_method_and_a_budget_of_the_users(folder):
     assert read_config('mine.py').model.to_dict() == compose('mine.py', 'ssdkd').model.to_dict()
     cfg = read_config('mine.py', method='fast2', budget='minutes')
     generator = cfg.model.synthesizer.generator
-    assert (generator.image_size, cfg.model.flip, cfg.model.crop_padding) == (24, False, 4)
+    assert generator.image_size == 24
+    assert cfg.model.augment == [dict(type='RandomCropFlip', padding=4, flip=False)]
     assert cfg.model.task.num_classes == 7 and 'val_dataloader' not in cfg
     (folder / 'ours.py').write_text(MY_METHOD)
     (folder / 'tight.py').write_text("_base_ = 'ssdkd::_base_/schedules/cpu.py'\n")
@@ -145,7 +165,7 @@ def test_the_teacher_of_a_users_pair(folder):
     call_tool('train_teacher.py', 'mine.py', '--cfg-options', *as_options(options))
     cfg = Config.fromfile(folder / 'work_dirs/mine_teacher/mine_teacher.py')
     assert cfg.model.network.model.depth == 8 and cfg.model.network.std == [0.5]
-    assert (cfg.model.flip, cfg.model.crop_padding) == (False, 4)
+    assert cfg.model.augment == [dict(type='RandomCropFlip', padding=4, flip=False)]
     assert (folder / 'work_dirs/mine_teacher/teacher.pth').is_file()
 
 

@@ -69,7 +69,7 @@ def test_log_pictures_and_report_cope_without_classes(tiny):
     (log,) = work_dir.glob('*/*.log')
     assert 'Buffer  samples: 16' in log.read_text() and 'confidence' not in _buffer_lines(log)
     assert (work_dir / 'samples/round_4.png').is_file()
-    with pytest.raises(ConfigError, match='knows no classes'):
+    with pytest.raises(ConfigError, match='has no classes'):
         read_balance(work_dir)
     page, _ = write_report(work_dir)
     assert 'balance is unknown' in page.read_text()

@@ -39,9 +39,7 @@ def test_transforms_in_their_order_with_one_source_of_randomness():
     ],
 )
 def test_errors_name_the_key(tiny, augment, message):
-    cfg = tiny({'model.crop_padding': 0, 'model.flip': False})
-    for key in ('crop_padding', 'flip'):
-        cfg.model.pop(key, None)
+    cfg = tiny()
     cfg.model.augment = augment
     with pytest.raises(ConfigError, match=message):
         build_distiller(cfg)
@@ -61,8 +59,6 @@ def test_a_transform_from_outside_is_seen_by_both_networks(tiny):
                 return seen.setdefault('x', share * images + (1 - share) * images.roll(1, 0))
 
         cfg = tiny({'model.autocast': None})
-        for key in ('crop_padding', 'flip'):
-            cfg.model.pop(key, None)
         cfg.model.augment = [dict(type='Mixup')]
         distiller = build_distiller(cfg)
     distiller.store(dict(image=torch.rand(16, 3, 16, 16, generator=generator())))
@@ -120,8 +116,7 @@ class TestOldKeys:
 
     def test_a_resumed_run_may_name_either(self):
         stored = dict(crop_padding=2, flip=False, synthesizer=dict(steps=1, flip=True))
-        crop, flip = dict(CROP), dict(type='RandomCropFlip', flip=True)
-        del crop['flip']
+        crop, flip = dict(CROP, flip=False), dict(type='RandomCropFlip', flip=True)
         asked = dict(augment=[crop], synthesizer=dict(steps=1, augment=[flip]))
         assert changed_settings(dict(model=stored), dict(model=asked), 0) == ({}, {})
         crop['padding'] = 3

@@ -19,6 +19,7 @@ model = dict(
         latent_lr=1e-3,
         contrast_weight=0.8,
         temperature=0.1,
+        augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
         modulate=False,
     ),
     batch_size=128,
@@ -40,11 +41,7 @@ by_budget = dict(
         train_cfg=dict(max_rounds=15, warmup_rounds=0, steps_per_round=100, val_interval=1),
     ),
     minutes=dict(
-        model=dict(
-            synthesizer=dict(
-                generator=dict(width=32, latent_dim=64), steps=50, flip=True, crop_padding=4
-            )
-        ),
+        model=dict(synthesizer=dict(generator=dict(width=32, latent_dim=64), steps=50)),
         train_cfg=dict(max_rounds=12, warmup_rounds=0, steps_per_round=50, val_interval=1),
     ),
 )

@@ -17,7 +17,7 @@ model = dict(
         pixel_lr=0.1,
         betas=(0.5, 0.99),
         jitter=4,
-        flip=True,
+        augment=[dict(type='RandomCropFlip', flip=True)],
         modulate=False,
     ),
 )

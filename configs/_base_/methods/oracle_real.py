@@ -1,6 +1,6 @@
 """Distillation on real images: NOT DATA-FREE, an upper bound.
 
-The images are those that the pair names as its ``train_set``.
+The images are the pair's ``train_set``.
 """
 
 _base_ = ['./without_store.py']
@@ -9,8 +9,7 @@ model = dict(
     synthesizer=dict(type='RealImageSynthesizer', samples=10 * 256),
     buffer=dict(capacity=10 * 256),
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),
-    crop_padding=4,
-    flip=True,
+    augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
 )
 # 80,000 student steps; there is no generator to train.
 train_cfg = dict(max_rounds=8_000, warmup_rounds=0, steps_per_round=10, val_interval=200)

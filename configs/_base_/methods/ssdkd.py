@@ -13,7 +13,7 @@ model = dict(
         losses=dict(
             bn=dict(type='BNStatisticsLoss', weight=10.0, momentum=0.9),  # Fast
             class_prior=dict(type='ClassPriorLoss', weight=0.4),  # Fast
-            # Fast, but for the temperature: there 1, here that of the student's divergence.
+            # Fast, except for the temperature: 1 there, that of the student's divergence here.
             adversarial=dict(
                 type='AdversarialLoss', weight=1.1, temperature=20.0, decision=True
             ),
@@ -21,8 +21,7 @@ model = dict(
         batch_size=256,
         steps=5,
         latent_lr=1e-2,  # Fast
-        crop_padding=4,
-        flip=True,
+        augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
     ),
     buffer=dict(type='ReplayBuffer', capacity=5000),  # SSD-KD: 10 % of CIFAR's 50,000
     writer=dict(type='CrowdedWriter'),
@@ -30,6 +29,5 @@ model = dict(
     modulation=dict(type='ModulatingFunction', gamma=1.0),
     batch_size=256,
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),  # Fast
-    crop_padding=4,
-    flip=True,
+    augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
 )

@@ -18,13 +18,15 @@ model = dict(
         ),
         batch_size=16,
         steps=10,
-        crop_padding=16,
+        augment=[dict(type='RandomCropFlip', padding=16, flip=True)],
     ),
     buffer=dict(capacity=16_000, device='cpu', pin_memory=True),  # SSD-KD, on NYUv2
     batch_size=16,
     distillation=dict(kl=dict(temperature=1.0)),
-    crop_padding=16,
-    light=0.7,
+    augment=[
+        dict(type='RandomCropFlip', padding=16, flip=True),
+        dict(type='RandomLight', strength=0.7),
+    ],
     autocast='bfloat16',
     channels_last=True,
 )

@@ -5,8 +5,7 @@ _base_ = ['../teacher_runtime.py']
 model = dict(
     type='Classifier',
     network=dict(type='Network'),
-    crop_padding=4,
-    flip=True,
+    augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
 )
 train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),

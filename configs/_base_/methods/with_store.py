@@ -1,4 +1,4 @@
-"""What methods share that keep all samples and draw them evenly, with 50,000 at most."""
+"""Base of methods that keep all samples, 50,000 at most, and draw them uniformly."""
 
 model = dict(
     type='ReplayDistiller',
@@ -10,8 +10,7 @@ model = dict(
     modulate=False,
     batch_size=256,
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=20.0)),
-    crop_padding=4,
-    flip=True,
+    augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
 )
 by_budget = {
     budget: dict(
