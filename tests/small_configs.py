@@ -18,8 +18,12 @@ from ssdkd.config.read import read_config
 CONFIGS = ROOT / 'configs'
 CLS = sorted((CONFIGS / 'cls').glob('*.py'))
 SEG = sorted((CONFIGS / 'seg').glob('*.py')) if find_spec('mmseg') else []
+# Pairs of 32x32 images, and those of other images, which go with some methods.
+LARGE = [pair for pair in parts('pairs') if pair.startswith('imagenet') or 'deeplab' in pair]
+SMALL = [pair for pair in parts('pairs') if pair not in LARGE]
+LARGE = [pair for pair in LARGE if find_spec('mmseg') or 'deeplab' not in pair]
 # (pair, method) of every composition, and the methods that are compared with SSD-KD.
-COMPOSED = list(itertools.product(parts('pairs'), parts('methods')))
+COMPOSED = list(itertools.product(SMALL, parts('methods')))
 PEERS = [method for method in parts('methods') if method != 'ssdkd']
 DIGITS_PAIR = 'digits_resnet20_resnet8'
 # Methods of configs/benchmarks/camvid.py.
@@ -65,17 +69,20 @@ def small(path: Path, folder: Path) -> Config:
 def small_peer(method: str, folder: Path, pair: str = DIGITS_PAIR) -> Config:
     """A pair and a method with their own parts and losses, but two rounds of small batches."""
     cfg = load_config(Namespace(config=pair, method=method, cfg_options=None))
-    batch, synthesizer = 4, cfg.model.synthesizer
-    sizes = dict(batch_size=batch, samples=2 * batch, image_size=16)
+    batch, synthesizer, size = 4, cfg.model.synthesizer, 64 if pair in LARGE else 16
+    if pair in LARGE:  # a CPU takes three times as long in bfloat16; nothing is downloaded
+        cfg.model.autocast = None
+        cfg.model.teacher.model.pop('weights', None)
+    sizes = dict(batch_size=batch, samples=2 * batch, image_size=size)
     for key, value in (sizes | dict(steps=2, reset_round=2)).items():
         if key in synthesizer:
             synthesizer[key] = value
     if 'generator' in synthesizer:
-        synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
+        synthesizer.generator.update(width=8, latent_dim=16, image_size=size)
     if synthesizer.type == 'ContrastiveSynthesizer':
         synthesizer.bank_size = 16 * batch  # the full one is gigabytes to build and to save
     if 'dataset' in synthesizer:
-        synthesizer.dataset = dict(type='Digits', split='train', image_size=16)
+        synthesizer.dataset = dict(type='Digits', split='train', image_size=size)
     cfg.model.batch_size = batch
     cfg.model.buffer.capacity = 3 * batch
     cfg.train_cfg.update(max_rounds=2, warmup_rounds=0, steps_per_round=2)
@@ -83,7 +90,7 @@ def small_peer(method: str, folder: Path, pair: str = DIGITS_PAIR) -> Config:
     cfg.merge_from_dict(NO_VAL)
     teacher = folder / f'{pair}.pth'
     if not teacher.is_file():
-        save_teacher(cfg.model.teacher.model, teacher, image_size=16)
+        save_teacher(cfg.model.teacher.model, teacher, image_size=size)
     cfg.model.teacher.checkpoint = str(teacher)
     cfg.work_dir = str(folder / 'run')
     return cfg

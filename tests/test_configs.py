@@ -17,8 +17,10 @@ from small_configs import (
     CONFIGS,
     CONTROLS,
     DIGITS_PAIR,
+    LARGE,
     PEERS,
     SEG,
+    SMALL,
     small,
     small_control,
     small_peer,
@@ -27,6 +29,8 @@ from small_configs import (
 from ssdkd.apis import load_config
 from ssdkd.config.compose import compose
 from ssdkd.config.names import is_pair, parts
+from ssdkd.config.read import read_config
+from ssdkd.errors import ConfigError
 
 # Those that train a segmentor run in test_tools/test_segmentation_commands.py.
 TEACHERS = [
@@ -72,7 +76,7 @@ def test_peer_trains(pair, method, tmp_path):
     assert (tmp_path / 'run/student.pth').is_file()
 
 
-@pytest.mark.parametrize('pair', parts('pairs'))
+@pytest.mark.parametrize('pair', SMALL)
 def test_every_method_goes_with_the_pair(pair, tmp_path):
     """All settings are checked; methods that name layers are built for each kind of network."""
     ours = Config.fromfile(CONFIGS / 'cls' / f'{pair}_ssdkd.py')
@@ -102,13 +106,85 @@ def test_every_method_goes_with_the_budget(method, budget):
 METHOD_BATCH = dict.fromkeys(parts('methods'), 256) | dict(cmi=128, zskt=128)
 
 
-@pytest.mark.parametrize('pair', parts('pairs'))
+@pytest.mark.parametrize('pair', [*SMALL, *LARGE])
 def test_ssdkd_has_a_file_of_its_own_that_says_the_same(pair):
     """What is in configs/cls are not other settings than those that are composed."""
-    ours = Config.fromfile(CONFIGS / 'cls' / f'{pair}_ssdkd.py').to_dict()
+    folder, name = ('seg', pair) if 'deeplab' in pair else ('cls', f'{pair}_ssdkd')
+    ours = read_config(f'{folder}/{name}').to_dict()
+    load_config(Namespace(config=f'{folder}/{name}', cfg_options=None))  # it is checked
     composed = compose(pair).to_dict()
     names = Config.fromfile(parts('pairs')[pair]).keys() - composed.keys()
     assert {key: value for key, value in ours.items() if key not in names} == composed
+
+
+def student_steps(cfg: Config) -> int:
+    loop = cfg.train_cfg
+    return (loop.max_rounds - loop.warmup_rounds) * loop.steps_per_round
+
+
+@pytest.mark.parametrize('budget', ['published', 'cpu'])
+@pytest.mark.parametrize('pair', LARGE)
+def test_other_methods_for_other_images(pair, budget):
+    """Each is checked, and trains the same student as long and as fast as SSD-KD does."""
+    names = Config.fromfile(parts('pairs')[pair])
+    ours = compose(pair, 'ssdkd', budget)
+    methods = compose_names(names.kind)
+    assert {'fast2', 'dfq', 'noise'} <= set(methods)
+    for method in methods:
+        cfg = load_config(
+            Namespace(config=pair, method=method, budget=budget, cfg_options=None)
+        )
+        for key in ('teacher', 'student', 'task', 'batch_size', 'autocast', 'channels_last'):
+            assert cfg.model[key] == ours.model[key], (method, key)
+        for key in ('reuse', 'augment'):
+            assert cfg.model.get(key) == ours.model.get(key)
+        parts_with_size = [cfg.model.synthesizer, cfg.model.synthesizer.get('generator', {})]
+        sizes = [part['image_size'] for part in parts_with_size if 'image_size' in part]
+        assert set(sizes) <= {names.image_size}
+        loop = cfg.train_cfg
+        assert 0 <= student_steps(cfg) - student_steps(ours) < loop.steps_per_round
+        assert cfg.optim_wrapper.student == ours.optim_wrapper.student
+        assert cfg.default_hooks.checkpoint.save_best == ours.default_hooks.checkpoint.save_best
+        if cfg.model.buffer.type == 'FreshBuffer':  # a batch for each student step of a round
+            assert cfg.model.buffer.capacity == loop.steps_per_round * cfg.model.batch_size
+
+
+def compose_names(kind: str) -> list[str]:
+    return Config.fromfile(CONFIGS / f'_base_/methods/ssdkd_{kind}.py').goes_with.methods
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['fast2', 'dfq', 'deepinversion', 'dafl', 'dfad', 'noise'])
+@pytest.mark.parametrize('pair', [p for p in LARGE if p.startswith(('camvid', 'imagenet_eff'))])
+def test_peer_trains_on_other_images(pair, method, tmp_path):
+    build_runner(small_peer(method, tmp_path, pair)).train()
+    summary = json.loads((tmp_path / 'run/summary.json').read_text())
+    assert summary['rounds'] == 2 and summary['student_steps'] == 4
+
+
+@pytest.mark.parametrize(
+    'pair, method, budget, message',
+    [
+        (
+            'imagenet_resnet50_resnet18',
+            'zskt',
+            None,
+            "--method: 'zskt' does not go with '.*: ssdkd, fast2",
+        ),
+        ('imagenet_resnet50_resnet18', 'teacher', None, "--method: 'teacher' does not go with"),
+        (
+            'camvid_deeplab',
+            'cmi',
+            None,
+            "'cmi' does not go with 'camvid_deeplab', a pair for seg; ",
+        ),
+        ('camvid_deeplab', 'ssdkd', 'minutes', "--budget: 'minutes' .* do: published, cpu$"),
+        ('voc_deeplab', 'oracle_real', None, "--method: 'oracle_real' does not go with"),
+    ],
+)
+def test_what_does_not_go_with_other_images(pair, method, budget, message):
+    with pytest.raises(ConfigError, match=message):
+        compose(pair, method, budget)
 
 
 def test_there_are_configs():

@@ -8,13 +8,19 @@ from helpers import NO_VAL, ROOT, build_runner, save_teacher
 from mmengine.config import Config
 
 from ssdkd.benchmark.spec import read_spec
+from ssdkd.config.read import read_config
 from ssdkd.plugins import import_modules
 
-CONFIGS = ('nayer/config', 'nayer/cifar10jpeg', 'bandit_sampler/config')
+NAYER = str(ROOT / 'projects/nayer/nayer.py')
+CONFIGS = [
+    ('digits_resnet20_resnet8', NAYER),
+    ('cifar10jpeg_resnet56_resnet20', NAYER),
+    (str(ROOT / 'projects/bandit_sampler/config.py'), None),
+]
 
 
-def small(name: str, folder: Path) -> Config:
-    cfg = Config.fromfile(ROOT / f'projects/{name}.py', import_custom_modules=False)
+def small(name: str, method: str | None, folder: Path) -> Config:
+    cfg = read_config(name, method=method)
     import_modules(cfg.custom_imports.imports)
     cfg.model.synthesizer.update(batch_size=14, steps=2)
     cfg.model.synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
@@ -36,9 +42,9 @@ def train(cfg: Config) -> tuple[dict, dict]:
     return runner.model.state_dict(), runner.model.training_state()
 
 
-@pytest.mark.parametrize('name', CONFIGS)
-def test_resumed_equals_straight(name, tmp_path):
-    cfg = small(name, tmp_path)
+@pytest.mark.parametrize('name, method', CONFIGS)
+def test_resumed_equals_straight(name, method, tmp_path):
+    cfg = small(name, method, tmp_path)
     weights, state = train(cfg)
     resumed = Config(cfg.to_dict())
     resumed.work_dir += '_resumed'

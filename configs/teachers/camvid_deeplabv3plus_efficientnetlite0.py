@@ -6,7 +6,7 @@ the weights.
 """
 
 _base_ = [
-    '../_base_/models/deeplabv3plus.py',
+    '../_base_/models/deeplab.py',
     '../_base_/datasets/camvid.py',
     '../_base_/teacher_runtime.py',
 ]

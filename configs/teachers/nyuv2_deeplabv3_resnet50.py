@@ -5,7 +5,7 @@ NYUv2; this is its schedule for VOC, at the image size of nyuv2.py.
 """
 
 _base_ = [
-    '../_base_/models/deeplabv3.py',
+    '../_base_/models/deeplab.py',
     '../_base_/datasets/nyuv2.py',
     '../_base_/schedules/teacher_seg.py',
 ]

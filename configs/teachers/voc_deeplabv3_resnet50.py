@@ -5,7 +5,7 @@ trained on more images, also works; docs/data.md describes how to use it.
 """
 
 _base_ = [
-    '../_base_/models/deeplabv3.py',
+    '../_base_/models/deeplab.py',
     '../_base_/datasets/voc2012.py',
     '../_base_/schedules/teacher_seg.py',
 ]

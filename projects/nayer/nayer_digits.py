@@ -3,12 +3,12 @@
 In all about half an hour.
 """
 
-_nayer = 'projects/nayer/config.py'
+_nayer = dict(pair='digits_resnet20_resnet8', method='projects/nayer/nayer.py')
 methods = dict(
-    ssdkd=dict(config='configs/cls/digits_resnet20_resnet8_ssdkd.py', label='SSD-KD'),
-    nayer=dict(config=_nayer, label='NAYER, names by spelling'),
+    ssdkd=dict(pair='digits_resnet20_resnet8', method='ssdkd', label='SSD-KD'),
+    nayer=dict(_nayer, label='NAYER, names by spelling'),
     numbers=dict(
-        config=_nayer,
+        _nayer,
         label='NAYER, numbers',
         options={'model.synthesizer.class_names': None},
     ),

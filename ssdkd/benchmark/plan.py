@@ -105,8 +105,8 @@ class PlanFile:
         for name, mine, theirs in compared:
             if mine != theirs:
                 raise ConfigError(
-                    f"{name}: '{out}' was planned with {mine}, this call says {theirs}; go on "
-                    'with the former, or choose another --work-dir'
+                    f"{name}: '{out}' was planned with {mine}, but this call has {theirs}; use "
+                    f'{mine} again, or choose another --work-dir'
                 )
 
 

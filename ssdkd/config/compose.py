@@ -9,13 +9,14 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.config.files import read_file
-from ssdkd.config.names import find_part
-from ssdkd.errors import ConfigError
+from ssdkd.config.kinds import KINDS, adapt
+from ssdkd.config.names import find_part, parts
+from ssdkd.errors import ConfigError, nearest
 
 METHOD = 'ssdkd'
 BUDGET = 'published'
 # Tables of a method that are read here and are no part of a run.
-TABLES = ('by_teacher', 'by_budget', 'from_pair')
+TABLES = ('by_teacher', 'by_budget', 'from_pair', 'goes_with')
 # What a pair has to say.
 PAIR = ('teacher', 'student', 'num_classes')
 # Config key -> name in the pair, for what every method that distils takes from it.
@@ -62,7 +63,7 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
         raise ConfigError(f"'{pair}' is not a pair: it has no {', '.join(missing)}")
     method, default = method or METHOD, names.get('budget', BUDGET)
     budget = budget or default
-    cfg = compose_method(method, budget, names.teacher.get('model', {}).get('type'))
+    cfg = _method_for(names, method, budget, pair)
     if 'task' in cfg.model:  # it distils
         cfg.merge_from_dict({key: copy.deepcopy(names[name]) for key, name in TAKEN.items()})
     for part in _parts(cfg.model):
@@ -81,6 +82,39 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
     return Config(cfg.to_dict(), cfg_text=origin, filename=f'{"_".join(words)}.py')
 
 
+def _method_for(names: Config, method: str, budget: str, pair: str) -> Config:
+    """The method within the budget, for the kind of images that the pair names."""
+    teacher = names.teacher.get('model', {}).get('type')
+    settings = copy.deepcopy(names.get('settings', {}))
+    if 'kind' not in names:
+        cfg = compose_method(method, budget, teacher)
+        cfg.merge_from_dict(settings)
+        return cfg
+    if names.kind not in KINDS:
+        raise ConfigError(
+            f"'{pair}': kind='{names.kind}'{nearest(str(names.kind), list(KINDS))}"
+        )
+    own = f'{METHOD}_{names.kind}'
+    goes_with = read_part('methods', own).goes_with
+    shipped = (*parts('methods'), 'teacher')
+    for key, asked, known, checked in (
+        ('method', method, [METHOD, *goes_with.methods], method in shipped),
+        ('budget', budget, goes_with.budgets, True),
+    ):
+        if checked and asked not in known:
+            raise ConfigError(
+                f"--{key}: '{asked}' does not go with '{pair}', a pair for {names.kind}; these "
+                f'do: {", ".join(known)}'
+            )
+    ours = compose_method(own, budget, teacher)
+    ours.merge_from_dict(settings)
+    if method == METHOD:
+        return ours
+    cfg = compose_method(method, budget, teacher)
+    adapt(cfg, ours, read_part('schedules', budget).train_cfg)
+    return cfg
+
+
 def compose_method(method: str, budget: str, teacher: str | None = None) -> Config:
     """A method within a budget, for no pair yet.
 
@@ -91,6 +125,7 @@ def compose_method(method: str, budget: str, teacher: str | None = None) -> Conf
     """
     within = find_part('methods', f'{method}_{budget}', missing_ok=True)
     changes = read_part('methods', within or method)
+    changes.pop('goes_with', None)
     tables = [
         changes.pop('by_budget', {}).get(Path(budget).stem, {}),
         changes.pop('by_teacher', {}).get(teacher, {}),

@@ -13,6 +13,7 @@ from torch import nn
 import ssdkd.visualization
 from ssdkd.apis import distill, recommended
 from ssdkd.apis.val_batches import ValBatches
+from ssdkd.config.read import read_config
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.errors import ConfigError
 from ssdkd.models import CifarResNet, Network, saved_module
@@ -236,7 +237,7 @@ def shipped(tmp_path, *files):
     runtime = () if files == ('methods/ssdkd_seg',) else ('default_runtime',)
     files = [f'{BASE}/{file}.py' for file in (*files, *runtime)]
     path.write_text(f'_base_ = {files}\n')
-    return Config.fromfile(path)
+    return read_config(str(path))
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,29 @@ def test_the_teacher_of_a_users_pair(folder):
     assert (folder / 'work_dirs/mine_teacher/teacher.pth').is_file()
 
 
+MY_SETTINGS = "settings = dict(model=dict(reuse={'linear': 'linear'}))\n"
+
+
+def test_settings_of_a_pair_count_for_every_method(folder):
+    (folder / 'mine.py').write_text(MY_PAIR + MY_SETTINGS)
+    for method in ('ssdkd', 'fast2', 'noise'):
+        assert compose('mine.py', method).model.reuse == dict(linear='linear')
+    (folder / 'mine.py').write_text(MY_PAIR + MY_SETTINGS + "kind = 'imagenet'\n")
+    for method in ('ssdkd', 'fast2', 'noise'):
+        assert compose('mine.py', method).model.reuse == dict(linear='linear')
+
+
+def test_a_method_of_the_users_for_other_images(folder):
+    (folder / 'mine.py').write_text(MY_PAIR.replace('24', '96') + "kind = 'imagenet'\n")
+    (folder / 'ours.py').write_text(MY_METHOD)
+    cfg, ours = compose('mine.py', 'ours.py', 'cpu'), compose('mine.py', 'ssdkd', 'cpu')
+    generator = cfg.model.synthesizer.generator
+    assert (generator.type, generator.image_size) == ('DeepGenerator', 96)
+    assert cfg.train_cfg == ours.train_cfg  # it has none of its own
+    assert cfg.model.synthesizer.losses.keys() == {'prior'}
+    assert cfg.model.buffer.type == 'GrowingBuffer' and cfg.model.buffer.capacity == 70
+
+
 @pytest.mark.parametrize(
     'arguments, message',
     [
@@ -183,6 +206,11 @@ def test_the_teacher_of_a_users_pair(folder):
             "'oracle_real' needs train_set of the pair, and 'mine.py'",
         ),
         (('wrong.py', 'fast2'), "config 'wrong.py': "),
+        (('kind.py', 'fast2'), "'kind.py': kind='imagnet'; did you mean imagenet"),
+        (
+            ('large.py', 'bare.py'),
+            'the method has no model.synthesizer, which a pair for other',
+        ),
     ],
 )
 def test_what_does_not_fit(arguments, message, folder):
@@ -190,6 +218,9 @@ def test_what_does_not_fit(arguments, message, folder):
     (folder / 'part.py').write_text('student = dict()\n')
     (folder / 'mine.py').write_text(MY_PAIR)
     (folder / 'wrong.py').write_text('student = dict(\n')
+    (folder / 'kind.py').write_text(MY_PAIR + "kind = 'imagnet'\n")
+    (folder / 'large.py').write_text(MY_PAIR + "kind = 'imagenet'\n")
+    (folder / 'bare.py').write_text("model = dict(type='Mine')\n")
     name, *more = arguments
     with pytest.raises(ConfigError, match=message):
         read_config(name, None, *more)

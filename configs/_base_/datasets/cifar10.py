@@ -3,6 +3,18 @@
 Only the training of a teacher and oracle_real, the upper bound, read the train set.
 """
 
+class_names = [  # for methods that ask for them
+    'airplane',
+    'automobile',
+    'bird',
+    'cat',
+    'deer',
+    'dog',
+    'frog',
+    'horse',
+    'ship',
+    'truck',
+]
 image_size = 32
 # Augmentations that keep the class of an image.
 crop_padding = 4

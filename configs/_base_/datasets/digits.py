@@ -3,6 +3,18 @@
 Only the training of a teacher and oracle_real, the upper bound, read the train set.
 """
 
+class_names = [  # for methods that ask for them
+    'zero',
+    'one',
+    'two',
+    'three',
+    'four',
+    'five',
+    'six',
+    'seven',
+    'eight',
+    'nine',
+]
 image_size = 32
 # Augmentations that keep the class of an image.
 crop_padding = 2

@@ -1,4 +1,10 @@
-"""ImageNet's 50,000 validation images as val/<class>/<file>. For evaluation only."""
+"""ImageNet's 50,000 validation images as val/<class>/<file>. For evaluation only.
+
+The train set is read only by the upper bound, oracle_real.
+"""
+
+image_size = 224
+train_set = dict(type='ImageFolder', root='data/imagenet/train', image_size=224, resize=256)
 
 val_dataloader = dict(
     dataset=dict(type='ImageFolder', root='data/imagenet/val', image_size=224, resize=256),

@@ -42,3 +42,47 @@ optim_wrapper = dict(
 )
 # By iteration: counts student steps; ends with the last one.
 param_scheduler = dict(student=[dict(type='CosineAnnealingLR', by_epoch=False)], generator=[])
+# A starting point: divergences as in ssdkd_cpu.py, the number of steps as in ssdkd_seg.py.
+by_budget = dict(
+    cpu=dict(
+        model=dict(
+            synthesizer=dict(
+                generator=dict(width=32),
+                losses=dict(
+                    bn=dict(momentum=0.0, relative=True),
+                    adversarial=dict(temperature=4.0, decision=False),
+                ),
+                batch_size=32,
+                steps=4,
+            ),
+            batch_size=32,
+            modulation=dict(temperature=4.0),
+            normalize=True,
+            distillation=dict(kl=dict(temperature=4.0)),
+            autocast=None,
+        ),
+        train_cfg=dict(max_rounds=140, warmup_rounds=25, steps_per_round=20),
+        optim_wrapper=dict(
+            student=dict(
+                optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=1e-2)
+            ),
+            generator=dict(optimizer=dict(lr=2e-3)),
+        ),
+    )
+)
+# What else goes with pairs of this kind (docs/configs.md). ZSKT wants stages of equal names;
+# CMI remembers all features, which takes gigabytes here.
+goes_with = dict(
+    budgets=['published', 'cpu'],
+    methods=[
+        'fast2',
+        'fast5',
+        'fast10',
+        'deepinversion',
+        'dfq',
+        'dafl',
+        'dfad',
+        'noise',
+        'oracle_real',
+    ],
+)

@@ -45,3 +45,30 @@ optim_wrapper = dict(
 )
 # By iteration: counts student steps; ends with the last one.
 param_scheduler = dict(student=[dict(type='CosineAnnealingLR', by_epoch=False)], generator=[])
+# An hour on one CPU core at 96x128.
+by_budget = dict(
+    cpu=dict(
+        model=dict(
+            synthesizer=dict(generator=dict(width=32), steps=4),
+            buffer=dict(capacity=1000),
+            autocast=None,
+        ),
+        train_cfg=dict(max_rounds=140, warmup_rounds=25, steps_per_round=20, val_interval=23),
+        optim_wrapper=dict(student=dict(optimizer=dict(lr=2e-3))),
+    )
+)
+# What else goes with pairs of this kind (docs/configs.md). ZSKT wants stages of equal names;
+# CMI remembers all features, which takes gigabytes here. There is no set of real images.
+goes_with = dict(
+    budgets=['published', 'cpu'],
+    methods=[
+        'fast2',
+        'fast5',
+        'fast10',
+        'deepinversion',
+        'dfq',
+        'dafl',
+        'dfad',
+        'noise',
+    ],
+)

@@ -14,6 +14,18 @@ student = dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes)
 autocast = 'auto'
 budget = 'cpu'  # the default; --budget overrides it
 
+class_names = [  # for methods that ask for them
+    'airplane',
+    'automobile',
+    'bird',
+    'cat',
+    'deer',
+    'dog',
+    'frog',
+    'horse',
+    'ship',
+    'truck',
+]
 image_size = 32
 # Augmentations that keep the class of an image.
 crop_padding = 4
