@@ -36,6 +36,8 @@ class Network(nn.Module):
         checkpoint (str, optional): File with the network's weights; see
             :func:`ssdkd.models.load_weights`. Without one, networks of mmseg and other
             mmengine libraries initialise themselves as their configs say.
+        checkpoint_key (str, optional): Where the weights lie in that file, such as
+            ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
 
     Raises:
         ConfigError: The weights do not load or are not finite, or mean and std are not one or
@@ -48,6 +50,7 @@ class Network(nn.Module):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
+        checkpoint_key: str | None = None,
     ):
         super().__init__()
         if checkpoint is not None:
@@ -63,7 +66,7 @@ class Network(nn.Module):
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
         self.classes = None
         if checkpoint is not None:
-            load_weights(self.model, checkpoint)
+            load_weights(self.model, checkpoint, key=checkpoint_key)
             self.classes = recorded_classes(checkpoint)
         else:
             if isinstance(self.model, BaseModule) and not is_saved(model):
@@ -98,6 +101,7 @@ class Teacher(Network):
         checkpoint (str, optional): File with the network's weights. Needed unless ``model``
             is a module already, or its config names a ``SavedModule`` or asks for pretrained
             weights.
+        checkpoint_key (str, optional): Where the weights lie in that file; see ``Network``.
 
     Raises:
         ConfigError: Nothing says where the trained weights are.
@@ -109,6 +113,7 @@ class Teacher(Network):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
+        checkpoint_key: str | None = None,
     ):
         has_weights = not isinstance(model, dict) or is_saved(model) or asks_for_weights(model)
         if checkpoint is None and not has_weights:
@@ -116,7 +121,7 @@ class Teacher(Network):
                 "teacher: key 'checkpoint' is None, so its weights would be random; "
                 'give the file with the trained weights'
             )
-        super().__init__(model, mean, std, checkpoint)
+        super().__init__(model, mean, std, checkpoint, checkpoint_key)
         self.requires_grad_(False)
         self.eval()
 
