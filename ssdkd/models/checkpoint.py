@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 import zlib
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -259,17 +260,13 @@ def _holds(found: Tensor, wanted: Tensor) -> bool:
 
 def _parametrised(missing: list[str], unexpected: list[str]) -> str | None:
     """What to do if a layer is parametrised in the file or in the network, but not in both."""
-    for keys, where in ((unexpected, 'file'), (missing, 'network')):
-        for key in keys:
-            for pattern, what, remove in PARAMETRISED:
-                found = re.fullmatch(rf'(?:(.*)\.)?{pattern}', key)
-                if found:
-                    return (
-                        f"layer '{found[1] or ''}' has {what} in the {where} alone: "
-                        + 'remove it before saving, ' * (where == 'file')
-                        + 'build the network without it, ' * (where == 'network')
-                        + f'{remove}'
-                    )
+    places = [(key, 'file', 'remove it before saving') for key in unexpected]
+    places += [(key, 'network', 'build the network without it') for key in missing]
+    for (key, where, remedy), (pattern, what, call) in product(places, PARAMETRISED):
+        found = re.fullmatch(rf'(?:(.*)\.)?{pattern}', key)
+        if found:
+            layer = found[1] or ''
+            return f"layer '{layer}' has {what} in the {where} alone: {remedy}, {call}"
     return None
 
 
