@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
 from ssdkd.checks import check_dict, check_int, check_number, is_int, is_number
+from ssdkd.engine.plan import PARTS, by_time
 from ssdkd.errors import ConfigError
 
 SECTIONS = ('model', 'train_cfg', 'optim_wrapper', 'randomness', 'default_hooks', 'env_cfg')
@@ -55,6 +56,8 @@ def check_training(cfg: Config) -> None:
             check_dict('optim_wrapper', **{role: part})
             _check_wrapper(f'optim_wrapper.{role}', part)
     by_role = isinstance(schedules, dict) and 'type' not in schedules
+    if (cfg.get('train_cfg') or {}).get('minutes') is not None:
+        schedules = by_time(schedules)
     for role, part in (schedules if by_role else {'': schedules}).items():
         for i, schedule in enumerate(part if isinstance(part, list | tuple) else [part]):
             path = f'param_scheduler.{role}.{i}'.replace('..', '.')
@@ -110,6 +113,8 @@ def _check_schedule(path: str, schedule: Any, train_cfg: dict) -> None:
 
 def _default_end(train_cfg: dict, by_epoch: bool) -> dict[str, int]:
     """``end`` as mmengine sets it for a schedule without one."""
+    if train_cfg.get('minutes') is not None:
+        return dict(end=PARTS)
     rounds, steps = train_cfg.get('max_rounds'), train_cfg.get('steps_per_round')
     warmup = train_cfg.get('warmup_rounds', 0)
     if not all(map(is_int, (rounds, steps, warmup))) or rounds <= warmup:

@@ -82,6 +82,7 @@ def distill(
     mean: float | Sequence[float],
     std: float | Sequence[float],
     budget: int | None = None,
+    minutes: float | None = None,
     task: str = 'classification',
     val_loader: Iterable | None = None,
     work_dir: str | Path | None = None,
@@ -119,6 +120,8 @@ def distill(
             steps; about the first tenth are warm-up rounds without student steps. The default
             depends on image size and device: 140 or more. After the first rounds the log shows
             how much time is left.
+        minutes (float, optional): A budget of time in place of ``budget``: as many rounds as
+            fit, with the learning rates at their end; see ``DistillLoop``.
         task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
         val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
             [0, 1] and *not* normalised. They only measure accuracy or mIoU a few times. With
@@ -150,6 +153,7 @@ def distill(
         task=task,
         device=device,
         budget=budget,
+        minutes=minutes,
         batch_norm=_has_statistics(teacher),
     )
     val = val_loader

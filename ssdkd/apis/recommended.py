@@ -15,6 +15,7 @@ def recommended(
     task: str = 'classification',
     device: str = 'cpu',
     budget: int | None = None,
+    minutes: float | None = None,
     batch_norm: bool = True,
 ) -> Config:
     """The default settings, without ``model.teacher`` and ``model.student``.
@@ -28,6 +29,7 @@ def recommended(
             for an accelerator.
         budget (int, optional): Rounds in all. The share that warms up stays the same. Defaults
             to the schedule's.
+        minutes (float, optional): A budget of time, in place of rounds.
         batch_norm (bool): Whether the teacher has batch-norm layers; without them their loss
             is left out.
 
@@ -53,6 +55,10 @@ def recommended(
     model.synthesizer.augment[0].padding = padding if segments or not large else 4
     if not batch_norm:
         model.synthesizer.losses.bn = None
+    if minutes is not None:
+        if budget is not None:
+            raise ConfigError('budget counts rounds and minutes time; give one of them')
+        schedule.minutes = minutes
     if budget is not None:
         if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
             raise ConfigError(f'budget={budget!r} must be a number of rounds, an int from 1')

@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='continue from this checkpoint; without a value, from the newest one in the '
         'work directory',
     )
+    parser.add_argument(
+        '--minutes',
+        type=float,
+        help='budget of time, which decides how many rounds there are (default: the rounds of '
+        'the config)',
+    )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
     parser.add_argument(
         '--tensorboard', action='store_true', help='also write scalars for TensorBoard'
@@ -35,6 +41,8 @@ def run(args: argparse.Namespace) -> None:
     from ssdkd.engine.distributed import join_processes
     from ssdkd.runs import locked
 
+    if args.minutes is not None:
+        args.cfg_options = (args.cfg_options or {}) | {'train_cfg.minutes': args.minutes}
     cfg = load_config(args)
     check_data(cfg, 'val_dataloader')
     with locked(cfg.work_dir, args.launcher), resumable(cfg.work_dir):

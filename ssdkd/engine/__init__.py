@@ -9,6 +9,7 @@ from ssdkd.engine.hooks import (
     ExportHook,
     SafeCheckpointHook,
     SampleGridHook,
+    ScheduleHook,
     SummaryHook,
 )
 from ssdkd.engine.log_processor import RoundLogProcessor
@@ -29,6 +30,7 @@ __all__ = [
     'RoundLogProcessor',
     'SafeCheckpointHook',
     'SampleGridHook',
+    'ScheduleHook',
     'StrictRunner',
     'SummaryHook',
 ]

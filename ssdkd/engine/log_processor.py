@@ -47,6 +47,7 @@ def _by_round(line: str, runner) -> str:
         if found[1] == 'test':
             return 'Test  '
         validation = ' validation' * (found[1] == 'val')
-        return f'Round [{found[2]}/{runner.max_epochs}]{validation}  '
+        position = runner.train_loop.position(int(found[2]))
+        return f'Round [{position}]{validation}  '
 
     return EPOCH.sub(head, line)

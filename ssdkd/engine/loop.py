@@ -5,23 +5,25 @@ import time
 from pathlib import Path
 
 import torch
-from mmengine.dist import get_rank, is_main_process
+from mmengine.dist import broadcast_object_list, get_rank, is_main_process
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
 
 from ssdkd.atomic import write_whole
-from ssdkd.checks import check_int
+from ssdkd.checks import check_int, check_number
 from ssdkd.datasets import check_set
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
+from ssdkd.engine.plan import PARTS, Clock, FixedPlan, Plan, Round, SavedPlan
 from ssdkd.engine.start import describe
 from ssdkd.engine.trained import check_trained
 from ssdkd.environment import environment
 from ssdkd.errors import ConfigError
 from ssdkd.registry import LOOPS
 from ssdkd.runs import RoundLog, random_state, set_random_state
-from ssdkd.runs.files import ENVIRONMENT, read_summary
+from ssdkd.runs.files import ENVIRONMENT, PLAN, read_summary
+from ssdkd.words import count, duration
 
 
 class LatentStream:
@@ -53,20 +55,34 @@ class DistillLoop(BaseLoop):
     Args:
         runner (Runner): The runner.
         dataloader (dict): Must be empty: training reads no dataset.
-        max_rounds (int): Rounds in all, warm-up included.
         steps_per_round (int): Student steps per round.
-        warmup_rounds (int): Rounds that only synthesise. Defaults to 0.
+        max_rounds (int, optional): Rounds in all, warm-up included. Needed without ``minutes``.
+        warmup_rounds (int): Rounds that only synthesise; with ``minutes``, 0 means no warm-up,
+            and ``warmup_share`` its length otherwise. Defaults to 0.
+        minutes (float, optional): Budget of time in place of ``max_rounds``, from the first
+            round to the last validation; see :class:`Clock`. Start-up and the final evaluation
+            come on top. Learning rates follow the share of the student's time that has passed.
+            Defaults to None.
+        warmup_share (float): Share of ``minutes`` for the warm-up, in [0, 1). Defaults to 0.15.
+        plan (str, optional): ``plan.json`` of a run with ``minutes``: its rounds, and so its
+            student, to the bit. Defaults to None.
         val_interval (int): Rounds between validations, if there is a val set. Defaults to 1.
         val_begin (int): First round that may validate. Defaults to 1.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
 
     def __init__(
         self,
         runner,
         dataloader: dict,
-        max_rounds: int,
         steps_per_round: int,
+        max_rounds: int | None = None,
         warmup_rounds: int = 0,
+        minutes: float | None = None,
+        warmup_share: float = 0.15,
+        plan: str | None = None,
         val_interval: int = 1,
         val_begin: int = 1,
     ):
@@ -75,22 +91,42 @@ class DistillLoop(BaseLoop):
                 'train_dataloader must be dict(): data-free training reads no '
                 'dataset, its samples come from the generator'
             )
-        check_int('train_cfg', 1, max_rounds=max_rounds, steps_per_round=steps_per_round)
+        check_int('train_cfg', 1, steps_per_round=steps_per_round)
         check_int('train_cfg', 0, warmup_rounds=warmup_rounds)
         check_int('train_cfg', 1, val_interval=val_interval, val_begin=val_begin)
-        if max_rounds <= warmup_rounds:
-            raise ConfigError(
-                f'train_cfg.max_rounds={max_rounds} must be greater than '
-                f'train_cfg.warmup_rounds={warmup_rounds}'
-            )
+        check_number('train_cfg', '(0, inf)', optional=True, minutes=minutes)
+        check_number('train_cfg', '[0, 1)', warmup_share=warmup_share)
         super().__init__(runner, LatentStream(steps_per_round))
-        self.max_rounds = max_rounds
         self.steps_per_round = steps_per_round
         self.warmup_rounds = warmup_rounds
+        self.minutes = minutes
         self.val_interval = val_interval
         self.val_begin = val_begin
         self._epoch = 0
         self._iter = 0
+        self._before = 0.0  # seconds before this start of the run
+        self._started: float | None = None
+        self.round = Round(steps_per_round)
+        self.clock: Clock | None = None
+        self._says_plan = False
+        if plan is not None:
+            self.plan: Plan = SavedPlan(plan)
+            self.max_rounds = len(self.plan.rounds)
+            self.warmup_rounds = sum(not part.steps for part in self.plan.rounds)
+        elif minutes is not None:
+            share = warmup_share if warmup_rounds else 0.0
+            validates = val_interval if runner.val_loop is not None else None
+            self.plan = self.clock = Clock(minutes, share, steps_per_round, validates)
+            self.max_rounds = 1  # at least; known at the last round
+        else:
+            check_int('train_cfg', 1, max_rounds=max_rounds)
+            if max_rounds <= warmup_rounds:
+                raise ConfigError(
+                    f'train_cfg.max_rounds={max_rounds} must be greater than '
+                    f'train_cfg.warmup_rounds={warmup_rounds}'
+                )
+            self.plan = FixedPlan(max_rounds, warmup_rounds, steps_per_round)
+            self.max_rounds = max_rounds
         self.start = (0, 0)  # rounds and student steps before this start of the run
         self._log: RoundLog | None = None  # of the first process
         self._kept: dict | None = None  # training's random state during a validation
@@ -107,10 +143,45 @@ class DistillLoop(BaseLoop):
 
     @property
     def max_iters(self) -> int:
+        if self.timed:  # as far as it can be told
+            rounds = (
+                self.max_rounds if self.clock is None else self._epoch + self.clock.rounds_left
+            )
+            return self._iter + max(rounds - self._epoch, 1) * self.round.steps
         rounds, steps = self.start  # which may have had another steps_per_round
         return (
             steps + (self.max_rounds - max(rounds, self.warmup_rounds)) * self.steps_per_round
         )
+
+    @property
+    def timed(self) -> bool:
+        """Whether learning rates follow the time that has passed, not the steps."""
+        return not isinstance(self.plan, FixedPlan)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all rounds are done."""
+        if self.clock is not None:
+            return self.clock.finished
+        return self._epoch >= self.max_rounds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds so far, with validation, without the pauses between starts of the run."""
+        now = 0.0 if self._started is None else time.monotonic() - self._started
+        return self._before + now
+
+    @property
+    def part(self) -> int:
+        """The part of the time that has passed, of a run whose schedule counts these."""
+        done = self.plan.rounds[self._epoch - 1].after if self._epoch else None
+        return int((done or 0) * (PARTS - 1))
+
+    def position(self, number: int) -> str:
+        """Where the run is in a round, for the log: ``'12/60'``, or ``'12, 3.5/30 min'``."""
+        if self.clock is None:
+            return f'{number}/{self.max_rounds}'
+        return f'{number}, {self.elapsed / 60:.1f}/{self.minutes:g} min'
 
     @property
     def epoch(self) -> int:
@@ -130,7 +201,7 @@ class DistillLoop(BaseLoop):
 
     def _run(self) -> None:
         check_trained(self.distiller, self.runner.optim_wrapper)
-        if self._epoch >= self.max_rounds and self._has_summary():
+        if self.finished and self._has_summary():
             return
         self.runner.logger.info(describe(self.runner))
         check_memory(self.runner)
@@ -149,13 +220,61 @@ class DistillLoop(BaseLoop):
             folder = Path(self.runner.work_dir)
             write_whole(folder / ENVIRONMENT, json.dumps(environment(), indent=2) + '\n')
             self._log = RoundLog(folder, self._epoch)
+        self._started = time.monotonic()
         if self._validates() and self._validated != self._epoch:
             self.validate()  # a kill came between the round and its validation
-        while self._epoch < self.max_rounds:
+        while self._next_round():
+            before = self._seconds.copy(), self.elapsed
             self.run_round()
+            if self.clock is not None:
+                self._observe(*before)
             if self._validates():
                 self.validate()
         self.runner.call_hook('after_train')
+
+    def _next_round(self) -> bool:
+        """Find out what the next round does; False if there is none."""
+        found = [self.plan.next(self._epoch, self.elapsed)]
+        if self.clock is not None:
+            broadcast_object_list(found)  # clocks differ between processes
+        if found[0] is None:
+            if self.clock is not None and not self.clock.finished:
+                self.runner.logger.warning(
+                    'The machine slowed down, and the budget of time is spent before the '
+                    f'learning rates have come to their end ({self.round.after:.1%} of it)'
+                )
+                self.max_rounds = self._epoch
+            return False
+        self.round = found[0]
+        self.dataloader.steps_per_round = self.round.steps
+        if self.clock is not None:
+            if self.clock.measured and not self._says_plan:
+                self._says_plan = True
+                self.runner.logger.info(
+                    f'Plan  about {count(self.clock.rounds_left, "round")} of '
+                    f'{count(self.round.steps, "student step")} in the remaining '
+                    f'{duration(60 * self.minutes - self.elapsed)}'
+                )
+            self.clock.rounds[self._epoch :] = found
+            self.max_rounds = self._epoch + (1 if self.clock.finished else 2)
+            self.warmup_rounds += not self.round.steps
+        return True
+
+    def _observe(self, seconds: dict[str, float], elapsed: float) -> None:
+        """Tell the clock what the round has cost."""
+        phases = [
+            self._seconds[phase] - seconds[phase] for phase in ('inversion', 'distillation')
+        ]
+        self.clock.observe(*phases, rest=self.elapsed - elapsed - sum(phases))
+
+    def restore(self, checkpoint: dict) -> None:
+        """Go on from a checkpoint, as far as the loop is concerned."""
+        self.start = (checkpoint['meta']['epoch'], checkpoint['meta']['iter'])
+        info = checkpoint['message_hub']['runtime_info']
+        self._before = info.get('elapsed', sum(info.get('seconds', {}).values()))
+        if self.clock is not None:
+            self.clock.load(info['clock'], self._before)
+            self.warmup_rounds = sum(not part.steps for part in self.clock.rounds)
 
     def _has_summary(self) -> bool:
         """Whether an earlier start has finished the last round and written its summary."""
@@ -176,12 +295,14 @@ class DistillLoop(BaseLoop):
         """Run the val loop without a change of training's random states."""
         # For the checkpoint that a new best score brings; other checkpoints come later.
         self.runner.message_hub.update_info('validated', self._epoch)
-        self._kept = random_state()
+        self._kept, before = random_state(), self.elapsed
         try:
             self.runner.val_loop.run()
         finally:
             set_random_state(self._kept)
             self._kept = None
+        if self.clock is not None:
+            self.clock.observe_validation(self.elapsed - before)
 
     @property
     def random_state(self) -> dict:
@@ -193,7 +314,7 @@ class DistillLoop(BaseLoop):
         self.runner.call_hook('before_train_epoch')
         self.distiller.train()
         self.distiller.buffer.round = self._epoch
-        warmup = self._epoch < self.warmup_rounds
+        warmup = not self.round.steps
 
         start = self._now()
         log = {
@@ -209,7 +330,7 @@ class DistillLoop(BaseLoop):
             # Under names of their own: other curves of these terms count student steps.
             scalars = {f'warmup/{k}': v for k, v in values.items()}
             self.runner.logger.info(
-                f'Round [{self._epoch + 1}/{self.max_rounds}] warm-up  '
+                f'Round [{self.position(self._epoch + 1)}] warm-up  '
                 + '  '.join(f'{k}: {v:.4f}' for k, v in values.items())
             )
         else:
@@ -218,12 +339,18 @@ class DistillLoop(BaseLoop):
         self._check_finite()
         self._seconds['inversion'] += middle - start
         self._seconds['distillation'] += self._now() - middle
-        self.runner.message_hub.update_info('seconds', dict(self._seconds))
+        info = dict(seconds=dict(self._seconds), elapsed=self.elapsed)
+        if self.clock is not None:
+            info['clock'] = self.clock.state()
+            if is_main_process():
+                path = Path(self.runner.work_dir, PLAN)
+                write_whole(path, json.dumps(info['clock'], indent=1) + '\n')
+        self.runner.message_hub.update_info_dict(info)
         scalars |= {f'seconds/{phase}': value for phase, value in self._seconds.items()}
         self.runner.visualizer.add_scalars(scalars, step=self._epoch + 1)
         if self._log is not None:  # before the checkpoint: a resumed run has all lines
             phase = 'warm-up' if warmup else 'distillation'
-            self._log.append(self._epoch + 1, phase, values, self._seconds)
+            self._log.append(self._epoch + 1, phase, values, self._seconds, self.elapsed)
 
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
@@ -231,16 +358,14 @@ class DistillLoop(BaseLoop):
     def run_steps(self, log: dict[str, Tensor]) -> dict[str, float]:
         """The student steps of one round -> their means, logged together with ``log``."""
         sums: dict[str, Tensor] = {}
-        for step in range(self.steps_per_round):
+        for step in range(self.round.steps):
             self.runner.call_hook('before_train_iter', batch_idx=step, data_batch=None)
             outputs = self.runner.model.train_step(None, self.runner.optim_wrapper)
             sums = {k: v + sums.get(k, 0) for k, v in outputs.items()}
             outputs = None
-            if step + 1 == self.steps_per_round:
+            if step + 1 == self.round.steps:
                 # The one moment of a round at which the host waits for the device.
-                outputs = self._read(
-                    {k: v / self.steps_per_round for k, v in sums.items()} | log
-                )
+                outputs = self._read({k: v / self.round.steps for k, v in sums.items()} | log)
             self.runner.call_hook(
                 'after_train_iter', batch_idx=step, data_batch=None, outputs=outputs
             )

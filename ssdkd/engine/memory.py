@@ -70,6 +70,8 @@ def check_memory(runner) -> None:
         return
     loop = runner.train_loop
     rounds = loop.max_rounds - max(loop.warmup_rounds, loop.epoch)
+    if loop.clock is not None:  # as many as it takes to fill the buffer
+        rounds = distiller.buffer.capacity
     try:
         memory = estimate_memory(distiller, runner.optim_wrapper, rounds)
     except Exception as error:  # whatever a user's network raises where there are no values

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapperDict, _ParamScheduler
 from mmengine.runner import Runner
 
 from ssdkd.engine.console import arrange
+from ssdkd.engine.loop import DistillLoop
+from ssdkd.engine.plan import by_time
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import check_fits, read_checkpoint
 from ssdkd.runs import changed_settings, plain_settings
@@ -18,7 +20,12 @@ from ssdkd.runs.settings import changes_evaluation, changes_schedule
 from ssdkd.words import count
 
 # Config key of a run's length -> what it counts.
-LAST = {'max_rounds': 'round', 'max_epochs': 'epoch', 'max_iters': 'iteration'}
+LAST = {
+    'minutes': 'minute',
+    'max_rounds': 'round',
+    'max_epochs': 'epoch',
+    'max_iters': 'iteration',
+}
 
 
 class StrictRunner(Runner):
@@ -82,8 +89,29 @@ class StrictRunner(Runner):
             ) from error
         if changes_schedule(self._changes):
             self._plan_anew(planned)
-        if self.iter >= self.max_iters:
+        loop = self.train_loop
+        if loop.finished if isinstance(loop, DistillLoop) else self.iter >= self.max_iters:
             self._say_finished()
+
+    @property
+    def _timed(self) -> bool:
+        """Whether the schedules count parts of time instead of rounds and steps."""
+        return isinstance(self._train_loop, DistillLoop) and self._train_loop.timed
+
+    def register_default_hooks(self, hooks: dict | None = None) -> None:
+        """Register the hooks that every run has; see mmengine's Runner."""
+        train_cfg, hooks = self.cfg.get('train_cfg') or {}, dict(hooks or {})
+        schedule = hooks.get('param_scheduler') or {}
+        by_clock = train_cfg.get('minutes') or train_cfg.get('plan')
+        if by_clock and schedule.get('type', 'ParamSchedulerHook') == 'ParamSchedulerHook':
+            hooks['param_scheduler'] = dict(type='ScheduleHook')  # in configs from before it
+        super().register_default_hooks(hooks)
+
+    def build_param_scheduler(self, scheduler):
+        """Build the schedules; see mmengine's Runner. By the clock they count parts of time."""
+        if self._timed:
+            scheduler = by_time(scheduler)
+        return super().build_param_scheduler(scheduler)
 
     def _say_finished(self) -> None:
         key = next(key for key in LAST if key in self.cfg.train_cfg)
@@ -142,13 +170,25 @@ class StrictRunner(Runner):
             with warnings.catch_warnings():  # that no optimizer steps in between
                 warnings.simplefilter('ignore', UserWarning)
                 for scheduler in [scheduler for part in lists for scheduler in part]:
-                    for _ in range(self.epoch if scheduler.by_epoch else self.iter):
+                    for _ in range(self._due(scheduler)):
                         scheduler.step()
         rates = [f'{name} {o.param_groups[0]["lr"]:.3g}' for name, o in self._optimizers()]
         self.logger.info(
-            f'The learning-rate schedule is planned again for {self.max_epochs} rounds and '
-            f'{self.max_iters} steps in all; the learning rates continue at {", ".join(rates)}'
+            f'The learning-rate schedule is planned again for {self._length}; the learning '
+            f'rates continue at {", ".join(rates)}'
         )
+
+    @property
+    def _length(self) -> str:
+        if self._timed:
+            return f'{self.cfg.train_cfg.get("minutes") or 0:g} minutes'
+        return f'{self.max_epochs} rounds and {self.max_iters} steps in all'
+
+    def _due(self, scheduler: _ParamScheduler) -> int:
+        """How many steps a schedule has to have taken by now."""
+        if self._timed:
+            return self.train_loop.part
+        return self.epoch if scheduler.by_epoch else self.iter
 
     def _optimizers(self) -> Iterator[tuple[str, object]]:
         """Each optimizer wrapper with its role."""

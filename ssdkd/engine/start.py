@@ -22,16 +22,27 @@ def describe(runner) -> str:
         part = runner.cfg.model.get(role) or {}
         file = part.get('checkpoint')
         lines.append((role, _network(part, network) + (f', weights of {file}' if file else '')))
-    warmup = f', {loop.warmup_rounds} of them warm-up' * bool(loop.warmup_rounds)
-    steps = count(loop.steps_per_round, 'student step')
     lines += [
         ('method', _method(model)),
-        ('rounds', f'{loop.max_rounds}{warmup}; {steps} each'),
+        ('rounds', _rounds(loop)),
         ('device', _device(model)),
         ('validation', _validation(runner)),
         ('work dir', f'{os.path.relpath(runner.work_dir)} (log, config, checkpoints, results)'),
     ]
     return 'Distillation\n' + '\n'.join(f'  {name:10} {text}' for name, text in lines)
+
+
+def _rounds(loop) -> str:
+    steps = count(loop.steps_per_round, 'student step')
+    if loop.clock is not None:
+        share = f', of which {loop.clock.warmup_share:.0%} warm up' * bool(
+            loop.clock.warmup_share
+        )
+        return f'as many as fit in {loop.minutes:g} min{share}; about {steps} each'
+    warmup = f', {loop.warmup_rounds} of them warm-up' * bool(loop.warmup_rounds)
+    if loop.timed:
+        return f'{loop.max_rounds}{warmup}, as planned in {loop.plan.path}'
+    return f'{loop.max_rounds}{warmup}; {steps} each'
 
 
 def _network(part: dict, network: nn.Module) -> str:

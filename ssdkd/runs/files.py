@@ -11,6 +11,7 @@ ROLE = '{}.pth'  # by role; any other trained network
 SUMMARY = 'summary.json'
 ROUNDS = 'rounds.jsonl'
 ENVIRONMENT = 'environment.json'
+PLAN = 'plan.json'  # of a run by the clock
 CHECKPOINT = 'round_{}.pth'
 SAMPLE_GRID = 'samples/round_{}.png'
 REPORT = 'report.html'

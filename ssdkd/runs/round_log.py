@@ -1,7 +1,6 @@
 """The log of a run as data: one JSON line per round."""
 
 import json
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -26,10 +25,14 @@ class RoundLog:
         self._path = Path(work_dir, ROUNDS)
         kept = [line for line in read_rounds(work_dir) if line['round'] <= done]
         write_whole(self._path, ''.join(json.dumps(line) + '\n' for line in kept))
-        self._start = time.monotonic() - (kept[-1]['elapsed'] if kept else 0.0)
 
     def append(
-        self, number: int, phase: str, terms: dict[str, float], seconds: dict[str, float]
+        self,
+        number: int,
+        phase: str,
+        terms: dict[str, float],
+        seconds: dict[str, float],
+        elapsed: float,
     ) -> None:
         """Add the line of a round that has just ended."""
         line = {
@@ -37,7 +40,7 @@ class RoundLog:
             'phase': phase,
             'terms': terms,
             'seconds': seconds,
-            'elapsed': round(time.monotonic() - self._start, 3),
+            'elapsed': round(elapsed, 3),
             'time': datetime.now().astimezone().isoformat(timespec='milliseconds'),
         }
         with open(self._path, 'a') as file:

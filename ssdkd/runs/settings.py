@@ -90,6 +90,8 @@ def _is_past(key: str, old: dict, new: dict, done: int) -> bool:
     """Whether the finished rounds already depend on this setting."""
     if key in ('train_cfg.max_rounds', 'train_cfg.max_epochs'):
         return new[key] < done
+    if key in ('train_cfg.minutes', 'train_cfg.plan') and None in (old.get(key), new.get(key)):
+        return True  # from rounds to the clock, or back
     return key == 'train_cfg.warmup_rounds' and min(old.get(key, 0), new.get(key, 0)) < done
 
 

@@ -6,6 +6,7 @@ from ssdkd.engine.hooks.estimate import EstimateHook
 from ssdkd.engine.hooks.export_student import ExportHook
 from ssdkd.engine.hooks.panels import PanelHook
 from ssdkd.engine.hooks.sample_grid import SampleGridHook
+from ssdkd.engine.hooks.schedule import ScheduleHook
 from ssdkd.engine.hooks.summary import SummaryHook
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     'PanelHook',
     'SafeCheckpointHook',
     'SampleGridHook',
+    'ScheduleHook',
     'SummaryHook',
     'buffer_statistics',
 ]

@@ -147,7 +147,7 @@ class DistillCheckpointHook(SafeCheckpointHook):
             )
         distiller.load_training_state(training)
         set_random_state(state)
-        runner.train_loop.start = (checkpoint['meta']['epoch'], checkpoint['meta']['iter'])
+        runner.train_loop.restore(checkpoint)
 
     @staticmethod
     def _state(runner) -> dict:

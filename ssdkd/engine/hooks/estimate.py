@@ -20,6 +20,8 @@ class EstimateHook(Hook):
         self.rounds = rounds
 
     def after_train_epoch(self, runner) -> None:
+        if runner.train_loop.clock is not None:  # the time left is known
+            return
         done = runner.epoch + 1
         full = done - runner.train_loop.warmup_rounds
         left = runner.max_epochs - done
