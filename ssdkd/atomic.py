@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writing: files are either complete or absent."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:
-    """Write a file beside its place, flush it to disk and then move it into place.
+    """Write a file under a temporary name, flush it to disk, then rename it.
 
     A process that is killed, or a disk that is full, leaves the old file or the new one,
     never a part of one. Missing folders are made. A link is followed, and what is no
@@ -45,7 +45,7 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """A folder to fill, which is moved into place at the end, or removed if that fails.
+    """A temporary folder, renamed at the end, or removed on an error.
 
     Args:
         path (str | Path): Its place, absent or an empty folder.

@@ -1,4 +1,4 @@
-"""Numbers that a user gives, checked where they arrive.
+"""Checks of the values that a user gives.
 
 Constructors call these first, so that a component built without a config is checked, too.
 ``owner`` says whose value it is: a component (``'NoiseSynthesizer: batch_size=0 ...'``), or

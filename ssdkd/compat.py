@@ -1,4 +1,4 @@
-"""What lies between our dependencies: three obstacles, and loads that would run code.
+"""Fixes for the imports and checkpoint loading of our dependencies.
 
 Import ``ssdkd`` before ``torchvision``, ``mmcv`` or ``mmseg``. A machine with the real
 binaries, or a library version without the obstacle, is left untouched.
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def in_use() -> dict[str, bool]:
-    """What each shim is for -> whether this process needs it."""
+    """Purpose of each shim -> whether this process needs it."""
     import mmengine.runner.checkpoint  # noqa: F401
     import torchvision  # noqa: F401
 
@@ -50,7 +50,7 @@ def in_use() -> dict[str, bool]:
 
 
 class _Preparing(importlib.abc.MetaPathFinder):
-    """Finds some modules as Python would, and adds our shims while they are imported."""
+    """Import hook that applies our shims while some modules are imported."""
 
     def find_spec(
         self,
@@ -72,7 +72,7 @@ class _Preparing(importlib.abc.MetaPathFinder):
 def _execute_torchvision(
     execute: Callable[[types.ModuleType], None], module: types.ModuleType
 ) -> None:
-    """Import torchvision also where its C++ operators were built for another torch.
+    """Import torchvision even if its C++ operators were built for another torch.
 
     A CUDA build of torchvision beside a CPU torch fails on import, because its Python half
     attaches shape functions to operators that were never loaded. Their schemas alone are
@@ -174,7 +174,7 @@ def declare_torchvision_ops() -> bool:
 
 
 class _MissingOps(types.ModuleType):
-    """Stands where mmcv's compiled operators would be; each raises when it is called."""
+    """Stand-in for mmcv's compiled operators; each raises when it is called."""
 
     def __getattr__(self, name: str):
         if name.startswith('__'):
@@ -243,7 +243,7 @@ def allow_checkpoint_classes() -> None:
 def statistics_of_histories() -> Iterator[None]:
     """Let checkpoints read inside name the four statistics of a ``HistoryBuffer``.
 
-    They do so by ``getattr``, of which nothing else is allowed. Outside, torch refuses
+    They do so by ``getattr``; no other use of it is allowed. Outside, torch refuses
     ``getattr`` as ever: the list of what it allows is one for the whole process.
     """
     import torch
@@ -262,7 +262,7 @@ def _statistic_of_history(owner: type, name: str):
 
 @contextmanager
 def weights_only() -> Iterator[None]:
-    """Let every ``torch.load`` inside refuse code, those with ``weights_only=False`` too.
+    """Make every ``torch.load`` inside refuse code, also with ``weights_only=False``.
 
     Libraries that load weights by themselves have other defaults in other versions.
     """

@@ -1,11 +1,11 @@
-"""Operations for which torch has no deterministic form on CUDA."""
+"""Deterministic forms of operations that torch does not have on CUDA."""
 
 import torch
 from torch import Tensor
 
 
 def cumsum(values: Tensor) -> Tensor:
-    """Sums up to and including each element of the last axis.
+    """Cumulative sums over the last axis.
 
     Where ``torch.use_deterministic_algorithms`` is on, an accelerator adds in a fixed order:
     in log2(n) steps of doubled reach (Hillis and Steele 1986).

@@ -1,4 +1,4 @@
-"""The one exception that means 'the user can mend this', and hints for its text."""
+"""The exception for errors that the user can fix, and hints for its text."""
 
 import difflib
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> st
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
     if close:
         best = difflib.SequenceMatcher(None, close[0], word).ratio()
-        # Names that share a long beginning are all alike.
+        # Names with a long common beginning are all similar.
         close = difflib.get_close_matches(word, close, n=3, cutoff=best - 0.1)
         return f'; did you mean {" or ".join(close)}?'
     if otherwise is not None:

@@ -10,7 +10,7 @@ UNLIMITED = 2**60
 
 
 def free_memory(device: torch.device | str, root: Path = Path('/')) -> int | None:
-    """Bytes that this process can still take on a device; None where nobody says.
+    """Bytes that this process can still take on a device; None if unknown.
 
     On the host that is the least of what the kernel calls available and what the control
     groups (v1 or v2) of this process leave; of processes that torchrun started on one host

@@ -24,7 +24,7 @@ process_groups: set[int] = set()
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal has asked the process to end.
+    """Raised when a signal asks the process to end.
 
     Args:
         number (int): The signal.
@@ -43,7 +43,7 @@ def said(number: int) -> str:
 
 
 def guard_start() -> None:
-    """In a process that is a command, let a signal during the imports end it at once."""
+    """Make a signal during the imports of a command end the process at once."""
     script = getattr(sys.modules['__main__'], '__file__', None)
     if script is None:
         return
@@ -54,7 +54,7 @@ def guard_start() -> None:
 
 
 def end_at_once(number: int, frame: object = None) -> None:
-    """A signal handler that cleans nothing up but the children."""
+    """A signal handler that ends the child processes and then this one."""
     if time.monotonic() - _signal[1] < TOGETHER:
         return
     for child in multiprocessing.active_children():
@@ -68,7 +68,7 @@ def end_at_once(number: int, frame: object = None) -> None:
 
 @contextmanager
 def signals_raise() -> Iterator[list[int]]:
-    """Let the first signal raise :class:`Interrupted` inside, and a second one end at once.
+    """Make the first signal raise :class:`Interrupted` inside, and a second one end at once.
 
     Children that are forked inside, such as the workers of a data loader, leave Ctrl-C to this
     process, which ends them.
@@ -101,7 +101,7 @@ def signals_raise() -> Iterator[list[int]]:
 
 @contextmanager
 def hinting(hint: Callable[[], str]) -> Iterator[None]:
-    """Let the line on a signal say what to do, also where a library has hidden the signal.
+    """Add a hint to the line on a signal, even if a library has hidden the signal.
 
     Args:
         hint: Called after a signal, for the text.
@@ -116,7 +116,7 @@ def hinting(hint: Callable[[], str]) -> Iterator[None]:
 
 
 def end_children(seconds: float = 2) -> None:
-    """End what multiprocessing has started; who does not go in this time is killed."""
+    """End the processes of multiprocessing; those that do not end in time are killed."""
     children = multiprocessing.active_children()
     for child in children:
         child.terminate()

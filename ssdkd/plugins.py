@@ -1,4 +1,4 @@
-"""Components from elsewhere: installed packages with an entry point, and named modules."""
+"""Plugins: installed packages with an entry point, and modules of ``custom_imports``."""
 
 import importlib
 import logging

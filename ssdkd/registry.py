@@ -45,7 +45,7 @@ def argument_names(component: Any) -> list[str] | None:
 
 
 class ComponentRegistry(Registry):
-    """A registry whose errors name the wrong word and the nearest right ones."""
+    """A registry whose errors name the unknown word and similar known ones."""
 
     def build(self, cfg: dict, *args, **kwargs) -> Any:
         """Build the component that ``cfg['type']`` names.

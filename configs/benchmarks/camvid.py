@@ -1,6 +1,6 @@
-"""SSD-KD on CamVid against its controls: without balance and priorities, and with noise.
+"""SSD-KD on CamVid and two controls: without balance and priorities, and with noise.
 
-An hour each on a CPU.
+One hour per run on a CPU.
 """
 
 _config = 'configs/seg/camvid_deeplab.py'

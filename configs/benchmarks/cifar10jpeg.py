@@ -1,10 +1,9 @@
-"""Methods on CIFAR-10-JPEG, ResNet-56 -> ResNet-20: 30 minutes each on a CPU.
+"""Methods on CIFAR-10-JPEG, ResNet-56 -> ResNet-20: 30 minutes per run on a CPU.
 
-Three seeds for the two methods that the comparison is about, one for the others: 13 runs, seven
-hours.
+Three seeds for SSD-KD and Fast-2, one for the others: 13 runs, seven hours.
 """
 
-_reset = ['model.synthesizer.reset_round']  # a round of the config's own number of rounds
+_reset = ['model.synthesizer.reset_round']  # a round number, scaled with the number of rounds
 _pair = 'cifar10jpeg_resnet56_resnet20'
 _several = [0, 1, 2]
 methods = dict(
@@ -35,5 +34,5 @@ methods = dict(
 )
 seeds = [0]
 budget = dict(minutes=30)
-reference = 'oracle_real'  # the ratios ask for 90 % of its result
+reference = 'oracle_real'  # the threshold of the ratios is 90 % of its result
 ours = 'ssdkd'

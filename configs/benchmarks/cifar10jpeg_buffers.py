@@ -9,6 +9,6 @@ methods = dict(
     buffer20=dict(config=_config, label='10,000', x=20, options={_buffer: 10_000}),
 )
 seeds = [0]
-budget = dict(student_steps=960)  # about 30 minutes on one thread, whatever the buffer
+budget = dict(student_steps=960)  # about 30 minutes on one thread, for every buffer
 ours = 'buffer10'
 x = 'buffer (% of the original data)'

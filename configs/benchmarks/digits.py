@@ -1,9 +1,9 @@
-"""Every method on digits, ResNet-20 -> ResNet-8: 3 minutes and 3 seeds each on a CPU.
+"""Every method on digits, ResNet-20 -> ResNet-8: 3 seeds, 3 minutes per run on a CPU.
 
-The teacher comes from configs/teachers/digits_resnet20.py. In all about two hours.
+The teacher comes from configs/teachers/digits_resnet20.py. The benchmark takes about two hours.
 """
 
-_reset = ['model.synthesizer.reset_round']  # a round of the config's own number of rounds
+_reset = ['model.synthesizer.reset_round']  # a round number, scaled with the number of rounds
 _pair = 'digits_resnet20_resnet8'
 methods = dict(
     ssdkd=dict(pair=_pair, method='ssdkd', label='SSD-KD'),
@@ -34,5 +34,5 @@ methods = dict(
 )
 seeds = [0, 1, 2]
 budget = dict(minutes=3)
-reference = 'oracle_real'  # the ratios ask for 90 % of its result
+reference = 'oracle_real'  # the threshold of the ratios is 90 % of its result
 ours = 'ssdkd'

@@ -1,6 +1,6 @@
 """SSD-KD on digits with buffers of 5 to 70 % of the original 1,437 images.
 
-The last is the config's own. 1 % would be 14 images, less than a batch of the student.
+The last size is the default of the config. 1 % would be 14 images, less than a student batch.
 """
 
 _config = 'configs/cls/digits_resnet20_resnet8_ssdkd.py'
@@ -12,6 +12,6 @@ methods = dict(
     buffer70=dict(config=_config, label='1,000', x=70, options={_buffer: 1_000}),
 )
 seeds = [0, 1, 2]
-budget = dict(student_steps=380)  # about 3 minutes on one thread, whatever the buffer
+budget = dict(student_steps=380)  # about 3 minutes on one thread, for every buffer
 ours = 'buffer70'
 x = 'buffer (% of the original data)'

@@ -1,6 +1,6 @@
-"""CIFAR-10-JPEG, ResNet-56 -> ResNet-20, 5,000 samples, in a CPU's budget.
+"""CIFAR-10-JPEG, ResNet-56 -> ResNet-20, 5,000 samples, for a CPU.
 
-The environment variable SSDKD_SHARED names the folder that holds data/ and teachers/.
+The environment variable SSDKD_SHARED is the folder with data/ and teachers/.
 """
 
 _base_ = [

@@ -1,7 +1,7 @@
 """ImageNet, EfficientNet-Lite0 -> MobileNetV3-Small (both timm's), 224x224.
 
 Evaluated on the labelled sample beside the teacher's checkpoint. The environment variable
-SSDKD_SHARED names the folder that holds data/ and teachers/.
+SSDKD_SHARED is the folder with data/ and teachers/.
 """
 
 _base_ = [

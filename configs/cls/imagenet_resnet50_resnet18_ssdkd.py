@@ -8,7 +8,7 @@ _base_ = [
 
 model = dict(
     teacher=dict(
-        # Downloaded once; without a network give weights=None here and checkpoint=<file>.
+        # Downloaded once. Without internet access: weights=None here and checkpoint=<file>.
         model=dict(type='torchvision', name='resnet50', weights='IMAGENET1K_V1'),
         mean=[0.485, 0.456, 0.406],
         std=[0.229, 0.224, 0.225],

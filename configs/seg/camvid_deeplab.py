@@ -1,8 +1,8 @@
-"""CamVid, DeepLabV3+ EfficientNet-Lite0 -> DeepLabV3+ MobileNetV2, in a CPU's budget.
+"""CamVid, DeepLabV3+ EfficientNet-Lite0 -> DeepLabV3+ MobileNetV2, for a CPU.
 
-Few steps do not make a backbone and a head out of random weights. The two networks have the
-first layers and the decode head in common, so the student takes these from the teacher and
-learns what lies between them: the features that the head knows.
+A few steps are not enough to train a backbone and a head from random weights. Both networks
+have the same first layers and the same decode head, so the student starts with the teacher's
+weights of these, and learns the layers between them by feature matching.
 """
 
 _base_ = [
@@ -15,7 +15,7 @@ num_classes = len(_base_.classes)
 student = _base_.deeplabv3plus_mobilenetv2
 student.backbone.update(
     frozen_stages=2,
-    norm_cfg=dict(type='BN', eps=1e-3),  # as in the layers that it reuses
+    norm_cfg=dict(type='BN', eps=1e-3),  # as in the reused layers
 )
 model = dict(
     teacher=dict(

@@ -1,4 +1,4 @@
-"""NYUv2, DeepLabV3 ResNet-50 -> DeepLabV3 MobileNetV2, as in SSD-KD; made for a GPU."""
+"""NYUv2, DeepLabV3 ResNet-50 -> DeepLabV3 MobileNetV2, as in SSD-KD; for a GPU."""
 
 _base_ = [
     '../_base_/models/deeplabv3.py',

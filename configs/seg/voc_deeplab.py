@@ -1,6 +1,6 @@
-"""PASCAL VOC 2012, DeepLabV3 ResNet-50 -> DeepLabV3 MobileNetV2; made for a GPU.
+"""PASCAL VOC 2012, DeepLabV3 ResNet-50 -> DeepLabV3 MobileNetV2; for a GPU.
 
-The paper has no VOC table; its NYUv2 setting is the model.
+The paper has no VOC table; this follows its NYUv2 setting.
 """
 
 _base_ = [

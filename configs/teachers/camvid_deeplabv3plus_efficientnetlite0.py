@@ -1,7 +1,8 @@
 """A teacher for CamVid: DeepLabV3+ on EfficientNet-Lite0, about an hour on two CPU cores.
 
-The backbone starts from ImageNet. The environment variable SSDKD_SHARED names the folder
-that holds teachers/; without that file, remove ``pretrained_cfg_overlay`` and timm downloads.
+The backbone starts with weights from ImageNet. The environment variable SSDKD_SHARED is the
+folder with teachers/. Without that file, remove ``pretrained_cfg_overlay``: timm downloads
+the weights.
 """
 
 _base_ = [

@@ -1,7 +1,7 @@
 """A teacher for NYUv2, 13 classes: DeepLabV3 on ResNet-50 by mmseg's recipe; needs a GPU.
 
-The backbone starts from ImageNet, downloaded once. mmseg has no schedule for NYUv2; this is the
-one it has for VOC, at the image size of nyuv2.py.
+The backbone starts with weights from ImageNet, downloaded once. mmseg has no schedule for
+NYUv2; this is its schedule for VOC, at the image size of nyuv2.py.
 """
 
 _base_ = [

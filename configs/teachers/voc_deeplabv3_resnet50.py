@@ -1,7 +1,7 @@
 """A teacher for PASCAL VOC 2012: DeepLabV3 on ResNet-50, as mmseg trains it; needs a GPU.
 
-The backbone starts from ImageNet, downloaded once. mmseg's own checkpoint will do as well, and
-was trained on more images; docs/data.md says how to use it.
+The backbone starts with weights from ImageNet, downloaded once. mmseg's own checkpoint,
+trained on more images, also works; docs/data.md describes how to use it.
 """
 
 _base_ = [

@@ -1,6 +1,6 @@
 """CIFAR-10-JPEG, ResNet-56 -> ResNet-20: NAYER, on a CPU (README.md).
 
-The environment variable SSDKD_SHARED names the folder that holds data/ and teachers/.
+The environment variable SSDKD_SHARED is the folder with data/ and teachers/.
 """
 
 _base_ = [

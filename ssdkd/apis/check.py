@@ -1,4 +1,4 @@
-"""Look for misspelt words in a config before anything is built from it."""
+"""Checks of a config's types and keys, before anything is built from it."""
 
 import inspect
 import math
@@ -23,13 +23,12 @@ WITHOUT_VAL = (
 def check_config(cfg: dict, path: str = '') -> None:
     """Check every ``type`` below ``cfg``, and the keys beside it.
 
-    mmengine finds such errors, too, but one at a time, as an exception from the depth of its
-    own, and some of them late. Types of other packages (``'mmseg.X'``) and classes are left
-    to it, and so is what is handed to functions.
+    mmengine finds such errors, too, but later and with less clear messages. Types of other
+    packages (``'mmseg.X'``), classes and arguments of functions are not checked here.
 
     Args:
         cfg: A config or a part of it.
-        path: Where that part stands, for the message.
+        path: Key of that part, for the message.
 
     Raises:
         ConfigError: A type is registered nowhere, its class does not know a key, or a value is
@@ -72,9 +71,9 @@ def check_data(cfg: dict, *loaders: str) -> None:
         dataset = (cfg.get(loader) or {}).get('dataset') or {}
         for key, path in missing_files(dataset):
             raise ConfigError(
-                f"{loader}.dataset.{key}: '{path}' is missing or empty; the page on data "
-                'in the documentation says where the data comes from, '
-                f'{loader}.dataset.data_root where it lies'
+                f"{loader}.dataset.{key}: '{path}' is missing or empty; get the data as "
+                'docs/data.md describes, and set '
+                f'{loader}.dataset.data_root to its folder'
                 + (WITHOUT_VAL if loader == 'val_dataloader' else '')
             )
 

@@ -27,8 +27,8 @@ SCHEDULE = dict(
 def check_training(cfg: Config) -> None:
     """Check seeds, batch sizes, intervals, optimizers and schedules.
 
-    mmengine and torch find these, too, but as errors from the depth of their own, some of them
-    late; and they take NaN and infinity without a word.
+    mmengine and torch find some of these, too, but later and with less clear messages. They
+    accept NaN and infinity.
 
     Args:
         cfg: A whole config.

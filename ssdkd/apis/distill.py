@@ -1,4 +1,4 @@
-"""Distillation as one function, for those who do not want configs."""
+"""Distillation as one function, without a config file."""
 
 import io
 import time
@@ -40,12 +40,12 @@ from ssdkd.runs import check_unused, locked
 from ssdkd.runs.files import CONFIG, NETWORK
 
 HEADER = '''\
-"""What distill() ran, as a config: the same student comes out of
+"""The config of a run of distill(). This command trains the same student:
 
     {command}
 
-Both networks lie beside this file as whole modules. Loading such a file runs code: never do it
-with one that you did not make. A val set is not in here; training does not read it.
+Both networks are beside this file as whole modules. Loading such a file runs code, so never
+load one that you did not make. The config has no val set; training does not read it.
 """
 
 '''
@@ -53,16 +53,16 @@ with one that you did not make. A val set is not in here; training does not read
 
 @dataclass
 class DistillResult:
-    """What :func:`distill` leaves.
+    """Result of :func:`distill`.
 
     Attributes:
         student: The caller's own module, trained, in evaluation mode.
-        history: A dict of scalars for each round, ``round`` counting from 1: the losses, the
-            agreement, figures of the buffer, and the val set's where one was read.
-        buffer: The samples that the student learned from; of several processes, this one's.
+        history: A dict of scalars per round, with ``round`` from 1: losses, agreement, figures
+            of the buffer, and the metrics of the val set if there is one.
+        buffer: The replay buffer with its samples; with several processes, that of this one.
         report: An HTML page about the run.
-        config: The whole config; ``work_dir/config.py`` is its file.
-        work_dir: Where logs, checkpoints, sample grids and ``student.pth`` lie.
+        config: The whole config, also in ``work_dir/config.py``.
+        work_dir: Folder of logs, checkpoints, sample grids and ``student.pth``.
     """
 
     student: nn.Module = field(repr=False)
@@ -98,42 +98,45 @@ def distill(
     Like every run, it seeds the random generators of Python, numpy and torch.
 
     In a script that torchrun starts, or after ``torch.distributed.init_process_group``, every
-    process must call it. They train one student together, from the first process's networks and
-    settings, and each gets it back; the first one writes the files. ``model.batch_size`` and
-    ``model.synthesizer.batch_size`` are those of each process, see docs/distributed.md.
+    process must call it. They train one student together, with the networks and settings of
+    the first process. Every process gets the trained student; the first one writes the files.
+    ``model.batch_size`` and ``model.synthesizer.batch_size`` are those of each process, see
+    docs/distributed.md.
 
     Args:
-        teacher (nn.Module): A trained network: images to logits [N, K], or [N, K, H, W].
-        student (nn.Module): The network to train, from the weights that it has. Afterwards it
-            holds the trained ones and is in evaluation mode.
-        num_classes (int): K.
+        teacher (nn.Module): A trained network that maps images to logits [N, K] or
+            [N, K, H, W].
+        student (nn.Module): The network to train, starting with its present weights. Afterwards
+            it holds the trained weights and is in evaluation mode.
+        num_classes (int): Number of classes K.
         image_size (int | tuple[int, int]): Side of the synthetic images, or (H, W): multiples
             of 4 below 64 pixels, of 32 from 64 to 512.
-        mean (float | Sequence[float]): What the teacher's training subtracted from images in
-            [0, 1], per channel; the student's images are normalised the same way.
-        std (float | Sequence[float]): What it divided by.
+        mean (float | Sequence[float]): Mean that the teacher's training subtracted from
+            images in [0, 1], per channel. The student's images are normalised the same way.
+        std (float | Sequence[float]): Standard deviation that it divided by, per channel.
         budget (int, optional): Rounds. One round trains the generator for a few steps, adds
             its batch to the buffer and trains the student for ``train_cfg.steps_per_round``
-            steps; the first ones, a tenth or so, do without the student. Defaults to what suits
-            the image size and the device, 140 or more. After the first rounds the log says how
-            much time is left.
+            steps; about the first tenth are warm-up rounds without student steps. The default
+            depends on image size and device: 140 or more. After the first rounds the log shows
+            how much time is left.
         task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
         val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
-            [0, 1] and *not* normalised. They are used to measure accuracy or mIoU a few times
-            and reach nothing else. Of several processes each gives all batches or its part.
-            Defaults to None: nothing is measured.
+            [0, 1] and *not* normalised. They only measure accuracy or mIoU a few times. With
+            several processes, each gives all batches or its part. Defaults to None: nothing is
+            measured.
         work_dir (str | Path, optional): A folder without a run in it. Defaults to
             ``work_dirs/distill/<time>``.
-        seed (int): Of all randomness. Defaults to 0.
-        device (str | torch.device, optional): Defaults to the accelerator if there is one.
-        **overrides: Changes of the config, by key: ``model=dict(batch_size=32)``, or
+        seed (int): Seed of all random numbers. Defaults to 0.
+        device (str | torch.device, optional): Defaults to the accelerator, if there is one,
+            otherwise to the CPU.
+        **overrides: Changes of the config by key: ``model=dict(batch_size=32)``, or
             ``**{'model.batch_size': 32}`` as with ``--cfg-options``.
 
     Returns:
-        DistillResult: The student and what is known about the run.
+        DistillResult: The student, and the results of the run.
 
     Raises:
-        ConfigError: Something does not fit; raised before training, with the remedy.
+        ConfigError: An argument cannot work; raised before training, with the remedy.
     """
     from ssdkd.visualization import write_report
 
@@ -206,7 +209,7 @@ def distill(
 
 
 def _join(device: str) -> str:
-    """Let the processes meet, if there are several -> the launcher for the runner."""
+    """Join the process group, if there is one -> the launcher for the runner."""
     if not (torch.distributed.is_initialized() or torch.distributed.is_torchelastic_launched()):
         return 'none'
     join_processes('pytorch', device)
@@ -216,7 +219,7 @@ def _join(device: str) -> str:
 
 
 def _first(value: Any) -> Any:
-    """What the first process has."""
+    """The first process's value, in every process."""
     values = [value]
     broadcast_object_list(values)
     return values[0]
@@ -235,8 +238,8 @@ def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
             )
         if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
             raise ConfigError(
-                f'{role} is, or contains, TorchScript, which cannot be copied or watched; give '
-                'the module from before torch.jit.script or torch.jit.trace'
+                f'{role} is, or contains, TorchScript, which takes no hooks and no copies; '
+                'give the original module, without torch.jit.script or torch.jit.trace'
             )
     if teacher is student:
         raise ConfigError('teacher and student are one module; give the student a copy')
@@ -269,7 +272,7 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
     for key in overrides:
         if key.split('.')[0] not in known:
             raise ConfigError(
-                f"distill() has no argument '{key}', and no config key is called so"
+                f"distill() has no argument '{key}', and the config has no such key"
                 + nearest(key.split('.')[0], known)
             )
     cfg.merge_from_dict(overrides)

@@ -1,4 +1,4 @@
-"""What networks cost: parameters, multiply-adds, activations."""
+"""Cost of networks: parameters, multiply-adds, activations."""
 
 import copy
 import logging
@@ -46,7 +46,7 @@ class Logits(nn.Module):
 
 
 def count(network: nn.Module, inputs: tuple[Tensor, ...]) -> Cost:
-    """Count what one call costs, in evaluation mode.
+    """Count the cost of one call, in evaluation mode.
 
     Raises:
         ConfigError: fvcore is missing.
@@ -89,7 +89,7 @@ def costs(cfg: Config, size: tuple[int, int]) -> dict[str, Cost]:
 
 
 def table(found: dict[str, Cost]) -> str:
-    """Lines of columns, and each student as a share of the teacher."""
+    """The costs as a table, with each student as a share of the teacher."""
     names = ('parameters', 'flops', 'activations')
     lines = [['', 'parameters', 'FLOPs an image', 'activations an image']]
     for role, cost in found.items():

@@ -19,13 +19,13 @@ from ssdkd.runs import latest_checkpoint
 
 @contextmanager
 def resumable(work_dir: str | Path) -> Iterator[None]:
-    """Let the line on an interrupted run say what it can go on from."""
+    """Name the checkpoint to continue from, if the run is interrupted inside."""
 
     def hint() -> str:
         last = latest_checkpoint(work_dir)
         if last is None:
             return 'there is no checkpoint yet'
-        return f"the same command with --resume goes on from '{last}'"
+        return f"the same command with --resume continues from '{last}'"
 
     with hinting(hint):
         yield
@@ -52,7 +52,7 @@ def load_config(args: Namespace) -> Config:
         cfg.randomness = dict(cfg.get('randomness', {}), seed=args.seed)
     if 'model' not in cfg:
         raise ConfigError(
-            f"config '{args.config}' has no model; 'ssdkd list configs' names some that have"
+            f"config '{args.config}' has no model; 'ssdkd list configs' names complete configs"
         )
     import_custom(cfg)
     check_config(cfg)
@@ -66,7 +66,7 @@ def load_config(args: Namespace) -> Config:
 
 
 def import_custom(cfg: Config) -> None:
-    """Import what ``custom_imports`` names; mmengine's own way finds less and says less.
+    """Import the modules that ``custom_imports`` names.
 
     Raises:
         ConfigError: It names nothing, or something that cannot be imported.

@@ -25,7 +25,7 @@ def network_roles(cfg: Config) -> list[str]:
 
 
 def network_config(cfg: Config, role: str = 'student', checkpoint: str | None = None) -> dict:
-    """Config of the ``Network`` that is meant, with its weights.
+    """Config of one network, with its weights.
 
     Args:
         cfg: Config of a distillation, or of a teacher's own training, whose one network is
@@ -77,7 +77,7 @@ def check_distils(cfg: Config) -> None:
     missing = [key for key in ('teacher', 'student', 'task') if key not in cfg.model]
     if missing:
         raise ConfigError(
-            f'model.{missing[0]} is not in the config, so it is none of a distillation; '
+            f'model.{missing[0]} is not in the config, so it is not that of a distillation; '
             'configs/cls and configs/seg hold some'
         )
 

@@ -1,4 +1,4 @@
-"""The shipped settings of SSD-KD for those who have no config, chosen by task and size."""
+"""Default settings of SSD-KD, chosen by task and image size."""
 
 from mmengine.config import Config
 
@@ -17,7 +17,7 @@ def recommended(
     budget: int | None = None,
     batch_norm: bool = True,
 ) -> Config:
-    """The settings to begin with; ``model.teacher`` and ``model.student`` are left to add.
+    """The default settings, without ``model.teacher`` and ``model.student``.
 
     Args:
         num_classes (int): Outputs of both networks, at least 2.

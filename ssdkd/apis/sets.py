@@ -1,4 +1,4 @@
-"""The labelled sets of a Runner, before it uses them."""
+"""Checks of the labelled data sets of a Runner, before it uses them."""
 
 import torch
 from mmengine.runner import Runner
@@ -14,7 +14,7 @@ from ssdkd.transforms import to_unit_range
 def check_sets(
     runner: Runner, network: nn.Module, *names: str, num_classes: int | None = None
 ) -> None:
-    """Check the labelled sets of a Runner, as far as it has them.
+    """Check the labelled data sets that a Runner has.
 
     Their classes must be those of the network, and those of the val set the training set's.
 

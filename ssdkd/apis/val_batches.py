@@ -1,4 +1,4 @@
-"""A val set handed over as an object, in the form that mmengine's loop reads."""
+"""A val set that is given as an object, in the form that mmengine's loop reads."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -33,7 +33,7 @@ class ValBatches:
     """
 
     class _Images:
-        """Stands where mmengine asks for the dataset: the number of images, and class names."""
+        """Stand-in for mmengine's dataset: the number of images, and class names."""
 
         def __init__(self, num_classes: int, classes: Sequence[str] | None):
             indices = [str(k) for k in range(num_classes)]
@@ -60,7 +60,7 @@ class ValBatches:
         self.dataset = self._Images(num_classes, _classes(loader))
         check_classes(self.dataset, 'val_loader', num_classes)
         if next(iter(self), None) is None:
-            raise ConfigError('val_loader gives no batch; leave it out to train without')
+            raise ConfigError('val_loader gives no batch; without validation, leave it out')
 
     def __len__(self) -> int:
         return len(self.loader) if hasattr(self.loader, '__len__') else 1

@@ -1,4 +1,4 @@
-"""A run up to its first step, to find what is wrong with its config."""
+"""A run up to its first step, which finds errors in its config."""
 
 import copy
 import tempfile
@@ -64,7 +64,7 @@ def validate(cfg: Config) -> list[str]:
 
 
 def _without_missing_weights(cfg: Config, folder: Path) -> list[str]:
-    """Put random weights in the place of a teacher's that are not here -> what is missing."""
+    """Replace a teacher's missing weights by random ones -> what is missing."""
     teacher = cfg.model.get('teacher') or {}
     file = teacher.get('checkpoint')
     if file is None or Path(file).expanduser().is_file():
@@ -76,7 +76,7 @@ def _without_missing_weights(cfg: Config, folder: Path) -> list[str]:
 
 
 def _without_missing_sets(cfg: Config) -> list[str]:
-    """Leave out the val and test sets that are not here -> what is missing.
+    """Remove val and test sets that are missing -> what is missing.
 
     A train set is a teacher's, and cannot be left out.
     """

@@ -1,4 +1,4 @@
-"""The runs of a benchmark: what each has left, and the processes that make them."""
+"""The runs of a benchmark: their results, and the processes that execute them."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ class Cell:
 
     @property
     def summary(self) -> dict | None:
-        """What the run says of itself, once it has ended well."""
+        """The summary of the run; None if it has not finished."""
         return None if self.failure else read_summary(self.folder)
 
     @property
@@ -66,7 +66,7 @@ def mark_failed(folder: Path, message: str) -> None:
 
 
 def write_config(cfg: Config, path: Path) -> None:
-    """Write a config whole, so that a later change of its parents cannot reach the run.
+    """Write a whole config, so that later changes of its bases do not affect the run.
 
     Hooks, logging and places of files may differ from those of an earlier call.
 

@@ -18,10 +18,10 @@ from ssdkd.errors import ConfigError
 
 
 class TrainingJob:
-    """A run in a job; called there, it returns the exit status.
+    """A run in a job; a call returns the exit status.
 
     Args:
-        command (list[str]): Command line; it must go on from a checkpoint.
+        command (list[str]): Command line; it must continue from a checkpoint.
         output (Path): File to which the output is appended.
         threads (int): Threads, as ``OMP_NUM_THREADS``.
     """
@@ -52,9 +52,9 @@ class TrainingJob:
 
 
 class ClusterTrainer(Trainer):
-    """Submits tools/train.py, a job a run, and cancels what it submitted when asked to.
+    """Submits tools/train.py, one job per run, and cancels its jobs on request.
 
-    ``job.pkl`` in the folder of a run names its job while it is queued or goes on. A call after
+    ``job.pkl`` in the folder of a run names its job while it is queued or running. A call after
     one that was killed finds it there and waits for that job, instead of submitting another.
 
     Args:

@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass
 class PlanFile:
-    """``plan.json`` of a work directory: what a later call has to agree with.
+    """``plan.json`` of a work directory, which later calls must agree with.
 
     Attributes:
         budget: As in the specification.
@@ -92,7 +92,7 @@ class PlanFile:
         write_whole(out / 'plan.json', text)
 
     def check(self, spec: Spec, jobs: int, threads: int, out: Path) -> None:
-        """Refuse a call whose runs would not be comparable with those that are there.
+        """Refuse a call whose runs would not be comparable with the existing runs.
 
         ``--jobs`` and ``--threads`` bind where runs are compared at equal cost: with a budget.
 
@@ -105,8 +105,8 @@ class PlanFile:
         for name, mine, theirs in compared:
             if mine != theirs:
                 raise ConfigError(
-                    f"{name}: '{out}' was planned with {mine}, this call says {theirs}; go on "
-                    'with the former, or choose another --work-dir'
+                    f"{name}: '{out}' was planned with {mine}, but this call has {theirs}; use "
+                    f'{mine} again, or choose another --work-dir'
                 )
 
 

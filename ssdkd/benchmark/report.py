@@ -23,7 +23,7 @@ SHARE = 0.9  # of the reference's result, which the ratios ask for
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run has left.
+    """Results of a finished run.
 
     Attributes:
         seed: Its seed.
@@ -122,7 +122,7 @@ class Row:
 
 
 def deviation(row: Row, spec: Spec) -> float:
-    """By which share of the budget the runs of a method missed it, on average."""
+    """Mean relative deviation of the runs of a method from the budget."""
     if spec.minutes is not None:
         return row.mean('minutes') / spec.minutes - 1
     if spec.student_steps is not None:
@@ -131,7 +131,7 @@ def deviation(row: Row, spec: Spec) -> float:
 
 
 def deviates(row: Row, spec: Spec) -> bool:
-    """Whether that is worth a word."""
+    """Whether the report mentions it."""
     return abs(deviation(row, spec)) > TOLERANCE
 
 

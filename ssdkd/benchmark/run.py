@@ -132,7 +132,7 @@ class Benchmark:
         self.plans.write(self.out)
 
     def forget_failures(self) -> None:
-        """Let failed runs and trials be run again."""
+        """Remove failures, so that failed runs and trials run again."""
         for cell in self.cells:
             for folder in (cell.folder, trial_folder(cell.folder.parent)):
                 (folder / 'failed.txt').unlink(missing_ok=True)

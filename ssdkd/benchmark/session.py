@@ -53,7 +53,7 @@ def equal_variants(spec: Spec, configs: dict[str, Config]) -> Iterator[tuple[str
 
 
 def make_trainer(args: argparse.Namespace, threads: int, lock: int, out: Path) -> Trainer:
-    """What starts the runs, as ``--executor`` says."""
+    """The trainer for ``--executor``."""
     if args.executor == 'local':
         return Trainer(TRAIN, threads, lock)
     try:
@@ -66,7 +66,7 @@ def make_trainer(args: argparse.Namespace, threads: int, lock: int, out: Path) -
 
 
 def environment() -> dict[str, str]:
-    """Versions and hardware, as far as they bear on times and results."""
+    """Versions and hardware that affect times and results."""
     cpu = platform.processor() or platform.machine()
     info = Path('/proc/cpuinfo')
     if info.is_file():
@@ -123,14 +123,14 @@ def report(spec: Spec, plans: PlanFile, out: Path) -> None:
 
 
 def run_benchmark(args: argparse.Namespace) -> None:
-    """What the arguments of ``ssdkd benchmark`` ask for."""
+    """Run ``ssdkd benchmark`` with its arguments."""
     quiet()
     spec = read_spec(args.spec, args.cfg_options)
     run_spec(spec, Path(args.work_dir or f'work_dirs/benchmark_{spec.path.stem}'), args)
 
 
 def quiet() -> None:
-    """Keep mmengine from telling of each environment variable in each config."""
+    """Suppress mmengine's messages about environment variables in configs."""
     MMLogger.get_current_instance().setLevel('WARNING')
 
 
@@ -186,7 +186,7 @@ def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> None:
 
         def hint() -> str:
             write_report(spec, make_cells(spec, out), plans, out)
-            return 'the same command goes on'
+            return 'the same command continues'
 
         with hinting(hint):
             benchmark.run()

@@ -1,4 +1,4 @@
-"""What a benchmark says of variants: a table with a column for the seeds, and their buffers."""
+"""Table of variants, with a column for the seeds, and a figure of their buffers."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Where samples live: columns over M slots, and class counts."""
+"""Replay buffers: columns over M slots, and class counts."""
 
 from ssdkd.buffers.base import FACTS, MANAGED, BaseBuffer, SampleBatch
 from ssdkd.buffers.fresh import FreshBuffer

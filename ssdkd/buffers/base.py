@@ -75,7 +75,7 @@ class BaseBuffer(ABC):
 
     @abstractmethod
     def reserve(self, image_size: tuple[int, int]) -> str:
-        """Say what the slots will take in memory, before training.
+        """State the memory that the slots will take, before training.
 
         Args:
             image_size: (H, W) of the samples to come.
@@ -137,7 +137,7 @@ class BaseBuffer(ABC):
         """Take over what :meth:`state_dict` returned."""
 
     def deal(self, states: list[dict], rank: int, world_size: int) -> dict:
-        """This process's part of what other processes, more or fewer, have stored together.
+        """This process's share of the samples that another number of processes stored.
 
         A run that goes on with another number of processes asks for it. The parts of all
         processes differ in size by one at most, and together they hold every sample once, or
@@ -169,11 +169,11 @@ class BaseBuffer(ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where all columns live but the images, which may be elsewhere."""
+        """Device of all columns except the images, which may be on another one."""
         return self.columns['priority'].device
 
     def check_filled(self) -> None:
-        """Raise a ``RuntimeError`` if there is nothing to draw from."""
+        """Raise a ``RuntimeError`` if the buffer is empty."""
         if not self.size:
             raise RuntimeError('the replay buffer is empty: extend it before drawing from it')
 

@@ -1,4 +1,4 @@
-"""No store at all: the samples of the current round."""
+"""Buffer of the current round's samples only."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ class FreshBuffer(ReplayBuffer):
     For methods without a sample store, whose student sees each sample in one round only, such
     as DAFL (Chen et al. 2019, arXiv 1904.01186), ZSKT (Micaelli & Storkey 2019, arXiv
     1905.09768) and DFAD (Fang et al. 2019, arXiv 1912.11006). As large as all student steps
-    of a round together, and dealt by a :class:`SequentialSampler`, it gives every step fresh
+    of a round together, and drawn by a :class:`SequentialSampler`, it gives every step new
     samples.
 
     It asks no writer, and it wants nothing of the teacher: samples are stored without another
@@ -31,7 +31,7 @@ class FreshBuffer(ReplayBuffer):
 
     @torch.no_grad()
     def extend(self, batch: SampleBatch, writer=None) -> Tensor:
-        """Put a batch in the place of all that is stored.
+        """Replace all stored samples by a batch.
 
         Args:
             batch: ``image`` [N, 3, H, W] float in [0, 1]; any other key [N, ...] becomes a

@@ -1,4 +1,4 @@
-"""A store that keeps every sample, up to a bound."""
+"""Buffer that keeps every sample, up to a limit."""
 
 import torch
 from mmengine.logging import print_log
@@ -50,7 +50,7 @@ class GrowingBuffer(ReplayBuffer):
         return self._room
 
     def reserve(self, image_size: tuple[int, int]) -> str:
-        """Say how far the slots will grow, and set the bound that the memory allows.
+        """State how far the slots will grow, and set the limit that the memory allows.
 
         Raises:
             ConfigError: Not one sample fits into ``max_gib``.
@@ -93,7 +93,7 @@ class GrowingBuffer(ReplayBuffer):
 
     @torch.no_grad()
     def _grow(self, size: int) -> None:
-        """Have room for ``size`` slots, at least doubling what there is, within capacity."""
+        """Make room for ``size`` slots: at least double the present number, within capacity."""
         size = min(size, self.capacity)
         if size <= self._room:
             return

@@ -79,7 +79,7 @@ class ReplayBuffer(BaseBuffer):
         return self.capacity
 
     def reserve(self, image_size: tuple[int, int]) -> str:
-        """Say what M x 3 x H x W bytes of images take; nothing is allocated yet.
+        """State the memory of M x 3 x H x W bytes of images; nothing is allocated yet.
 
         Raises:
             ConfigError: It is more than ``max_gib``, or than what is free.
@@ -202,7 +202,7 @@ class ReplayBuffer(BaseBuffer):
         )
 
     def load_state_dict(self, state: dict) -> None:
-        """Take over a saved buffer, also into one that has not been written yet.
+        """Load a saved buffer, also into an empty one.
 
         Raises:
             ConfigError: The saved buffer has another capacity.
@@ -251,7 +251,7 @@ class ReplayBuffer(BaseBuffer):
         )
 
     def _place(self, name: str, device: torch.device) -> torch.device | str:
-        """Where a column lives if the batches come from ``device``."""
+        """Device of a column if the batches come from ``device``."""
         return self._home or device if name == 'image' else device
 
     def _pins(self, name: str) -> bool:
@@ -260,7 +260,7 @@ class ReplayBuffer(BaseBuffer):
     def _new_column(
         self, name: str, shape: tuple[int, ...], dtype: torch.dtype, fill: float
     ) -> Tensor:
-        """[room, *shape], filled, where this column lives."""
+        """A column [room, *shape], filled, on its device."""
         return torch.full(
             (self.room, *shape),
             fill,
@@ -292,8 +292,8 @@ class ReplayBuffer(BaseBuffer):
             if column is not None and column.shape[1:] != value.shape[1:]:
                 raise ConfigError(
                     f"{type(self).__name__}: column '{name}' has rows of "
-                    f'{list(column.shape[1:])}, but the batch brings rows of '
-                    f'{list(value.shape[1:])}; give every batch the same form'
+                    f'shape {list(column.shape[1:])}, but the batch has rows of shape '
+                    f'{list(value.shape[1:])}; give every batch the same shape'
                 )
         if n > self.capacity:
             raise ConfigError(
@@ -303,7 +303,7 @@ class ReplayBuffer(BaseBuffer):
         return n
 
     def _move(self, device: torch.device) -> None:
-        """Bring all columns to where they live if the batches come from ``device``."""
+        """Move all columns to their devices if the batches come from ``device``."""
         for name, column in self.columns.items():
             self.columns[name] = column.to(self._place(name, device))
         self.class_counts = self.class_counts.to(device)
@@ -319,7 +319,7 @@ class ReplayBuffer(BaseBuffer):
             self.class_counts = self.class_counts.new_zeros(batch['class_share'].shape[1])
 
     def _rows(self, batch: SampleBatch, n: int) -> SampleBatch:
-        """``batch`` as it will be stored: all columns, in their dtypes, where they live.
+        """``batch`` as it will be stored: all columns, in their dtypes, on their devices.
 
         What a batch brings of the managed columns (rows of another buffer) is not used.
         """

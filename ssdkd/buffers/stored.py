@@ -51,7 +51,7 @@ def read_samples(run: str | Path) -> StoredSamples:
         buffers = [state['distiller']['buffer'] for state in content['distillation']]
     except (KeyError, TypeError, IndexError) as error:
         raise ConfigError(
-            f"'{path}' holds no buffer, as it is no checkpoint of a distillation; give a "
+            f"'{path}' is not a checkpoint of a distillation, so it holds no buffer; give a "
             'round_*.pth, or the work directory (student.pth and the like are weights alone)'
         ) from error
     if not all(buffer['size'] for buffer in buffers):

@@ -1,7 +1,8 @@
 """Train every variant of the ablation over several seeds and print one table.
 
 It is a benchmark whose rows are variants of one config, each as long as the config says.
-Run it again after an interruption: finished cells are kept, a broken one is resumed.
+After an interruption, start the same command again: it keeps finished runs and resumes the
+others.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def specification(args: argparse.Namespace) -> dict:
-    """The ablation as ``ssdkd benchmark`` could read it from a file."""
+    """The ablation as a specification of ``ssdkd benchmark``."""
     from ssdkd.config.names import is_pair
 
     base = dict(config=args.config)

@@ -1,9 +1,11 @@
 """Compare a student with its teacher on a folder of any images, without labels.
 
-Agreement: share of images (segmentation: pixels) to which both give the same class. Mean KL of
-the student from the teacher, in nats. Expected calibration error of the student with the
-teacher's class as the label: over 15 bins of the student's confidence, the mean distance
-between agreement and confidence. Images are resized to cover the image size and cropped.
+It prints three figures:
+- agreement: the share of images (segmentation: pixels) for which both predict the same class;
+- the mean KL divergence of the student from the teacher, in nats;
+- the expected calibration error of the student, with the teacher's class as the label: the mean
+  distance between agreement and confidence, over 15 bins of the student's confidence.
+Images are resized to cover the image size, and cropped.
 """
 
 import argparse
@@ -19,13 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'checkpoint', help='student.pth, a round_*.pth, or any state dict of the student'
     )
-    parser.add_argument('images', help='folder of images, or FOLDER for FOLDER.tar')
+    parser.add_argument('images', help='folder of images; FOLDER also finds FOLDER.tar')
     parser.add_argument(
         '--out', help='figure to write (default: agreement.png beside the checkpoint)'
     )
     add_role(parser)
     add_image_size(parser)
-    parser.add_argument('--batch-size', type=int, default=32, help='default: 32')
+    parser.add_argument(
+        '--batch-size', type=int, default=32, help='images per batch (default: 32)'
+    )
     add_cfg_options(parser)
 
 

@@ -1,8 +1,8 @@
 """Run methods x seeds under an equal budget and write a table and plots.
 
-Each run is a process of its own, here or (--executor submitit) in a job of a cluster.
-Call it again after an interruption: finished runs are kept, a broken one goes on from its
-checkpoint. A failed run is named in the report, and the others go on.
+Each run is a separate process, on this machine or (--executor submitit) in a job of a cluster.
+After an interruption, start the same command again: it keeps finished runs and resumes the
+others. A failed run does not stop the others; the report names it.
 """
 
 import argparse
@@ -17,26 +17,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     argument.completer = complete_config
     parser.add_argument(
-        '--work-dir', help='where all goes (default: work_dirs/benchmark_<spec name>)'
+        '--work-dir', help='folder of all results (default: work_dirs/benchmark_<spec name>)'
     )
     parser.add_argument(
-        '--methods', metavar='A,B', help='run only these (the report has all that are there)'
+        '--methods',
+        metavar='A,B',
+        help='run only these methods (the report has all finished ones)',
     )
     add_running(parser)
-    add_cfg_options(parser, 'change values of the spec, e.g. budget.minutes=1')
-    parser.add_argument('--retry-failed', action='store_true', help='run failed ones again')
+    add_cfg_options(parser, 'change values of the spec, such as budget.minutes=1')
+    parser.add_argument('--retry-failed', action='store_true', help='run failed runs again')
     parser.add_argument(
         '--replan',
         action='store_true',
-        help='remove and run again, with rounds by the times they took, those that missed '
-        'the budget by more than 10 %%',
+        help='run methods again that missed the budget by more than 10 %%, with the number of '
+        'rounds from their measured times',
     )
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
     """How the runs go: arguments that the ablation has, too."""
     parser.add_argument(
-        '--jobs', type=int, default=1, help='runs at a time (default: 1, the fairest)'
+        '--jobs',
+        type=int,
+        default=1,
+        help='number of runs at the same time (default: 1, which compares times best)',
     )
     parser.add_argument(
         '--threads',
@@ -47,7 +52,7 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         '--executor',
         choices=['local', 'submitit'],
         default='local',
-        help='where the runs go: processes here, or jobs of a cluster (Slurm)',
+        help='where to run: processes on this machine, or jobs of a cluster (Slurm)',
     )
     parser.add_argument(
         '--executor-options',
@@ -55,14 +60,14 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         action=KeyValues,
         default={},
         metavar='KEY=VALUE',
-        help='what submitit asks the cluster for, e.g. slurm_partition=gpu gpus_per_node=1 '
+        help='resources that submitit requests, such as slurm_partition=gpu gpus_per_node=1 '
         'timeout_min=600',
     )
     only = parser.add_mutually_exclusive_group()
+    only.add_argument('--report-only', action='store_true', help='write only the report')
     only.add_argument(
-        '--report-only', action='store_true', help='write the report, run nothing'
+        '--dry-run', action='store_true', help='print only the plan and the commands'
     )
-    only.add_argument('--dry-run', action='store_true', help='print plan and commands alone')
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Bring a data set into the layout that the configs read.
+"""Convert a data set to the layout that the configs read.
 
 camvid: SOURCE holds train.tar and val.tar, each with img_dir/SPLIT/*.jpg and
 ann_dir/SPLIT/*.png of class ids (void is 255).

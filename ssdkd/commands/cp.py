@@ -1,7 +1,7 @@
-"""Copy a config to a file of your own, to be edited.
+"""Copy a config to a new file, to edit it.
 
-Its bases stay ours, by name. 'ssdkd show CONFIG > FILE' writes a file without bases instead. So
-does this command for a pair, which has no file.
+The copy names its bases, so it works in any folder. A pair has no file: its copy is the
+composed config, without bases. 'ssdkd show CONFIG > FILE' writes any config without bases.
 """
 
 import argparse
@@ -16,14 +16,14 @@ from ssdkd.errors import ConfigError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser, 'config')
-    parser.add_argument('file', type=Path, help='a new file, or a folder for one')
+    parser.add_argument('file', type=Path, help='a new file, or an existing folder for it')
 
 
 def run(args: argparse.Namespace) -> None:
     name, text = _source(args)
     target = args.file / name if args.file.is_dir() else args.file
     if target.suffix != '.py':
-        raise ConfigError(f"'{target}' must end in .py, as the names of configs do")
+        raise ConfigError(f"'{target}' must end in .py, like every config")
     if target.exists():
         raise ConfigError(f"'{target}' exists already; choose another file, or remove it")
     write_whole(target, text)

@@ -1,7 +1,7 @@
 """Train a teacher on scikit-learn's digits, distil it without data, and report.
 
 It takes about five minutes on two CPU cores. The teacher stays in work_dirs/digits_resnet20,
-and a later call uses it.
+and later calls reuse it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--work-dir',
         default=WORK_DIR,
-        help=f'where the student and its report go (default: {WORK_DIR}, which is emptied)',
+        help=f'folder of student and report (default: {WORK_DIR}, which is emptied first)',
     )
     parser.add_argument(
         '--cfg-options',
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     if args.work_dir == WORK_DIR:
         shutil.rmtree(WORK_DIR, ignore_errors=True)
     options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
-    with hinting(lambda: 'the same command begins again with the student'):
+    with hinting(lambda: 'the same command starts again with the student'):
         if TEACHER.is_file():
             print(f'Teacher: using {TEACHER}, which is there already.', flush=True)
         else:

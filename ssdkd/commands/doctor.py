@@ -1,4 +1,4 @@
-"""Say what this machine has: versions, accelerator, memory, and what is missing for what."""
+"""Report on this machine: versions, accelerator, memory, and missing packages."""
 
 import argparse
 import importlib.util
@@ -22,7 +22,7 @@ EXTRAS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """This command takes no arguments."""
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""How a command ends: one line instead of a traceback, and an exit status."""
+"""The end of a command: one line instead of a traceback, and an exit status."""
 
 import errno
 import functools
@@ -40,7 +40,7 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
 
 
 def _line(error: BaseException) -> str | None:
-    """What to say of an error that the user can mend; None of any other."""
+    """The line for an error that the user can fix; None for any other error."""
     if isinstance(error, OSError) and error.errno in FULL:
         where = f" '{error.filename}'" if error.filename else ''
         return (
@@ -56,7 +56,7 @@ def _line(error: BaseException) -> str | None:
 
 
 def _end_interrupted(error: Interrupted) -> None:
-    """Say it once, of several processes of a run, and end."""
+    """Print the line in the first process of a run, and end."""
     torch = sys.modules.get('torch')  # a command that did without it has one process
     together = torch is not None and torch.distributed.is_initialized()
     if not together or torch.distributed.get_rank() == 0:

@@ -1,8 +1,9 @@
 """Export a student (or any network of a config) and check the file against the module.
 
-state_dict writes the network's own weights, for images that the user normalises; a segmentor
-of mmseg also gets a config for mmseg's init_model. The other formats hold the normalisation:
-they take RGB images [N, 3, H, W] in [0, 1], any N, of one size, and return logits.
+state_dict writes the weights of the plain network, which takes normalised images; for a
+segmentor of mmseg it also writes a config for mmseg's init_model. The other formats include the
+normalisation: they take RGB images [N, 3, H, W] in [0, 1], with any N and a fixed size, and
+return logits.
 """
 
 import argparse
@@ -20,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'checkpoint', help='student.pth, a round_*.pth, or any state dict of the student'
     )
-    parser.add_argument('--format', choices=FORMATS, default='onnx', help='default: onnx')
+    parser.add_argument(
+        '--format', choices=FORMATS, default='onnx', help='format of the file (default: onnx)'
+    )
     parser.add_argument(
         '--out', help="file to write (default: beside the checkpoint, with the format's suffix)"
     )
@@ -30,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--tolerance',
         type=float,
         default=1e-4,
-        help='largest difference that passes, relative to the largest logit where that '
+        help='largest accepted difference, relative to the largest logit if that '
         'exceeds 1 (default: 1e-4)',
     )
     add_cfg_options(parser)
@@ -50,7 +53,7 @@ def out_path(args: argparse.Namespace) -> Path:
     if path.resolve() == checkpoint.resolve():
         raise ConfigError(f"--out: '{path}' is the checkpoint itself; choose another file")
     if args.format == 'exported_program' and path.suffix != '.pt2':
-        raise ConfigError(f"--out: '{path}' must end in .pt2, by which torch knows the format")
+        raise ConfigError(f"--out: '{path}' must end in .pt2, the suffix of this format")
     return path
 
 

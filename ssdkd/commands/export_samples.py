@@ -1,11 +1,11 @@
 """Write the synthetic samples of a run as image files that any trainer reads.
 
-Classification: CLASS/INDEX.png, the layout of torchvision's ImageFolder; the class is the
-teacher's. Segmentation: img_dir/train and ann_dir/train, the layout of mmseg, with the
-teacher's label of each pixel. manifest.json has the classes, the normalisation, and of each
-sample the teacher's confidence, its priority and its age.
+Classification: CLASS/INDEX.png, the layout of torchvision's ImageFolder. The class is the
+teacher's prediction. Segmentation: img_dir/train and ann_dir/train, the layout of mmseg, with
+the teacher's prediction for each pixel. manifest.json holds the classes, the normalisation, and
+for each sample the teacher's confidence, its priority and its age.
 
-To train on the folder here: dict(type='ImageFolder', root=FOLDER).
+A config of ssdkd reads the folder as dict(type='ImageFolder', root=FOLDER).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument(
-        'checkpoint', help='round_*.pth, or the work directory: its newest round'
+        'checkpoint', help='round_*.pth, or a work directory (its newest round)'
     )
     parser.add_argument(
         '--out', help="folder to write (default: 'exported_samples' beside the checkpoint)"
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def build_teacher(cfg: Config) -> Network:
-    """The teacher, where there is an accelerator on it."""
+    """The teacher, on the accelerator if there is one."""
     import torch
 
     from ssdkd.apis import build_network

@@ -1,7 +1,7 @@
 """Print parameters, FLOPs and activations of teacher, student and generator.
 
-Counted by fvcore for one image: a multiplication and its addition are one FLOP, elementwise
-operations are left out; activations are the outputs of convolutions and matrix products.
+fvcore counts them for one image. A multiplication with its addition is one FLOP; elementwise
+operations are not counted. Activations are the outputs of convolutions and matrix products.
 """
 
 import argparse

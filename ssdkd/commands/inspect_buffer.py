@@ -1,7 +1,7 @@
-"""Show the samples of a run: by class, by priority, by age, and which of them look alike.
+"""Draw the samples of a run by class, by priority, by age, and by similarity.
 
-Writes by_class.png, by_priority.png, by_age.png and look_alikes.png: samples with their
-nearest neighbours, and the distances in grey levels (root mean square over the pixels).
+It writes by_class.png, by_priority.png, by_age.png and look_alikes.png. The last one has
+samples with their nearest neighbours, and the distances in grey levels (root mean square).
 """
 
 import argparse
@@ -17,13 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', help="folder (default: 'buffer' in the work directory)")
     parser.add_argument('--columns', type=int, default=10, help='samples per row (default: 10)')
     parser.add_argument(
-        '--classes', nargs='+', metavar='NAME', help='names of the classes, in their order'
+        '--classes',
+        nargs='+',
+        metavar='NAME',
+        help='names of the classes, in the order of the outputs',
     )
     parser.add_argument(
         '--queries',
         type=int,
         default=2000,
-        help='samples whose neighbours are looked for, evenly over the buffer; the time grows '
+        help='number of samples to find neighbours for, evenly over the buffer; the time grows '
         'with them (default: 2000)',
     )
 

@@ -9,7 +9,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         choices=['all', 'configs', 'components'],
         default='all',
-        help='default: all',
+        help='what to list (default: all)',
     )
     parser.add_argument(
         'modules',

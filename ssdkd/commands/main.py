@@ -73,7 +73,7 @@ def tool(name: str, *first: str) -> Callable[[], None]:
 
 
 def run_command(name: str, *line: str) -> None:
-    """Run a command as a step of another one."""
+    """Run one command from another one."""
     _module(name).run(command_parser(name).parse_intermixed_args(line))
 
 
@@ -94,7 +94,7 @@ def full_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='ssdkd',
         description='Distil a trained network into a smaller one, without data.',
-        epilog='ssdkd COMMAND --help says what a command takes.',
+        epilog='ssdkd COMMAND --help shows the arguments of a command.',
     )
     parser.add_argument('--version', action='version', version=f'ssdkd {__version__}')
     commands = parser.add_subparsers(title='commands', metavar='COMMAND', required=True)

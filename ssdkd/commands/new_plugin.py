@@ -1,4 +1,4 @@
-"""Start a plugin: component, config, test and README in a folder of projects/."""
+"""Create a plugin: component, config, test and README in a folder of projects/."""
 
 import argparse
 import re
@@ -69,7 +69,7 @@ python -m pytest {folder}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('kind', choices=sorted(KINDS), help='what it is')
+    parser.add_argument('kind', choices=sorted(KINDS), help='kind of component')
     parser.add_argument('name', help='name of the class, such as MySampler')
 
 

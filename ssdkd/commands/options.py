@@ -64,17 +64,18 @@ def add_config(
     if composed:
         parser.add_argument(
             '--method',
-            help=f'of a pair: {", ".join(parts("methods"))}, or a file (default: ssdkd)',
+            help=f'for a pair: {", ".join(parts("methods"))}, or a file (default: ssdkd)',
         )
         parser.add_argument(
             '--budget',
-            help=f'of a pair: {", ".join(parts("schedules"))}, or a file (default: what the '
-            'pair is made for)',
+            help=f'for a pair: {", ".join(parts("schedules"))}, or a file (default: the '
+            "pair's own)",
         )
 
 
 def add_cfg_options(
-    parser: argparse.ArgumentParser, text: str = 'change config values'
+    parser: argparse.ArgumentParser,
+    text: str = 'change config values, such as train_cfg.max_rounds=20',
 ) -> None:
     """``--cfg-options KEY=VALUE ...``."""
     parser.add_argument(
@@ -92,7 +93,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='how the processes were started',
+        help='what has started the processes (default: none, one process)',
     )
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
@@ -106,5 +107,5 @@ def add_image_size(parser: argparse.ArgumentParser, of: str = '') -> None:
         nargs='+',
         type=int,
         metavar='PIXELS',
-        help=f'one side, or height and width{of} (default: that of the synthetic images)',
+        help=f'side, or height and width{of} (default: the size of the synthetic images)',
     )

@@ -1,4 +1,4 @@
-"""Draw the curves of one or several runs: what the val set measured, losses, the buffer."""
+"""Draw the curves of one or several runs: val metrics, losses, figures of the buffer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        'runs', nargs='+', metavar='WORK_DIR', help='work directory of a run of tools/train.py'
-    )
+    parser.add_argument('runs', nargs='+', metavar='WORK_DIR', help='work directory of a run')
     parser.add_argument(
         '--labels', nargs='+', help='a name for each run (default: its work directory)'
     )
@@ -23,11 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--keys',
         nargs='+',
         metavar='NAME',
-        help='scalars to draw, as the log calls them, such as accuracy loss (default: what the '
+        help='scalars to draw, by their names in the log, such as accuracy (default: what the '
         'val set measured, divergence, agreement, inversion losses, the buffer)',
     )
     parser.add_argument(
-        '--against', choices=['round', 'minutes'], default='round', help='default: round'
+        '--against',
+        choices=['round', 'minutes'],
+        default='round',
+        help='horizontal axis (default: round)',
     )
     parser.add_argument('--out', default='logs.png', help='image (default: logs.png)')
 
@@ -44,7 +45,7 @@ def read_runs(args: argparse.Namespace) -> dict[str, Curves]:
     if len(labels) != len(args.runs):
         raise ConfigError(f'--labels names {len(labels)} runs, but {len(args.runs)} are given')
     if len(set(labels)) != len(labels):
-        raise ConfigError(f'two runs are called alike ({", ".join(labels)}); give --labels')
+        raise ConfigError(f'two runs have the same name ({", ".join(labels)}); give --labels')
     found = {}
     for label, run in zip(labels, args.runs):
         if not Path(run).is_dir():

@@ -1,10 +1,10 @@
-"""Make one HTML page about a run, to be opened in any browser without a server."""
+"""Write one HTML page about a run, which any browser opens."""
 
 import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('work_dir', help='work directory of a run of tools/train.py')
+    parser.add_argument('work_dir', help='work directory of a run')
     parser.add_argument('--out', help='file to write (default: WORK_DIR/report.html)')
 
 

@@ -1,4 +1,4 @@
-"""Print a whole config: all its bases composed, as a config file that runs by itself."""
+"""Print a whole config, with all its bases composed into one file."""
 
 import argparse
 

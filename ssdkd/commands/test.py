@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'checkpoint',
         nargs='?',
         help='student.pth, a round_*.pth, or any state dict of the network; '
-        'with --teacher it may be left out (the config names it)',
+        'optional with --teacher (the config names it)',
     )
     parser.add_argument(
         '--show-dir',

@@ -19,14 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='continue from this checkpoint, or, without a value, from the '
-        'newest in the work directory',
+        help='continue from this checkpoint; without a value, from the newest one in the '
+        'work directory',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16)')
     parser.add_argument(
         '--tensorboard', action='store_true', help='also write scalars for TensorBoard'
     )
-    add_cfg_options(parser, 'change config values, e.g. model.batch_size=64')
+    add_cfg_options(parser, 'change config values, such as model.batch_size=64')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -58,12 +58,12 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
         checkpoint = resume_point(args.resume, cfg.work_dir)
         if checkpoint is None:
             print(
-                f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting at the beginning",
+                f"--resume: no checkpoint in '{cfg.work_dir}' yet, starting from the beginning",
                 flush=True,
             )
         cfg.load_from = None if checkpoint is None else str(checkpoint)
         cfg.resume = checkpoint is not None
     else:
         check_unused(
-            cfg.work_dir, 'go on with --resume, choose another --work-dir, or remove it'
+            cfg.work_dir, 'continue with --resume, choose another --work-dir, or remove it'
         )

@@ -1,4 +1,4 @@
-"""Train a teacher with labels, for those who have a training set."""
+"""Train a teacher on a labelled training set."""
 
 import argparse
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
             cfg.resume, cfg.load_from = checkpoint is not None, checkpoint and str(checkpoint)
         else:
             check_unused(
-                cfg.work_dir, 'go on with --resume, choose another --work-dir, or remove it'
+                cfg.work_dir, 'continue with --resume, choose another --work-dir, or remove it'
             )
         runner = StrictRunner.from_cfg(cfg)
         model = getattr(runner.model, 'module', runner.model)

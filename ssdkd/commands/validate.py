@@ -1,8 +1,8 @@
-"""Check a config as far as that goes without training.
+"""Check a config without training.
 
-Settings, networks, weights, data sets, optimizers, memory: all that a run looks at before its
-first step. Ends with status 2 if the config is wrong, and with status 1 if it only needs files
-that are not here.
+It checks everything that a run checks before its first step: settings, networks, weights, data
+sets, optimizers, memory. Exit status 0: all is right. 1: the config is right, but files are
+missing. 2: the config is wrong.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> None:
 
     missing = validate(load_config(args))
     for line in missing:
-        print(f'not here: {line}', file=sys.stderr)
+        print(f'missing: {line}', file=sys.stderr)
     print(
         f'{args.config}: the config is right'
         + (', the files above are missing' * bool(missing))

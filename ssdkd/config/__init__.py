@@ -1,1 +1,1 @@
-"""What a config is called, and what it may say."""
+"""Names, composition and reading of configs."""

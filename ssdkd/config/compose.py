@@ -37,7 +37,7 @@ LOADERS = tuple(
 
 
 def compose(pair: str, method: str | None = None, budget: str | None = None) -> Config:
-    """Compose a config. Later ones of these win:
+    """Compose a config. Later parts override earlier ones:
 
     - ``default_runtime.py`` and the schedule of the budget, unless the method has its own of
       either,
@@ -126,7 +126,7 @@ def _limit(part: dict, keys: dict[str, str], names: Config) -> None:
 
 
 def _value(expression: str, names: Config, method: str, pair: str) -> object:
-    """What an expression of ``from_pair`` is, with the names of the pair."""
+    """Value of an expression of ``from_pair``, with the names of the pair."""
     try:
         return eval(expression, {}, copy.deepcopy(names.to_dict()))  # as Python as the config
     except NameError as error:

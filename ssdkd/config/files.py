@@ -1,4 +1,4 @@
-"""Config files, with one line for what is wrong with them."""
+"""Reading of config files, with errors of one line."""
 
 import os
 from pathlib import Path

@@ -99,7 +99,7 @@ def summary(path: Path) -> str:
 
 
 def complete_config(prefix: str, **_: object) -> list[str]:
-    """What a tab can make of the beginning of a config's name or path."""
+    """Completions of the beginning of a config's name or path."""
     folder = Path(prefix).parent if not prefix.endswith('/') else Path(prefix)
     here = folder.iterdir() if folder.is_dir() else ()
     files = [f'{path}/' if path.is_dir() else str(path) for path in here]
@@ -109,7 +109,7 @@ def complete_config(prefix: str, **_: object) -> list[str]:
 
 
 def _similar(name: str) -> str:
-    """The names and files that are most like one that does not exist."""
+    """The end of a message: names and files that are similar to a missing one."""
     if name.startswith((PREFIX, '_base_/')):
         files = (path.relative_to(CONFIGS) for path in CONFIGS.rglob('*.py'))
         known = [f'{PREFIX}{path.as_posix()}' for path in files]
@@ -123,7 +123,7 @@ def _similar(name: str) -> str:
 
 
 def _check_composed(name: str) -> None:
-    """Say how a config is called today that had a file of its own before.
+    """Give the new command for a config that had a file in an earlier version.
 
     Raises:
         ConfigError: It had one.

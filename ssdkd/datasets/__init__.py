@@ -1,4 +1,4 @@
-"""Labelled images to evaluate on, and to train teachers with; distillation needs none."""
+"""Labelled images for evaluation and for teachers; distillation needs none."""
 
 from ssdkd.datasets.check_labels import CheckLabels
 from ssdkd.datasets.check_set import check_set

@@ -1,4 +1,4 @@
-"""Refuse label maps that a segmentation task cannot mean."""
+"""Check of label maps against the classes of a segmentation task."""
 
 from pathlib import Path
 

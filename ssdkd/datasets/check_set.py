@@ -1,4 +1,4 @@
-"""What can be wrong with a labelled set, looked for before training."""
+"""Checks of a labelled data set, before training."""
 
 from collections.abc import Sequence
 from pathlib import Path

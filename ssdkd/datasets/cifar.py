@@ -45,8 +45,8 @@ class Cifar(Dataset):
         except (OSError, RuntimeError) as error:
             reason = ' '.join(str(error).split())
             raise ConfigError(
-                f"Cifar: key 'root' is '{root}', where {name} is not, and it could not be had "
-                f'({reason}); put {archive} of '
+                f"Cifar: key 'root' is '{root}', which does not hold {name}, and the download "
+                f'failed ({reason}); put {archive} of '
                 'https://www.cs.toronto.edu/~kriz/cifar.html there and unpack it'
             ) from error
         self.images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()

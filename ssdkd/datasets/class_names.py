@@ -1,4 +1,4 @@
-"""Class names: those that a config lists, and those of a data set against a network's."""
+"""Class names of a config, and of a data set compared with those of a network."""
 
 import json
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def compare_folders(folders: Sequence[str], wanted: Sequence[str], root: str) ->
 def check_classes(
     dataset, key: str, num_classes: int, trained: Sequence[str] | None = None
 ) -> None:
-    """Check that the labels of a data set mean what a network's outputs mean.
+    """Check that the labels of a data set match the outputs of a network.
 
     A data set states its classes as ``metainfo['classes']``, and labels as ``labels``; one that
     states neither is not checked. Names that are only the numbers 0, 1, ... say nothing, and
@@ -89,8 +89,8 @@ def check_classes(
         absent = set(trained or ()) - set(own)
         raise ConfigError(
             f'{place} has {len(own)} classes ({_listed(own)}), but there are {num_classes} '
-            'outputs, so that labels would mean other classes; give it one folder for each '
-            'class, an empty one where there is no image, or correct num_classes'
+            'outputs, so the labels would mean other classes; give it one folder per class '
+            '(an empty one for a class without images), or correct num_classes'
             + (f'; missing: {_listed(absent)}' if absent else '')
         )
     if trained:
@@ -98,9 +98,9 @@ def check_classes(
     elif getattr(dataset, 'is_alphabetical', False) and all(n.isdecimal() for n in own):
         if sorted(own, key=int) != list(own):
             raise ConfigError(
-                f'{place} has folders called by numbers, whose alphabetical order '
-                f'({_listed(own)}) is not that of the numbers; say by classes=[...] which one '
-                'the teacher was trained with'
+                f'{place} has folders with numbers as names, whose alphabetical order '
+                f'({_listed(own)}) is not the numerical order; give classes=[...] in the order '
+                'that the teacher was trained with'
             )
 
 
@@ -118,9 +118,9 @@ def _compare_names(own: tuple[str, ...], trained: tuple[str, ...], place: str) -
         return
     raise ConfigError(
         f"{place} has other classes than the teacher's: missing "
-        f'{_listed(set(trained) - set(own))}, unknown {_listed(set(own) - set(trained))}; name '
-        'them alike, by classes={folder: class name} in the order of the teacher, or choose '
-        'another data set'
+        f'{_listed(set(trained) - set(own))}, unknown {_listed(set(own) - set(trained))}; give '
+        'them the same names by classes={folder: class name} in the order of the teacher, or '
+        'choose another data set'
     )
 
 

@@ -1,4 +1,4 @@
-"""What the data-set converters share: all of a data set is written, or nothing."""
+"""Atomic output folder of the data-set converters."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from ssdkd.errors import ConfigError
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
-    """A folder to write into, which gets its name only if nothing is raised inside.
+    """A folder to write into; it gets its name only if no error is raised inside.
 
     Until then it is ``<target>.partial``; one that a killed conversion has left is removed.
 

@@ -66,10 +66,7 @@ def convert_camvid(source: Path, target: Path) -> None:
         for split in ('train', 'val'):
             path = source / f'{split}.tar'
             if not path.is_file():
-                raise ConfigError(
-                    f"source: there is no '{path}'; the page on data in the documentation says "
-                    'what it is'
-                )
+                raise ConfigError(f"source: there is no '{path}'; docs/data.md says what it is")
             archive = Archive(path)
             names = names_of(archive, split)
             for kind in KINDS:

@@ -1,4 +1,4 @@
-"""Labelled images in one folder a class."""
+"""Labelled images, one folder per class."""
 
 from functools import cached_property
 
@@ -16,7 +16,7 @@ from ssdkd.registry import DATASETS
 class ImageFolder(Dataset):
     """Images in ``root/class/file``, or in the archive ``root.tar`` read in place.
 
-    Every folder of ``root`` is a class, in a folder and in an archive alike, and whether it
+    Every folder of ``root`` is a class, in a folder and in an archive, and whether it
     holds images or not: an empty one keeps the numbers of the others. Hidden folders are none.
     Images of at most 64 pixels are decoded once, at first use, and kept in memory; larger ones
     are decoded on every access.

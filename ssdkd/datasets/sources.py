@@ -44,7 +44,7 @@ class Folder:
             raise ConfigError(f'dataset: the folder cannot be read: {error}') from error
 
     def real(self, path: str) -> str:
-        """The place that a path leads to, the same for all links to it."""
+        """The resolved path, the same for all links to it."""
         return os.path.realpath(self.root / path)
 
     def open(self, path: str) -> BinaryIO:
@@ -111,7 +111,7 @@ class Archive:
             yield name, 'file' if real in self._files else kind
 
     def real(self, path: str) -> str | None:
-        """The member that a path leads to; None for a link out of the archive or in a circle.
+        """The member that a path resolves to; None for a link out of the archive or a loop.
 
         The path is relative to the root, the result to the archive.
         """
@@ -176,8 +176,8 @@ def walk(source: Folder | Archive) -> tuple[list[str], list[str]]:
             else:
                 raise ConfigError(
                     f'dataset: {source.describe(child)} is neither a file nor a folder, or a '
-                    'link that leads to none (in an archive, one of its own members); remove '
-                    'it, or put the file itself there'
+                    'link to something that is missing (in an archive: not a member of it); '
+                    'remove it, or replace it by the file itself'
                 )
     return sorted(folders), sorted(files)
 

@@ -1,4 +1,4 @@
-"""The algorithm: the contract of a distiller, and the one that all methods use."""
+"""Distillers: the contract, and the distiller of all shipped methods."""
 
 from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.parts import build_part

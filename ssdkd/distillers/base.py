@@ -24,7 +24,7 @@ UNSET_SAMPLES = ' (where samples is not set, it is batch_size)'
 
 @dataclass(frozen=True)
 class Role:
-    """One part of a distiller, and what a run does with it.
+    """One part of a distiller, and its use in a run.
 
     Attributes:
         path: Name of the submodule, such as ``'student'`` or ``'distillation.hint'``. In a
@@ -47,7 +47,7 @@ class Role:
 
 
 class BaseDistiller(BaseModel, ABC):
-    """What the training loop, the hooks and the commands ask of a distiller.
+    """Base class: the interface that the loop, the hooks and the commands use.
 
     A subclass says by :attr:`roles` which parts it has. Optimizers, distributed wrappers,
     checks, summary and export read the roles and no other names. One round of training is one
@@ -97,7 +97,7 @@ class BaseDistiller(BaseModel, ABC):
 
     @abstractmethod
     def store(self, batch: SampleBatch) -> Tensor:
-        """Write a batch to the buffer, with what the buffer wants to know of it.
+        """Write a batch to the buffer, with the columns that the buffer needs.
 
         Args:
             batch: ``image`` [N, 3, H, W] in [0, 1], and any other columns [N, ...].
@@ -191,7 +191,7 @@ class BaseDistiller(BaseModel, ABC):
             return NetworkOutput(network(images), features)
 
     def check_network(self, name: str, trained: bool) -> NetworkOutput:
-        """Run a network on a blank image, so that a misfit shows before training.
+        """Run a network on a blank image, to find a mismatch before training.
 
         Args:
             name: Its role.
@@ -271,7 +271,7 @@ class BaseDistiller(BaseModel, ABC):
         self.buffer.rng = self.rng
 
     def training_state(self) -> dict:
-        """What a checkpoint needs beside the weights: buffer, sampler and randomness."""
+        """State beside the weights for a checkpoint: buffer, sampler and randomness."""
         return {
             'buffer': self.buffer.state_dict(),
             'sampler': self.sampler.state_dict(),
@@ -279,13 +279,13 @@ class BaseDistiller(BaseModel, ABC):
         }
 
     def load_training_state(self, state: dict) -> None:
-        """Continue from a :meth:`training_state`, perhaps that of another kind of device."""
+        """Continue from a :meth:`training_state`, perhaps of another type of device."""
         self.buffer.load_state_dict(state['buffer'])
         self.sampler.load_state_dict(state['sampler'])
         restore_generator(self.rng, state['rng'].cpu())
 
     def redeal(self, states: list[dict], rank: int, world_size: int) -> dict:
-        """One process's training state, made from those of more or fewer processes.
+        """One process's training state, from those of another number of processes.
 
         Buffer and sampler say what becomes of their states (``deal``). The random stream is
         reinitialised from a seed made of all saved streams and the rank: repeatable, but not
@@ -311,7 +311,7 @@ class BaseDistiller(BaseModel, ABC):
         }
 
     def check_resumable(self, state_dict: dict[str, Tensor]) -> None:
-        """Check that a run's weights were learned from these very teachers.
+        """Check that a run was trained with the same teachers.
 
         Args:
             state_dict: The distiller's, from a checkpoint of that run.

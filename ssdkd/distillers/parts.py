@@ -1,4 +1,4 @@
-"""Build the parts of a distiller, so that their errors say where in the config they are."""
+"""Building of parts of a distiller, with config keys in the errors."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from ssdkd.registry import LOSSES, ComponentRegistry
 
 
 def build_part(key: str, registry: ComponentRegistry, cfg: dict):
-    """Build ``model.<key>``, so that its errors say where in the config they are."""
+    """Build ``model.<key>``, with the config key in its errors."""
     try:
         return registry.build(cfg)
     except ConfigError as error:

@@ -128,8 +128,8 @@ class ReplayDistiller(BaseDistiller):
         self.buffer: BaseBuffer = build_part('buffer', BUFFERS, buffer)
         if writer is None and self.buffer.needs_writer:
             raise ConfigError(
-                f'model.writer=None, but {type(self.buffer).__name__} overwrites samples and '
-                'must be told which; name a writer'
+                f'model.writer=None, but {type(self.buffer).__name__} overwrites samples, '
+                'which a writer chooses; name a writer'
             )
         self.writer: BaseWriter | None = (
             None if writer is None else build_part('writer', WRITERS, writer)
@@ -138,13 +138,13 @@ class ReplayDistiller(BaseDistiller):
         self.modulation: BaseModulation = build_part('modulation', MODULATIONS, modulation)
         if not isinstance(self.modulation, BaseModulation):
             raise ConfigError(
-                f'model.modulation: {type(self.modulation).__name__} is no '
-                'ssdkd.modulation.BaseModulation; derive it from that class'
+                f'model.modulation: {type(self.modulation).__name__} is not a '
+                'subclass of ssdkd.modulation.BaseModulation; derive it from that class'
             )
         if self.modulation.needs_counts and not self.buffer.needs_facts:
             raise ConfigError(
                 'model.modulation.diversity=True counts the classes in model.buffer, but '
-                f'{type(self.buffer).__name__} knows none; set it to False or choose another '
+                f'{type(self.buffer).__name__} stores none; set it to False or choose another '
                 'buffer'
             )
         self.distillation: dict[str, BaseDistillationLoss] = build_terms(distillation)

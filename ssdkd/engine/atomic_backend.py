@@ -1,4 +1,4 @@
-"""Checkpoints that are either whole or not there."""
+"""Atomic writing of checkpoints."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from ssdkd.atomic import write_whole
 
 
 class AtomicLocalBackend(LocalBackend):
-    """Local files that a process killed at any moment leaves old or new, never torn.
+    """Local files that are replaced atomically, even if the process is killed.
 
     See :func:`ssdkd.atomic.write_whole`. Chosen by ``backend_args=dict(backend='atomic')``.
     """

@@ -1,4 +1,4 @@
-"""What of a run's log reaches the console, and in which words."""
+"""Selection and wording of the log lines that reach the console."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ RESUMED = re.compile(r'^resumed epoch: (\d+), iter: (\d+)')
 
 
 def arrange(logger: MMLogger, by_round: bool) -> None:
-    """Keep the console of a run short, and its words those of the project.
+    """Keep the console of a run short, and use the project's words.
 
     Args:
         logger: The run's logger.

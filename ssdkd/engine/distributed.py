@@ -16,7 +16,7 @@ from ssdkd.runs.launchers import VARIABLES
 
 
 def join_processes(launcher: str, device: str | None = None) -> None:
-    """Let processes without an accelerator meet, which mmengine's Runner cannot.
+    """Join the process group without an accelerator, which mmengine's Runner cannot do.
 
     Its own start chooses a CUDA device for each process. With one, without a launcher, or
     where the processes have met before, nothing is done here.
@@ -62,7 +62,7 @@ def join_processes(launcher: str, device: str | None = None) -> None:
 
 @torch.no_grad()
 def unite_buffers(distiller: BaseDistiller) -> None:
-    """Let all processes hold the same trained networks again, at the end of a round.
+    """Average the networks' buffers over the processes at the end of a round.
 
     Gradients are averaged at every step, so parameters never differ. Buffers do: each process
     updates the statistics of batch norm from its own samples. Floating-point buffers become
@@ -88,7 +88,7 @@ def unite_buffers(distiller: BaseDistiller) -> None:
 
 
 class PartDataParallel(MMDistributedDataParallel):
-    """Data parallelism around a part of the distiller, with the state dict of that part.
+    """DDP around a part of the distiller, with the state dict of that part.
 
     The keys have no ``module.``: any number of processes can load what another has saved
     (mmengine looks for such keys, and torch's own ``load_state_dict`` is told of them).
@@ -170,5 +170,5 @@ class DistributedDistiller(nn.Module):
 
 
 def is_trained(module: nn.Module) -> bool:
-    """Whether a module has a parameter that asks for gradients."""
+    """Whether a module has a parameter that requires gradients."""
     return any(p.requires_grad for p in module.parameters())

@@ -1,4 +1,4 @@
-"""Look for numbers that are not finite in all that a checkpoint is going to hold."""
+"""Search for NaN and infinity in everything that a checkpoint will hold."""
 
 from collections import defaultdict
 from collections.abc import Mapping

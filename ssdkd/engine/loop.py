@@ -25,7 +25,7 @@ from ssdkd.runs.files import ENVIRONMENT, read_summary
 
 
 class LatentStream:
-    """Stands where mmengine expects a training dataloader; holds no data at all.
+    """Stand-in for mmengine's training dataloader, without any data.
 
     mmengine's hooks ask a loader for its length and for the meta information of a dataset.
     """
@@ -121,7 +121,7 @@ class DistillLoop(BaseLoop):
         return self._iter
 
     def run(self) -> nn.Module:
-        """Run all rounds that are left, and take the hooks off the networks."""
+        """Run all remaining rounds, and remove the hooks from the networks."""
         try:
             self._run()
         finally:
@@ -158,12 +158,12 @@ class DistillLoop(BaseLoop):
         self.runner.call_hook('after_train')
 
     def _has_summary(self) -> bool:
-        """Whether a start before this one has come to the end of the last round's work."""
+        """Whether an earlier start has finished the last round and written its summary."""
         summary = read_summary(self.runner.work_dir) or {}
         return summary.get('rounds') == self._epoch
 
     def _validates(self) -> bool:
-        """Whether the round that has just ended is one to validate."""
+        """Whether to validate after the round that has just ended."""
         due = self._epoch % self.val_interval == 0 or self._epoch == self.max_rounds
         return self.runner.val_loop is not None and 0 < self._epoch >= self.val_begin and due
 
@@ -173,7 +173,7 @@ class DistillLoop(BaseLoop):
         return self.runner.message_hub.runtime_info.get('validated')
 
     def validate(self) -> None:
-        """Run the val loop without a trace in training's random states."""
+        """Run the val loop without a change of training's random states."""
         # For the checkpoint that a new best score brings; other checkpoints come later.
         self.runner.message_hub.update_info('validated', self._epoch)
         self._kept = random_state()

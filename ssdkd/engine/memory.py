@@ -1,4 +1,4 @@
-"""The memory that a run takes, estimated before it is taken."""
+"""Estimate of the memory that a run takes, before training."""
 
 import copy
 import logging
@@ -32,7 +32,7 @@ MOST_OPERATIONS = 200_000
 
 @dataclass(frozen=True)
 class RunMemory:
-    """Bytes that a run takes in addition to what it holds already, by type of device.
+    """Additional bytes that a run will take, by type of device.
 
     Attributes:
         inversion: The most in a generator phase.
@@ -121,7 +121,7 @@ def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> Run
 
 
 def _growth(buffer: BaseBuffer, samples: int) -> Counter[str]:
-    """Bytes that a buffer with one batch in it still takes for so many samples, by device."""
+    """Additional bytes of a buffer with one batch until it holds so many samples, by device."""
     rows = min(buffer.capacity, samples)
     growth: Counter[str] = Counter()
     for column in buffer.columns.values():
@@ -171,7 +171,7 @@ def _tensors(values) -> list[Tensor]:
 
 
 class _AnySlots:
-    """Stands for a sampler, whose own memory is small and whose draws need values."""
+    """Stand-in for a sampler, which needs little memory and real values."""
 
     def sample(self, buffer, n: int) -> tuple[Tensor, Tensor]:
         indices = torch.arange(n, device=buffer.device)
@@ -205,7 +205,7 @@ def _copies(distiller: nn.Module, optim_wrapper) -> tuple:
 
 @contextmanager
 def _unnoticed() -> Iterator[None]:
-    """Keep logs and warnings back inside, and all global random states as they were."""
+    """Suppress logs and warnings inside, and restore all global random states."""
     python, numpy = random.getstate(), np.random.get_state()
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

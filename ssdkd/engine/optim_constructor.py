@@ -1,4 +1,4 @@
-"""One optimizer per key of ``optim_wrapper``, for the roles that name it."""
+"""Optimizers of the roles, one per key of ``optim_wrapper``."""
 
 from collections.abc import Callable
 from functools import partial
@@ -67,5 +67,5 @@ def _wrapper(key: str, cfg: dict, parts: dict[str, nn.Module]) -> OptimWrapper:
 
 
 def _clip_unread(clip: Callable, *args, **kwargs) -> None:
-    """Clip gradients, and keep the norm from mmengine, which would read it."""
+    """Clip gradients without returning the norm, which mmengine would read from the device."""
     clip(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""A network's own weights, as anyone can load them without this package."""
+"""Plain state dicts, which load without this package."""
 
 import io
 from collections import OrderedDict
@@ -26,7 +26,7 @@ def save_plain(
     ``<path's stem>_mmseg.py``, with the network, its normalisation, and the pipeline.
 
     Args:
-        network (nn.Module): A ``Network``, of which the plain network is written, or a plain
+        network (nn.Module): A ``Network`` (its plain network is written) or a plain
             network.
         path (Path): File to write.
         meta (dict, optional): mmseg's ``dataset_meta``: class names and palette.

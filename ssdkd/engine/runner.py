@@ -1,4 +1,4 @@
-"""mmengine's Runner, strict about what it loads."""
+"""mmengine's Runner with strict loading of checkpoints."""
 
 import copy
 import os
@@ -22,7 +22,7 @@ LAST = {'max_rounds': 'round', 'max_epochs': 'epoch', 'max_iters': 'iteration'}
 
 
 class StrictRunner(Runner):
-    """mmengine's Runner, which trusts a checkpoint no further than its tensors.
+    """mmengine's Runner, which reads only tensors and plain data from a checkpoint.
 
     It reads intact local files, unpickles tensors and plain containers alone, executes no
     config that a file holds, and loads every weight or none. On resume it compares the
@@ -36,7 +36,7 @@ class StrictRunner(Runner):
     _changes: dict[str, str]
 
     def build_logger(self, log_level='INFO', log_file: str | None = None, **kwargs) -> MMLogger:
-        """Build the logger; see mmengine's Runner. Its console shows what matters alone."""
+        """Build the logger; see mmengine's Runner. The console shows only what matters."""
         logger = super().build_logger(log_level, log_file, **kwargs)
         arrange(logger, by_round='task' in self.cfg.get('model', {}))
         return logger
@@ -69,7 +69,7 @@ class StrictRunner(Runner):
         return checkpoint
 
     def resume(self, filename: str, **kwargs) -> None:
-        """Go on from a checkpoint; see mmengine's Runner."""
+        """Continue from a checkpoint; see mmengine's Runner."""
         planned = [self._hyperparameters(optimizer) for _, optimizer in self._optimizers()]
         try:
             super().resume(filename, **kwargs)
@@ -90,7 +90,7 @@ class StrictRunner(Runner):
         done = self.cfg.train_cfg[key]
         self.logger.info(
             f'This run is finished ({count(done, LAST[key])}). Its results are in '
-            f"'{self.work_dir}'. To go on: --resume --cfg-options train_cfg.{key}=N, with N "
+            f"'{self.work_dir}'. To continue: --resume --cfg-options train_cfg.{key}=N, with N "
             f'above {done}'
         )
 
@@ -121,11 +121,11 @@ class StrictRunner(Runner):
             info = checkpoint['message_hub']['runtime_info']
             for key in [k for k in info if k.startswith(('best_score', 'best_ckpt'))]:
                 del info[key]
-            self.logger.info('Scores start again, since the evaluation is another one')
+            self.logger.info('The best score is reset, because the evaluation has changed')
         return changes
 
     def _plan_anew(self, planned: list[list[dict]]) -> None:
-        """Give the optimizers the asked hyper-parameters, as if they had had them all along.
+        """Give the optimizers the new hyper-parameters, as if they had been set from the start.
 
         What the optimizers have learned (momentum and the like) stays.
         """
@@ -147,7 +147,7 @@ class StrictRunner(Runner):
         rates = [f'{name} {o.param_groups[0]["lr"]:.3g}' for name, o in self._optimizers()]
         self.logger.info(
             f'The learning-rate schedule is planned again for {self.max_epochs} rounds and '
-            f'{self.max_iters} steps in all; the rates go on at {", ".join(rates)}'
+            f'{self.max_iters} steps in all; the learning rates continue at {", ".join(rates)}'
         )
 
     def _optimizers(self) -> Iterator[tuple[str, object]]:

@@ -1,4 +1,4 @@
-"""What a run is, in a few lines before it starts."""
+"""Description of a run in a few lines, for the start of its log."""
 
 import os
 from pathlib import Path

@@ -14,7 +14,7 @@ INTERNAL = set(vars(nn.Module()))
 
 
 def check_trained(distiller: BaseDistiller, optim_wrapper: OptimWrapperDict) -> None:
-    """Check every parameter that asks for gradients, before training.
+    """Check every parameter that requires gradients, before training.
 
     Also finds parameters that torch does not list: of a module in a plain list or dict, and of
     components that are no modules, such as a sampler.

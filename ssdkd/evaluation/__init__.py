@@ -1,4 +1,4 @@
-"""Metrics for mmengine's val and test loops, and what needs no labels."""
+"""Metrics for mmengine's val and test loops, and metrics without labels."""
 
 from ssdkd.evaluation.accuracy import Accuracy
 from ssdkd.evaluation.agreement import AgreementMeter

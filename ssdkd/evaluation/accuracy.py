@@ -42,7 +42,7 @@ class Accuracy(BaseMetric):
         self.topk = tuple(topk)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the rank of every image's true class.
+        """Store the rank of every image's true class.
 
         Args:
             data_batch (dict): Its ``data_samples`` are the labels [N].

@@ -1,4 +1,4 @@
-"""How far a student follows its teacher, on images without labels."""
+"""Agreement of a student with its teacher, on images without labels."""
 
 import math
 
@@ -35,7 +35,7 @@ class AgreementMeter:
 
     @torch.no_grad()
     def update(self, student: Tensor, teacher: Tensor) -> None:
-        """Take in the logits [N, K, ...] of both for the same images."""
+        """Add the logits [N, K, ...] of both for the same images."""
         confidence, label = student.double().softmax(dim=1).max(dim=1)
         teacher_confidence, wanted = teacher.double().softmax(dim=1).max(dim=1)
         hits = (label == wanted).double()

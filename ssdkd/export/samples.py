@@ -104,7 +104,7 @@ def teacher_labels(teacher: Network, images: Tensor, batch_size: int = 32) -> It
 
 
 def distinct_colours(n: int) -> list[list[int]]:
-    """A palette for classes that have none: the bits of the class number over the channels."""
+    """A palette for classes without one: the bits of the class number over the channels."""
     colours = np.zeros((n, 3), int)
     for k in range(n):
         for bit in range(8):

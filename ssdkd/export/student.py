@@ -1,4 +1,4 @@
-"""Write a network as a file that runs elsewhere, and check that it says the same there."""
+"""Export of a network to other formats, with a check of the outputs."""
 
 import copy
 import importlib.util
@@ -35,7 +35,7 @@ Artefact = tuple[bytes, Callable[[Tensor], Tensor]]
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the artefact is from the network.
+    """Difference between the outputs of the exported file and of the network.
 
     Attributes:
         largest: Largest absolute difference of a logit.
@@ -62,7 +62,7 @@ def export(
     """Write a network in a format and compare it with the module on random images.
 
     All formats but ``state_dict`` hold the normalisation, take RGB images
-    [N, 3, H, W] in [0, 1] for any N, and return the logits, of a segmentor for every pixel.
+    [N, 3, H, W] in [0, 1] for any N, and return the logits (of a segmentor: per pixel).
     An old file stays until the new one has been made and loaded.
 
     Args:
@@ -106,7 +106,7 @@ def export(
 def compare(
     network: nn.Module, run: Callable[[Tensor], Tensor], size: tuple[int, int]
 ) -> Difference:
-    """Ask both for the logits of random images of uniform pixels.
+    """Compare the logits of both for random images of uniform pixels.
 
     Args:
         network: The module.
@@ -139,7 +139,7 @@ def require_packages(form: str) -> None:
 
 
 def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor], Tensor]:
-    """What a user does with the file: a new network, ``load_state_dict``, normalised images."""
+    """Load the file as a user does: a new network, ``load_state_dict``, normalised images."""
     model = without_pretrained(copy.deepcopy(model))
     if model.get('type') in ('timm', 'torchvision'):
         for key in ('pretrained', 'weights'):

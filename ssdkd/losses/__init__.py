@@ -1,4 +1,4 @@
-"""Losses: of inversion, and of distillation."""
+"""Inversion losses and distillation losses."""
 
 import sys
 

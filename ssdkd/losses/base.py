@@ -1,4 +1,4 @@
-"""The contracts of losses, at the import path that they had before."""
+"""Base classes of losses, at their earlier import path."""
 
 from ssdkd.losses.distillation.base import BaseDistillationLoss
 from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState

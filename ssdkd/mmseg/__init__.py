@@ -1,4 +1,4 @@
-"""All that is particular to mmsegmentation: its networks, its data sets, its files.
+"""Everything specific to mmsegmentation: networks, data sets, files.
 
 Other modules ask the functions here, and import nothing of mmseg themselves. mmseg is imported
 when one of its components is built, so that everything else works without it.

@@ -1,4 +1,4 @@
-"""What ``mmseg.apis.init_model(config, checkpoint)`` asks for."""
+"""Config and checkpoint for ``mmseg.apis.init_model(config, checkpoint)``."""
 
 import copy
 

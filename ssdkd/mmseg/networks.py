@@ -27,7 +27,7 @@ def mmseg_model(
     own, so a trained student loads into plain mmseg.
 
     Args:
-        config (str, optional): A config file of mmseg, of which ``model`` is taken; the name
+        config (str, optional): A config file of mmseg; its ``model`` is used; the name
             ``'mmseg::deeplabv3/deeplabv3_r50-d8_4xb4-40k_voc12aug-512x512.py'`` means one of
             those that mmseg brings.
         model (dict, optional): The model's config; with ``config`` it changes parts of it.
@@ -111,7 +111,7 @@ def without_pretrained(model: object) -> object:
 
 
 def forget_pretrained(cfg: dict) -> None:
-    """Take out of a model's config, in place, what asks for pretrained backbone weights."""
+    """Remove the pretrained backbone weights from a model's config, in place."""
     cfg.pop('pretrained', None)
     backbone = cfg['backbone']
     for key in ('init_cfg', 'pretrained', 'pretrained_cfg_overlay'):

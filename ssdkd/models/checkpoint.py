@@ -1,4 +1,4 @@
-"""Strict loading of weights from the wrappings in which checkpoints are found."""
+"""Strict loading of weights from the usual kinds of checkpoint."""
 
 import re
 import zipfile
@@ -184,7 +184,7 @@ def _strip(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _agreement(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[int, int]:
-    """More keys in common is better; of two equal ones, that with fewer strangers."""
+    """Sort key: more common keys first, then fewer unknown keys."""
     common = len(state.keys() & wanted.keys())
     return common, common - len(state) if common else 0
 
@@ -232,7 +232,7 @@ def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str)
 
 
 def _holds(found: Tensor, wanted: Tensor) -> bool:
-    """Whether a tensor can be copied into another without a change but of float precision."""
+    """Whether a tensor can be copied into another with no change except float precision."""
     if wanted.is_floating_point():
         return found.dtype in FLOATS
     if wanted.is_complex():

@@ -13,7 +13,7 @@ from ssdkd.transforms import Augmentation, accepts_old_keys, to_unit_range
 @MODELS.register_module()
 @accepts_old_keys
 class Classifier(BaseModel):
-    """A network trained with cross entropy on labelled images; how teachers are made.
+    """A network that is trained with cross entropy on labelled images, such as a teacher.
 
     Its dataloaders need ``collate_fn=dict(type='default_collate')``. The weights in its
     checkpoints have the prefix ``network.model.``, which ``load_weights`` knows.

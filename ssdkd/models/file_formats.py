@@ -1,4 +1,4 @@
-"""What a file is that is no checkpoint of torch.save, by its content."""
+"""Recognition of files that ``torch.save`` did not write, by their content."""
 
 import re
 import zipfile

@@ -1,4 +1,4 @@
-"""Record what enters some layers of the teacher."""
+"""Record the inputs of some layers of the teacher."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -74,16 +74,16 @@ class LayerInputs:
         """
         if not self._handles:
             raise ConfigError(
-                f'{self.user}: the run has ended, and with it the watch on the teacher; build '
-                'the distiller again for another run'
+                f'{self.user}: the run has ended, and its hooks on the teacher are removed; '
+                'build a new distiller for another run'
             )
         if not self._calls:
             names = list(self._names)
             raise ConfigError(
-                f'{self.user}: no pass of the teacher with gradients ran a watched layer '
-                f"({len(names)}, the first is '{names[0]}'); the teacher has to be called "
-                'itself, and to call these layers as modules; if it is compiled as a whole, '
-                'compile it after the losses are attached'
+                f'{self.user}: no forward pass of the teacher with gradients called one of the '
+                f"observed layers ({len(names)}, the first is '{names[0]}'); call the teacher "
+                'itself, and let it call these layers as modules; if it is compiled as a '
+                'whole, compile it after the losses are attached'
             )
         calls, self._calls = self._calls, []
         return calls
@@ -117,7 +117,7 @@ class LayerInputs:
         except AttributeError as error:
             raise ConfigError(
                 f"{self.user}: the teacher had a layer '{name}' when training was set up, and "
-                f'has none now ({error}); change or wrap it before'
+                f'does not have it now ({error}); change or wrap the teacher before that'
             ) from error
 
     def _begin(self, network: nn.Module, inputs: tuple) -> None:
@@ -135,7 +135,7 @@ class LayerInputs:
         if not torch.is_grad_enabled():
             raise ConfigError(
                 f"{self.user}: layer '{name}' of the teacher runs without gradients inside a "
-                'pass that has them; switch off its gradient checkpointing, or give it '
+                'forward pass with gradients; switch off its gradient checkpointing, or set '
                 'use_reentrant=False'
             )
         if self.latest:
@@ -172,8 +172,9 @@ def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None
                     '' if name == outer else f"lies inside '{outer or 'the network'}', which "
                 )
                 raise ConfigError(
-                    f"{user}: layer '{name}' {place}is TorchScript, whose layers cannot be "
-                    'watched; give the module from before torch.jit.script or torch.jit.trace'
+                    f"{user}: layer '{name}' {place}is TorchScript, which takes "
+                    'no hooks; give the original module, without torch.jit.script or '
+                    'torch.jit.trace'
                 )
 
 

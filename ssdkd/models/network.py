@@ -1,4 +1,4 @@
-"""The two roles a network can have: an ordinary one, and the frozen teacher."""
+"""Networks with their own normalisation: trainable ones, and the frozen teacher."""
 
 from collections.abc import Sequence
 

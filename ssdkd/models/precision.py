@@ -1,4 +1,4 @@
-"""Which arithmetic a device is fast at."""
+"""Number formats that a device computes fast."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""A network under evaluation, and nothing else."""
+"""Wrapper of a network for evaluation."""
 
 import torch
 from mmengine.model import BaseModel

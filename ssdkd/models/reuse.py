@@ -1,4 +1,4 @@
-"""Start a student with layers of its teacher."""
+"""Initialisation of a student with layers of its teacher."""
 
 from collections.abc import Mapping
 

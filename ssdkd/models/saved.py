@@ -1,4 +1,4 @@
-"""A network kept whole in a file, as :func:`ssdkd.apis.distill` keeps its caller's."""
+"""Networks saved as whole modules, as :func:`ssdkd.apis.distill` saves them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Find what no trained network holds before anything is learnt from it."""
+"""Check of a trained network's weights."""
 
 from torch import nn
 from torch.nn.parameter import is_lazy

@@ -33,7 +33,7 @@ class BasicBlock(nn.Module):
 
 
 class NetworkBlock(nn.Module):
-    """A stage: blocks of one width, the first of which may halve the resolution."""
+    """A stage: blocks of one width; the first block may halve the resolution."""
 
     def __init__(self, in_channels: int, channels: int, blocks: int, stride: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The modulating function: how much each sample counts."""
+"""Modulating functions: the weight of each sample."""
 
 from ssdkd.modulation.base import BaseModulation
 from ssdkd.modulation.modulating import ModulatingFunction

@@ -10,7 +10,7 @@ from ssdkd.tasks.base import BaseTask, TaskOutput
 
 
 class BaseModulation(ABC):
-    """Weighs samples by what the teacher says of them and by what the buffer holds.
+    """Weighs samples by the teacher's predictions and the contents of the buffer.
 
     The weights multiply per-sample inversion losses, where such a loss asks for it, and the
     student's loss. A modulating function draws nothing and changes nothing. Subclasses define

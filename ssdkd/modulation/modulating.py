@@ -12,7 +12,7 @@ from ssdkd.tasks.base import TaskOutput
 
 @MODULATIONS.register_module()
 class ModulatingFunction(BaseModulation):
-    r"""Less weight for samples of crowded classes, and for those easy for the teacher.
+    r"""Less weight for samples of large classes, and for samples that are easy for the teacher.
 
     .. math:: \phi(x) = \Bigl(1 - \sum_k h_k(x) \frac{n_k(D)}{|D|}\Bigr)
                         \,(1 - p_t(c(x) | x))^\gamma

@@ -1,4 +1,4 @@
-"""What a run leaves on disk: its folder, its checkpoints, and the settings in them."""
+"""Files of a run: its folder, its checkpoints, and the settings in them."""
 
 from ssdkd.runs.checkpoints import (
     check_unused,

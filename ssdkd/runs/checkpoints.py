@@ -1,4 +1,4 @@
-"""Find the checkpoints of a run, and choose the one that it goes on from."""
+"""Checkpoints of a run, and the choice of the one to resume from."""
 
 from pathlib import Path
 
@@ -53,11 +53,11 @@ def check_unused(work_dir: str | Path, remedy: str) -> None:
 
 
 def resume_point(asked: str, work_dir: str | Path) -> Path | None:
-    """The intact checkpoint that ``--resume`` goes on from.
+    """The intact checkpoint that ``--resume`` continues from.
 
     Args:
         asked: A file, or ``'auto'`` for the newest in the work directory.
-        work_dir: Where the run goes on.
+        work_dir: Folder of the resumed run.
 
     Returns:
         Path: The checkpoint; None for ``'auto'`` where there is none yet.
@@ -96,8 +96,8 @@ def _check_alone(chosen: Path, found: list[Path], work_dir: str | Path) -> None:
     for newer in found:
         if inside and _number(newer) > _number(inside[0]) and not damage(newer):
             raise ConfigError(
-                f"--resume: '{newer}' is newer than '{chosen}', and a later --resume would go "
-                'on from it; move it away, or choose another --work-dir'
+                f"--resume: '{newer}' is newer than '{chosen}', and a later --resume would "
+                'continue from it; move it away, or choose another --work-dir'
             )
 
 

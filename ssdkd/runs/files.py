@@ -39,7 +39,7 @@ def newest_sample_grid(work_dir: str | Path) -> tuple[int, Path] | None:
 
 
 def read_summary(work_dir: str | Path) -> dict | None:
-    """What a run says about its result; None before its end."""
+    """The summary of a run; None before its end."""
     return _read(Path(work_dir, SUMMARY))
 
 

@@ -1,4 +1,4 @@
-"""What each launcher tells a process about itself."""
+"""Environment variables of each launcher."""
 
 # Where a launcher says RANK, WORLD_SIZE and LOCAL_RANK, before any process group exists.
 VARIABLES = {

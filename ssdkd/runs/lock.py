@@ -1,4 +1,4 @@
-"""One run in one folder at a time."""
+"""Lock of a work directory: one run at a time."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ from ssdkd.runs.launchers import VARIABLES
 
 @contextmanager
 def locked(work_dir: str | Path, launcher: str = 'none') -> Iterator[None]:
-    """Keep a work directory to this process, and clear what a killed one left unfinished.
+    """Lock a work directory for this process, and remove unfinished files of a killed one.
 
     The lock is the system's own on the file ``.lock``: it ends with the process, however that
     ends, and children do not inherit it. The file stays only where the process is killed. Of

@@ -1,4 +1,4 @@
-"""The random states of a process, and what becomes of a generator on another device."""
+"""Saving and restoring of random states, also on another type of device."""
 
 import hashlib
 import random
@@ -23,7 +23,7 @@ def random_state() -> dict:
 
 
 def new_seed(states: Iterable[torch.Tensor], salt: str) -> int:
-    """A seed for a stream that cannot go on, as repeatable as the states that it is made of.
+    """A seed for a stream that cannot continue, derived from saved states.
 
     Args:
         states: Of all generators that there were.
@@ -36,7 +36,7 @@ def new_seed(states: Iterable[torch.Tensor], salt: str) -> int:
 
 
 def restore_generator(rng: torch.Generator, saved: torch.Tensor) -> None:
-    """Let a generator go on from a saved state, perhaps that of another kind of device.
+    """Restore a generator's state, perhaps from another type of device.
 
     No device can go on with the random numbers of another kind: they begin again then, from a
     seed that is made of the saved state, and the log says so.
@@ -51,14 +51,14 @@ def restore_generator(rng: torch.Generator, saved: torch.Tensor) -> None:
         return
     rng.manual_seed(new_seed([saved], rng.device.type))
     print_log(
-        f"The checkpoint is of another kind of device than '{rng.device.type}': random numbers "
-        'begin again, everything else goes on',
+        f"The checkpoint was not written on a device of type '{rng.device.type}': random "
+        'numbers start again, everything else continues',
         'current',
     )
 
 
 def set_random_state(state: dict) -> None:
-    """Go on from what :func:`random_state` returned, perhaps on another machine."""
+    """Restore what :func:`random_state` returned, perhaps on another machine."""
     torch.set_rng_state(state['torch'].cpu())
     if state['cuda'] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state['cuda'].cpu())

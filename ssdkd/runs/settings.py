@@ -1,4 +1,4 @@
-"""What a run was started with, and what of it may change when it is resumed."""
+"""Settings of a run, and which of them may change on resume."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def plain_settings(cfg: Mapping) -> dict:
 def changed_settings(
     stored: dict, asked: dict, done: int
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Compare what a run was started with and what its resumption asks for.
+    """Compare the settings of a run's start with those of its resumption.
 
     Args:
         stored: :func:`plain_settings` of the run's start.
@@ -87,14 +87,14 @@ def changes_evaluation(changes: dict[str, str]) -> bool:
 
 
 def _is_past(key: str, old: dict, new: dict, done: int) -> bool:
-    """Whether the rounds that are done decided this setting already."""
+    """Whether the finished rounds already depend on this setting."""
     if key in ('train_cfg.max_rounds', 'train_cfg.max_epochs'):
         return new[key] < done
     return key == 'train_cfg.warmup_rounds' and min(old.get(key, 0), new.get(key, 0)) < done
 
 
 def _renewed(settings: dict) -> dict[str, object]:
-    """Every value by its key, in the names of today."""
+    """Every value by its key, with the current names."""
     cfg = Config(settings)
     rename_keys(cfg)
     flat = _flat(without_old_keys(cfg.to_dict()))

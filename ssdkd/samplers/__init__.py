@@ -1,4 +1,4 @@
-"""Which slots the student sees, and with what weight."""
+"""Samplers: the choice of slots for a student step, and their weights."""
 
 from ssdkd.samplers.base import BaseSampler
 from ssdkd.samplers.priority import PrioritySampler

@@ -8,7 +8,7 @@ from ssdkd.buffers.base import BaseBuffer
 
 
 class BaseSampler(ABC):
-    """Chooses which slots the student sees, and with what weight.
+    """Chooses the slots of a student step, and their weights.
 
     Of a buffer it changes the columns ``priority``, ``weight`` and ``uses``, nothing else.
     """
@@ -27,7 +27,7 @@ class BaseSampler(ABC):
     def update(  # noqa: B027  (optional, not forgotten)
         self, buffer: BaseBuffer, indices: Tensor, divergence: Tensor
     ) -> None:
-        """Learn how the student fared on the slots just drawn (nothing, by default).
+        """Use the student's divergence on the slots just drawn (default: do nothing).
 
         Args:
             indices: [n] int64, as :meth:`sample` returned them.
@@ -36,14 +36,14 @@ class BaseSampler(ABC):
         """
 
     def state_dict(self) -> dict:
-        """What the sampler remembers beside the buffer's columns (nothing, by default)."""
+        """State of the sampler beyond the buffer's columns (default: none)."""
         return {}
 
     def load_state_dict(self, state: dict) -> None:  # noqa: B027
-        """Take over what :meth:`state_dict` returned."""
+        """Load what :meth:`state_dict` returned."""
 
     def deal(self, states: list[dict]) -> dict:
-        """A state to go on with where the samples were dealt to other slots.
+        """State to continue with after the samples were distributed to other slots.
 
         A run that goes on with another number of processes asks for it, see
         :meth:`BaseBuffer.deal`. What refers to slots must be left out; the rest, such as the

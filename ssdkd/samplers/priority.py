@@ -16,7 +16,7 @@ BLOCK = 64
 
 @SAMPLERS.register_module()
 class PrioritySampler(BaseSampler):
-    """Draws slots in proportion to their priority, with importance weights that correct it.
+    """Draws slots in proportion to their priority, and corrects this by importance weights.
 
     Prioritised replay (Schaul et al. 2016, arXiv 1511.05952, section 3), as SSD-KD uses it
     (Liu et al., CVPR 2024, arXiv 2406.07876; docs/method.md, "Priority sampling")::
@@ -124,7 +124,7 @@ class PrioritySampler(BaseSampler):
         return dict(draws=self.draws)
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on at the saved number of draws."""
+        """Continue at the saved number of draws."""
         self.draws = state['draws']
 
     def _mass(self, priority: Tensor) -> Tensor:

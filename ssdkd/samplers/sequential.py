@@ -1,4 +1,4 @@
-"""Every sample once, in random order."""
+"""Sequential sampling: every sample once, in random order."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from ssdkd.samplers.base import BaseSampler
 
 @SAMPLERS.register_module()
 class SequentialSampler(BaseSampler):
-    """Deals the filled slots in shuffled passes, each slot once a pass, with weight 1.
+    """Draws the filled slots in shuffled passes: each slot once per pass, with weight 1.
 
     The passes of an ordinary epoch of training (sampling without replacement). A pass that
     ends within a draw is followed by the next one; writing to the buffer ends a pass early.
@@ -28,7 +28,7 @@ class SequentialSampler(BaseSampler):
 
     @torch.no_grad()
     def sample(self, buffer: BaseBuffer, n: int) -> tuple[Tensor, Tensor]:
-        """Deal ``n`` slots -> indices [n] int64, ones [n]."""
+        """Draw ``n`` slots -> indices [n] int64, ones [n]."""
         buffer.check_filled()
         if self._version != buffer.version:
             self._shuffle(buffer)
@@ -47,15 +47,15 @@ class SequentialSampler(BaseSampler):
         buffer.set_priority(indices.to(buffer.device), divergence)
 
     def state_dict(self) -> dict:
-        """What is left of the pass."""
+        """The remaining slots of the pass."""
         return dict(order=self._order[self._next :].clone(), version=self._version)
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on with a saved pass."""
+        """Continue with a saved pass."""
         self._order, self._next, self._version = state['order'], 0, state['version']
 
     def deal(self, states: list[dict]) -> dict:
-        """A new pass: the slots of the old ones hold other samples."""
+        """A new pass, because the old slots hold other samples now."""
         return dict(order=torch.zeros(0, dtype=torch.int64), version=-1)
 
     def _shuffle(self, buffer: BaseBuffer) -> None:

@@ -1,4 +1,4 @@
-"""Plain replay."""
+"""Uniform sampling."""
 
 import torch
 from torch import Tensor

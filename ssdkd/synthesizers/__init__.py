@@ -1,4 +1,4 @@
-"""How a batch of samples is made."""
+"""Synthesizers: how a batch of samples is made."""
 
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext, check_batch
 from ssdkd.synthesizers.contrastive import ContrastiveSynthesizer

@@ -15,7 +15,7 @@ from ssdkd.tasks.base import BaseTask
 
 @dataclass(frozen=True)
 class SynthesisContext:
-    """What a synthesizer works with in one round.
+    """Inputs of a synthesizer in one round.
 
     Neither network may change: both are in eval mode and without parameter gradients while a
     synthesizer runs, but gradients flow through them to the images.
@@ -64,14 +64,14 @@ class BaseSynthesizer(nn.Module, ABC):
         return self.batch_size if name == 'samples' else super().__getattr__(name)
 
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
-        """Look at the teacher once, before training (nothing, by default).
+        """Prepare for the teacher, once before training (default: do nothing).
 
         Raises:
             ConfigError: The teacher lacks what this synthesizer needs.
         """
 
     def detach(self) -> None:
-        """Remove from the teacher what :meth:`attach` put there (nothing, by default).
+        """Undo what :meth:`attach` did to the teacher (default: do nothing).
 
         Called when the run has ended or failed, also if :meth:`attach` failed.
         """
@@ -109,7 +109,7 @@ def check_batch(synthesizer: BaseSynthesizer, batch: SampleBatch) -> None:
         got = list(batch) if isinstance(batch, dict) else type(batch).__name__
         raise ConfigError(
             f"{name} returns {got} as its batch; return a dict of columns with 'image', "
-            'and the log beside it'
+            'and beside it a dict for the log'
         )
     for column, rows in batch.items():
         if column in MANAGED + FACTS:

@@ -1,4 +1,4 @@
-"""Samples from a fresh generator per batch that are told apart from all samples before."""
+"""Samples from a new generator per batch, with a contrastive loss against earlier samples."""
 
 import copy
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from ssdkd.words import byte_size
 @SYNTHESIZERS.register_module()
 @accepts_old_keys
 class ContrastiveSynthesizer(InversionSynthesizer):
-    """Trains a fresh generator for each batch, with a contrastive term (CMI, Fang et al. 2021).
+    """Trains a new generator for each batch, with a contrastive term (CMI, Fang et al. 2021).
 
     The term asks that two views of a sample, a global one (shifted, flipped) and a local one (a
     resized crop), agree in the teacher's features, and that samples differ from each other and
@@ -232,7 +232,7 @@ def spatial_means(x: Tensor) -> Tensor:
 
 
 def info_nce(local: Tensor, whole: Tensor, temperature: float) -> Tensor:
-    r"""How badly each local view points at its own global view, among all of them.
+    r"""InfoNCE loss: cross entropy of each local view against its own global view.
 
     .. math:: -\log \frac{\exp(l_i \cdot g_i / \tau)}{\sum_j \exp(l_i \cdot g_j / \tau)}
 

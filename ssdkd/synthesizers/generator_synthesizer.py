@@ -1,4 +1,4 @@
-"""Samples from a generator that is trained throughout."""
+"""Samples from one generator, which is trained in every round."""
 
 from collections.abc import Sequence
 

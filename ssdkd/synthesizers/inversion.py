@@ -1,4 +1,4 @@
-"""What all synthesizers share that optimise samples against inversion losses."""
+"""Base of the synthesizers that optimise samples by inversion losses."""
 
 from collections.abc import Sequence
 
@@ -75,7 +75,7 @@ class InversionSynthesizer(BaseSynthesizer):
             loss.detach()
 
     def begin(self, context: SynthesisContext) -> 'Phase':
-        """Choose the terms of this round: terms that read the student rest during warm-up.
+        """Choose the terms of this round: warm-up leaves out terms that read the student.
 
         Raises:
             ConfigError: None is left.
@@ -91,7 +91,7 @@ class InversionSynthesizer(BaseSynthesizer):
         return Phase(losses, context, self.modulate)
 
     def draw_targets(self, n: int, rng: torch.Generator) -> Tensor:
-        """Classes [n] to ask for, uniform."""
+        """Target classes [n], uniform."""
         return torch.randint(self.num_classes, (n,), generator=rng, device=rng.device)
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
@@ -144,7 +144,7 @@ class Phase:
         return total, terms
 
     def keep(self, total: Tensor, terms: dict[str, Tensor], **batch: Tensor) -> None:
-        """Remember ``batch`` (columns of the samples) if its loss is the least so far.
+        """Keep ``batch`` (columns of the samples) if its loss is the lowest so far.
 
         It is copied: a later step may change latents or pixels in place.
         """

@@ -1,4 +1,4 @@
-"""Samples whose pixels themselves are optimised."""
+"""Samples by optimisation of their pixels."""
 
 from collections.abc import Sequence
 

@@ -19,7 +19,7 @@ from ssdkd.transforms import to_unit_range
 @SYNTHESIZERS.register_module()
 @accepts_old_keys
 class RealImageSynthesizer(BaseSynthesizer):
-    """Deals real images: NOT DATA-FREE, an upper bound for the methods that are.
+    """Returns real images: NOT DATA-FREE, an upper bound for data-free methods.
 
     Each round's batch is the next part of a shuffled pass over the data set; a pass deals every
     image once. Labels are not looked at. It trains nothing, so it wants no warm-up rounds.

@@ -1,4 +1,4 @@
-"""What 'class', 'confidence' and 'divergence' mean for a kind of network."""
+"""Tasks: class, confidence and divergence for a type of network output."""
 
 from ssdkd.tasks.base import BaseTask, TaskOutput
 from ssdkd.tasks.classification import Classification, kl_divergence

@@ -10,7 +10,7 @@ from ssdkd.errors import ConfigError
 
 
 class TaskOutput(NamedTuple):
-    """What the teacher says of N samples, the same for every task.
+    """The teacher's predictions for N samples, in one form for every task.
 
     Attributes:
         class_share: [N, K] in [0, 1], share of each class in the sample; rows sum to 1.
@@ -24,7 +24,7 @@ class TaskOutput(NamedTuple):
 
 
 class BaseTask(ABC):
-    """What 'class', 'confidence' and 'divergence' mean, so that the method need not know.
+    """Definition of class, confidence and divergence for a type of network output.
 
     Everything is per sample: reducing is the distiller's business.
 
@@ -49,7 +49,7 @@ class BaseTask(ABC):
         self.num_classes = num_classes
 
     def check_output(self, output: Tensor, where: str, trained: bool) -> None:
-        """Check that a network's output is one of this task.
+        """Check that a network's output fits this task.
 
         Args:
             output: What the network returns for a blank image.
@@ -101,7 +101,7 @@ class BaseTask(ABC):
 
     @abstractmethod
     def predict(self, logits: Tensor, data_samples) -> list:
-        """What mmengine's metrics expect of a batch.
+        """Predictions of a batch in the form that mmengine's metrics expect.
 
         Args:
             logits: The network's, for the images of the batch.

@@ -29,7 +29,7 @@ def kl_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tenso
 
 @TASKS.register_module()
 class Classification(BaseTask):
-    """Classification: logits [N, K], one class an image, KL between class distributions."""
+    """Classification: logits [N, K], one class per image, KL between class distributions."""
 
     logits_form = '[N, K]'
 

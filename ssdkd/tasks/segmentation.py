@@ -28,9 +28,9 @@ class Segmentation(BaseTask):
     Args:
         num_classes (int): Number of classes K, at least 2. A network with one output and a
             sigmoid does not fit: foreground and background are two classes.
-        min_confidence (float): Pixels of which the teacher is less sure than this, in [0, 1),
-            do not count in the divergence; an image of such pixels alone has divergence 0.
-            Defaults to 0: all count.
+        min_confidence (float): Threshold in [0, 1). Pixels with a lower confidence of the
+            teacher do not count in the divergence; an image with only such pixels has
+            divergence 0. Defaults to 0: all pixels count.
 
     Raises:
         ConfigError: ``min_confidence`` is outside [0, 1).

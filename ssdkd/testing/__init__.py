@@ -1,4 +1,4 @@
-"""Contract checks: whether a component keeps the promises of its base class.
+"""Contract checks: whether a component follows the contract of its base class.
 
 One line in the test of a plugin, ``check_sampler(MySampler)``; the components of ssdkd are
 tested by the same functions.

@@ -1,4 +1,4 @@
-"""What the contract checks share."""
+"""Common parts of the contract checks."""
 
 import copy
 import io
@@ -18,7 +18,7 @@ K = 4  # classes in all checks
 
 
 class ContractError(AssertionError):
-    """A component breaks a rule of its base class.
+    """Raised when a component breaks a rule of its base class.
 
     The message is one sentence: the component, the rule, and what was seen instead.
     """

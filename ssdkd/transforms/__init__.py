@@ -1,4 +1,4 @@
-"""What is done to a batch of images before the networks see it."""
+"""Batch transforms, applied before the networks."""
 
 from ssdkd.old_keys import accepts_old_keys
 from ssdkd.transforms.augmentation import Augmentation

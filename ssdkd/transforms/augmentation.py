@@ -1,4 +1,4 @@
-"""The transforms of a config, one after the other."""
+"""A list of transforms, applied in order."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class BaseBatchTransform(ABC):
-    """Changes a batch of images before the networks see it.
+    """Changes a batch of images before the networks.
 
     Teacher and student see the same changed images, so a transform needs no labels: the
     teacher answers what it is shown, also for a mixture of two samples. Position n of the batch

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches, on the device that holds them."""
+"""Augmentation of whole batches, on their device."""
 
 import math
 
@@ -15,7 +15,7 @@ def to_unit_range(images: Tensor) -> Tensor:
 def random_crop_flip(
     images: Tensor, padding: int, flip: bool, rng: torch.Generator | None = None
 ) -> Tensor:
-    """Crop each image at random out of itself padded with zeros, and mirror half of them.
+    """Crop each image at random after padding with zeros, and flip half of the images.
 
     Every image draws its own offsets, without a loop over the batch.
 
@@ -71,7 +71,7 @@ def random_light(images: Tensor, strength: float, rng: torch.Generator | None = 
 
 
 def random_roll(images: Tensor, jitter: int, rng: torch.Generator | None = None) -> Tensor:
-    """Roll the whole batch by one random offset; what leaves on one side enters on the other.
+    """Roll the whole batch by one random offset, with wrap-around.
 
     Args:
         images (Tensor): [N, C, H, W].
@@ -96,7 +96,7 @@ def random_roll(images: Tensor, jitter: int, rng: torch.Generator | None = None)
 def random_resized_crop_flip(
     images: Tensor, scale: tuple[float, float], rng: torch.Generator | None = None
 ) -> Tensor:
-    """Cut a random box out of each image, resize it to the whole, and mirror half of them.
+    """Crop a random box of each image, resize it to the full size, and flip half of the images.
 
     The box has a share of the area uniform in ``scale`` and an aspect ratio whose logarithm is
     uniform in that of [3/4, 4/3], as usual; sides that would not fit end at the image's. It is

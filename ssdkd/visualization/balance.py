@@ -1,4 +1,4 @@
-"""How balanced a buffer is: samples of each class, and the teacher's confidence."""
+"""Balance of a buffer: samples per class, and the teacher's confidence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +59,8 @@ def balance_of(samples: StoredSamples, label: str | None = None) -> Balance:
     """The balance of samples that are read already; see :func:`read_balance`."""
     if not len(samples.class_counts):
         raise ConfigError(
-            f"the buffer in '{samples.path}' knows no classes: it stores samples without what "
-            'the teacher says of them'
+            f"the buffer in '{samples.path}' has no classes: it stores samples without the "
+            "teacher's predictions"
         )
     confidence = samples.columns['confidence'].float().numpy()
     counts = samples.class_counts.double().numpy()

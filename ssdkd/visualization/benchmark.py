@@ -1,4 +1,4 @@
-"""Methods side by side: against time, and against a number that they differ in."""
+"""Plots of a benchmark: results against time, and against a setting."""
 
 from dataclasses import dataclass
 from pathlib import Path

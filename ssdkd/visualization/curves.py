@@ -1,4 +1,4 @@
-"""How a run went: its scalars by round, read from its work directory."""
+"""Curves of a run: its scalars by round, read from its work directory."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +47,7 @@ class Curves:
     minutes: dict[int, float] = field(default_factory=dict)
 
     def keep_before(self, first: int) -> None:
-        """Forget round ``first`` and all later ones: a resumed run makes them again."""
+        """Remove round ``first`` and all later ones: a resumed run repeats them."""
         for series in (*self.scalars.values(), *self.metrics.values()):
             for number in [n for n in series if n >= first]:
                 del series[number]
@@ -161,7 +161,7 @@ def axis_label(name: str) -> str:
 
 
 def title(name: str) -> str:
-    """What a scalar of the log is, in words."""
+    """Description of a scalar of the log."""
     if name.startswith('inversion_'):
         return f'Inversion loss: {name.removeprefix("inversion_").replace("_", " ")}'
     return TITLES.get(name, name)

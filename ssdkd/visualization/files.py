@@ -1,4 +1,4 @@
-"""Pictures as files that are either whole or not there."""
+"""Atomic writing of figures and pictures."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A reliability diagram: is the student as sure as it ought to be?"""
+"""Reliability diagram: the student's confidence against its agreement with the teacher."""
 
 from pathlib import Path
 

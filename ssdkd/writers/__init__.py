@@ -1,4 +1,4 @@
-"""Which slots a new batch overwrites."""
+"""Writers: the choice of slots that a new batch overwrites."""
 
 from ssdkd.writers.base import BaseWriter
 from ssdkd.writers.crowded import CrowdedWriter

@@ -1,4 +1,4 @@
-"""Eviction that restores the balance of classes."""
+"""Writer that restores the balance of classes."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""First in, first out."""
+"""Writer that overwrites the oldest samples."""
 
 from torch import Tensor
 

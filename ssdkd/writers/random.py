@@ -1,4 +1,4 @@
-"""Random replacement."""
+"""Writer that overwrites random samples."""
 
 from torch import Tensor
 

@@ -62,7 +62,7 @@ def test_plot_logs_draws_runs_over_one_another(trained, tmp_path, capsys):
     assert Image.open(one).width > Image.open(two).width
     assert "no run has 'los'; did you mean loss" in failure(
         capsys, 'plot_logs.py', run, '--keys', 'los')  # fmt: skip
-    assert 'called alike' in failure(capsys, 'plot_logs.py', run, run)
+    assert 'have the same name' in failure(capsys, 'plot_logs.py', run, run)
     assert 'has no curves' in failure(capsys, 'plot_logs.py', tmp_path)
     assert "no work directory 'x'" in failure(capsys, 'plot_logs.py', 'x')
 

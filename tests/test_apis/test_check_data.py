@@ -38,7 +38,7 @@ def test_missing_folder(root):
 
 def test_empty_folder(root):
     (root / 'img/x').unlink()
-    message = 'img_path.*is missing or empty; the page on data in the documentation says'
+    message = 'img_path.*is missing or empty; get the data as docs/data.md describes'
     with pytest.raises(ConfigError, match=message):
         check_data(config(root), 'val_dataloader')
 

@@ -172,7 +172,7 @@ def test_segmentation(batch_norm, tmp_path, no_report):
         (dict(student='resnet18'), 'student is a str; give an nn.Module'),
         (dict(student=Network(CifarResNet(8))), 'give its attribute model'),
         (dict(student=nn.Flatten()), 'nothing can train'),
-        (dict(student=torch.jit.script(Pixels())), 'TorchScript.*from before torch.jit.script'),
+        (dict(student=torch.jit.script(Pixels())), 'TorchScript.*without torch.jit.script'),
         (dict(student=Pixels(num_classes=10)), r'model.student gives logits of shape'),
         (dict(val_loader=iter([])), 'can be read only once'),
     ],

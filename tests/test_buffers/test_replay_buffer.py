@@ -48,7 +48,7 @@ def test_a_batch_whose_rows_have_another_form():
     buffer = ReplayBuffer(8)
     buffer.extend(make_batch(2) | dict(latent=torch.ones(2, 4)), OldestWriter())
     before = buffer.state_dict()
-    message = r"column 'latent' has rows of \[4\], but the batch brings rows of \[5\]"
+    message = r"column 'latent' has rows of shape \[4\], but the batch has rows of shape \[5\]"
     with pytest.raises(ConfigError, match=message):
         buffer.extend(make_batch(2) | dict(latent=torch.ones(2, 5)), OldestWriter())
     assert buffer.state_dict().keys() == before.keys() and len(buffer) == 2

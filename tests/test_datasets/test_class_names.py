@@ -67,7 +67,7 @@ def test_number_of_classes(make):
         message = f'(has 2 classes .ant, bee.|has label 1), but there are {wrong}'
         with pytest.raises(ConfigError, match=message):
             check_set(dataset, 'val_dataloader', wrong)
-    with pytest.raises(ConfigError, match='an empty one where .* missing: cat'):
+    with pytest.raises(ConfigError, match='an empty one for .* missing: cat'):
         check_set(dataset, 'val_dataloader', 3, ('ant', 'bee', 'cat'))
 
 
@@ -77,7 +77,7 @@ def test_names_and_their_order(make):
     check_set(dataset, 'val_dataloader', 2, ('0', '1'))  # no names
     with pytest.raises(ConfigError, match="another order: label 0 is 'ant' here and 'bee' in"):
         check_set(dataset, 'val_dataloader', 2, ('bee', 'ant'))
-    with pytest.raises(ConfigError, match='missing dog, unknown bee; name them alike'):
+    with pytest.raises(ConfigError, match='missing dog, unknown bee; give them the same names'):
         check_set(dataset, 'val_dataloader', 2, ('ant', 'dog'))
 
 

@@ -69,7 +69,7 @@ def test_log_pictures_and_report_cope_without_classes(tiny):
     (log,) = work_dir.glob('*/*.log')
     assert 'Buffer  samples: 16' in log.read_text() and 'confidence' not in _buffer_lines(log)
     assert (work_dir / 'samples/round_4.png').is_file()
-    with pytest.raises(ConfigError, match='knows no classes'):
+    with pytest.raises(ConfigError, match='has no classes'):
         read_balance(work_dir)
     page, _ = write_report(work_dir)
     assert 'balance is unknown' in page.read_text()
@@ -156,13 +156,15 @@ class Plain:
 
 def test_a_modulating_function_needs_its_base_class(tiny, monkeypatch):
     monkeypatch.setitem(MODULATIONS.module_dict, 'Plain', Plain)
-    message = 'model.modulation: Plain is no ssdkd.modulation.BaseModulation'
+    message = 'model.modulation: Plain is not a subclass of ssdkd.modulation.BaseModulation'
     with pytest.raises(ConfigError, match=message):
         build_distiller(tiny({'model.modulation': dict(_delete_=True, type='Plain')}))
 
 
 def test_classes_that_no_one_stores_cannot_be_counted(tiny):
-    with pytest.raises(ConfigError, match='model.modulation.diversity=True.*FreshBuffer knows'):
+    with pytest.raises(
+        ConfigError, match='model.modulation.diversity=True.*FreshBuffer stores'
+    ):
         build_distiller(tiny(FRESH | {'model.modulation.diversity': True}))
     difficulty = FRESH | {'model.modulation.difficulty': True}
     distiller = build_distiller(tiny(difficulty))  # needs the teacher's confidence alone

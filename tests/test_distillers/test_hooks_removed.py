@@ -41,7 +41,7 @@ def test_a_run_takes_its_hooks_off_the_teacher(tiny, fails):
     else:
         runner.train()
     assert hooks(runner.model.teacher) == hooks(runner.model.student) == 0
-    with pytest.raises(ConfigError, match='the run has ended.*build the distiller again'):
+    with pytest.raises(ConfigError, match='the run has ended.*build a new distiller'):
         runner.model.synthesize(runner.optim_wrapper)
 
 

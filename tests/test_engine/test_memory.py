@@ -172,7 +172,7 @@ def test_it_leaves_no_trace(tiny):
     assert not any(w.optimizer.state for w in wrapper.values())
     assert (model.buffer.size, set(model.buffer.columns) & {'image'}) == (0, set())
     assert sum(len(m._forward_pre_hooks) for m in model.modules()) == hooks
-    with pytest.raises(ConfigError, match='no pass of the teacher'):
+    with pytest.raises(ConfigError, match='no forward pass of the teacher'):
         model.synthesizer.losses['bn']._inputs.take()
 
 

@@ -177,7 +177,7 @@ def go_on_with(n: int, folder, last: int) -> None:
     streams = [state['rng'].numpy().tobytes() for state in after + before]
     assert len(set(streams)) == len(streams)
     log = max(folder.glob('*/*.log')).read_text()
-    assert log.count(f'this run has {n}: the samples are dealt again') == 1
+    assert log.count(f'this run has {n}: the samples are distributed again') == 1
     for path in folder.glob('begin_*.pt'):
         path.unlink()
 

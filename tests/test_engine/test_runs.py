@@ -140,7 +140,7 @@ def test_the_last_line_is_the_summary(tiny):
     assert len(rounds) == 3
     for word in ('loss', 'divergence', 'inversion_bn', 'inversion_class_prior'):
         assert all(re.search(rf'{word}: \d', line) for line in rounds), word
-    warmup = next(line for line in lines if 'warm-up' in line)
+    warmup = next(line for line in lines if '] warm-up' in line)
     curve = read_curves(work_dir).scalars['inversion_bn']
     assert list(curve) == [1, 2, 3, 4], 'one value a round, those of the warm-up included'
     assert f'inversion_bn: {curve[1]:.4f}' in warmup

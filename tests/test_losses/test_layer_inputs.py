@@ -196,7 +196,7 @@ def test_copies_record_for_themselves(copied):
     assert first == close(expected(teacher))
     other.model.bn.running_mean += 1
     assert value(other, its_loss) == close(expected(other))
-    with pytest.raises(ConfigError, match='no pass of the teacher with gradients'):
+    with pytest.raises(ConfigError, match='no forward pass of the teacher with gradients'):
         loss(UNUSED)  # the copy's pass is not that of the original
     assert value(teacher, loss) == first
 
@@ -282,7 +282,7 @@ def test_torchscript_is_refused_before_training(loss, to_torchscript):
         attached(teacher, loss())
     text = str(error.value)
     assert "lies inside 'model', which is TorchScript" in text and '\n' not in text
-    assert 'give the module from before torch.jit.script or torch.jit.trace' in text
+    assert 'give the original module, without torch.jit.script or torch.jit.trace' in text
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_gradient_checkpointing():
         (logits.sum() + total).backward()  # runs the layer a second time, outside a pass
         assert total.item() == close(expected(teacher))
     teacher.model.reentrant = True
-    with pytest.raises(ConfigError, match=r"'model.bn' .* give it use_reentrant=False"):
+    with pytest.raises(ConfigError, match=r"'model.bn' .* set use_reentrant=False"):
         teacher(IMAGES.clone().requires_grad_())
 
 
@@ -367,7 +367,9 @@ def test_layers_that_are_gone():
     teacher = teacher_of(Residual())
     attached(teacher)
     teacher.model = nn.DataParallel(teacher.model)
-    with pytest.raises(ConfigError, match=r"had a layer 'model.shortcut.1' .*wrap it before"):
+    with pytest.raises(
+        ConfigError, match=r"had a layer 'model.shortcut.1' .*wrap the teacher before"
+    ):
         teacher(IMAGES)
 
 
@@ -375,5 +377,5 @@ def test_a_network_that_is_not_called_itself():
     teacher = teacher_of(Residual())
     loss = attached(teacher)
     teacher.model(IMAGES.clone().requires_grad_())
-    with pytest.raises(ConfigError, match="no pass .* the first is 'model.shortcut.1'"):
+    with pytest.raises(ConfigError, match="no forward pass .* the first is 'model.shortcut.1'"):
         loss(UNUSED)

@@ -79,4 +79,5 @@ def test_used_work_dir(folder, capfd, no_training):
     """Its tools would mix up the checkpoints of two runs."""
     (folder / 'run').mkdir()
     (folder / 'run/round_3.pth').touch()
-    assert 'holds a run already; go on with --resume' in error_of(capfd, *arguments(folder, {}))
+    message = 'holds a run already; continue with --resume'
+    assert message in error_of(capfd, *arguments(folder, {}))

@@ -160,7 +160,7 @@ def test_missing_data(segmentation, tmp_path, capfd, no_training):
     options = segmentation[1] | {'val_dataloader.dataset.data_root': 'no/such'}
     message = error_of(capfd, *segmentation_arguments(tmp_path, options))
     assert "val_dataloader.dataset.data_prefix.img_path: 'no/such/img_dir/val'" in message
-    assert 'the page on data in the documentation' in message
+    assert 'get the data as docs/data.md describes' in message
 
 
 def teacher_arguments(segmentation, tmp_path: Path, options: dict) -> list:

@@ -65,7 +65,7 @@ def compared(tmp_path_factory):
     first.send_signal(signal.SIGTERM)
     said = first.communicate(timeout=120)
     assert first.returncode == 143, said
-    assert 'the same command goes on' in said[1]
+    assert 'the same command continues' in said[1]
     assert not (out / 'ours/seed_0/summary.json').exists(), 'stopped too late'
     assert 'SSD-KD, seed 0' in (out / 'report.md').read_text()  # as not finished
     assert not list(out.rglob('failed.txt')), 'a stop is no failure'

@@ -57,7 +57,7 @@ def test_during_training(folder, number):
     with tool('train.py', *arguments(folder, long), folder=folder) as job:
         job.wait_for((folder / 'run/round_2.pth').exists)
         said = 'interrupted' if number == signal.SIGINT else 'ended by SIGTERM'
-        check_ended(job, number, f'{said}; the same command with --resume goes on from ')
+        check_ended(job, number, f'{said}; the same command with --resume continues from ')
         assert job.stderr.strip().endswith(".pth'")
 
 
@@ -160,7 +160,7 @@ def test_of_an_ablation(folder, number):
         runs = [out / f'full/seed_{seed}' for seed in (0, 1)]
         job.wait_for(lambda: all((run / 'round_1.pth').exists() for run in runs))
         said = 'interrupted' if number == signal.SIGINT else 'ended by SIGTERM'
-        check_ended(job, number, f'{said}; the same command goes on')
+        check_ended(job, number, f'{said}; the same command continues')
         for run in runs:
             assert 'ended by SIGTERM; the same' in (run / 'output.txt').read_text()
 
@@ -176,7 +176,7 @@ def test_of_several_processes(folder, number, monkeypatch):
         assert status, lines
         assert not job.left()
         assert not list(folder.rglob('.lock'))
-        assert '--resume goes on' in job.stderr
+        assert '--resume continues' in job.stderr
 
 
 def test_the_hint_survives_a_library_that_hides_the_signal(tmp_path):
@@ -189,4 +189,4 @@ def test_the_hint_survives_a_library_that_hides_the_signal(tmp_path):
     (tmp_path / 'hiding.py').write_text(script)
     with Job(sys.executable, tmp_path / 'hiding.py', folder=tmp_path) as job:
         job.wait_for(job.mark.exists)
-        check_ended(job, signal.SIGINT, 'interrupted; the same command with --resume goes on')
+        check_ended(job, signal.SIGINT, 'interrupted; the same command with --resume continues')

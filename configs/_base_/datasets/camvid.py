@@ -1,6 +1,6 @@
 """CamVid (Brostow et al. 2009): 11 classes, void is 255. 101 images, for evaluation only.
 
-docs/data.md says where the data comes from and how it lies.
+docs/data.md describes where to get the data, and its layout.
 """
 
 classes = (

@@ -1,10 +1,10 @@
-"""CIFAR-10's 10,000 test images, downloaded when absent. For evaluation only.
+"""CIFAR-10's 10,000 test images, downloaded if missing. For evaluation only.
 
-The train set is read only by a teacher's own training and by the upper bound, oracle_real.
+Only the training of a teacher and oracle_real, the upper bound, read the train set.
 """
 
 image_size = 32
-# How training may change an image.
+# Augmentations that keep the class of an image.
 crop_padding = 4
 flip = True
 train_set = dict(type='Cifar', root='data/cifar', name='cifar10', split='train')

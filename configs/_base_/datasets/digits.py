@@ -1,10 +1,10 @@
 """scikit-learn's digits as 32x32 RGB: 360 held-out images. For evaluation only.
 
-The train set is read only by a teacher's own training and by the upper bound, oracle_real.
+Only the training of a teacher and oracle_real, the upper bound, read the train set.
 """
 
 image_size = 32
-# How training may change an image.
+# Augmentations that keep the class of an image.
 crop_padding = 2
 flip = False
 train_set = dict(type='Digits', split='train', image_size=32)

@@ -1,7 +1,7 @@
-"""NYU Depth V2 (Silberman et al. 2012), images alone: 13 classes of Couprie et al. 2013.
+"""NYU Depth V2 (Silberman et al. 2012), RGB only, 13 classes of Couprie et al. 2013.
 
-654 test images of 640x480, for evaluation only; void is 255. docs/data.md says where the data
-comes from and how it lies.
+654 test images of 640x480, for evaluation only; void is 255. docs/data.md describes where
+to get the data, and its layout.
 """
 
 classes = (  # in the order of class13Mapping.mat

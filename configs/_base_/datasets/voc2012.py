@@ -1,7 +1,7 @@
 """PASCAL VOC 2012 (Everingham et al. 2012): 21 classes with background, void is 255.
 
-1,449 val images of different sizes, for evaluation only. docs/data.md says where the data comes
-from and how it lies.
+1,449 val images of different sizes, for evaluation only. docs/data.md describes where
+to get the data, and its layout.
 """
 
 num_classes = 21

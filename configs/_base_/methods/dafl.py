@@ -19,7 +19,7 @@ model = dict(
     ),
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=1.0)),
 )
-# As Fast-Datafree runs it: 5 student steps per step of the generator, 80,000 in all.
+# As Fast-Datafree runs it: 5 student steps per generator step, 80,000 in total.
 train_cfg = dict(max_rounds=16_000, warmup_rounds=0, steps_per_round=5, val_interval=400)
 optim_wrapper = dict(
     student=dict(optimizer=dict(lr=0.1)), generator=dict(optimizer=dict(lr=1e-3))

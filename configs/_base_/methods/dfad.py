@@ -15,7 +15,7 @@ model = dict(
     ),
     distillation=dict(l1=dict(type='L1LogitLoss', weight=1.0)),
 )
-# 5 student steps per step of the generator, 80,000 in all.
+# 5 student steps per generator step, 80,000 in total.
 train_cfg = dict(max_rounds=16_000, warmup_rounds=0, steps_per_round=5, val_interval=400)
 optim_wrapper = dict(
     student=dict(optimizer=dict(lr=0.1, weight_decay=5e-4)),

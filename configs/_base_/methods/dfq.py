@@ -21,7 +21,7 @@ model = dict(
     buffer=dict(capacity=10 * 256),
     distillation=dict(kl=dict(type='KLDivergenceLoss', temperature=1.0)),
 )
-# As Fast-Datafree runs it: 10 student steps per step of the generator, 80,000 in all.
+# As Fast-Datafree runs it: 10 student steps per generator step, 80,000 in total.
 train_cfg = dict(max_rounds=8_000, warmup_rounds=0, steps_per_round=10, val_interval=200)
 optim_wrapper = dict(
     student=dict(optimizer=dict(lr=0.1)), generator=dict(optimizer=dict(lr=1e-3))

@@ -23,8 +23,8 @@ model = dict(
         modulate=False,
     ),
 )
-# 200 rounds after 20 that only synthesise, 400 student steps each.
-optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-2)))  # the outer step: 2 x inner
+# 20 warm-up rounds, then 200 rounds with 400 student steps each.
+optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-2)))  # outer step: 2 x inner
 by_teacher = dict(
     ResNet=dict(
         model=dict(

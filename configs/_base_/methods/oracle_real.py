@@ -1,6 +1,6 @@
 """Distillation on real images: NOT DATA-FREE, an upper bound.
 
-The images are those that the pair names as its ``train_set``.
+The images are the pair's ``train_set``.
 """
 
 _base_ = ['./without_store.py']

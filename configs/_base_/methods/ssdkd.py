@@ -13,7 +13,7 @@ model = dict(
         losses=dict(
             bn=dict(type='BNStatisticsLoss', weight=10.0, momentum=0.9),  # Fast
             class_prior=dict(type='ClassPriorLoss', weight=0.4),  # Fast
-            # Fast, but for the temperature: there 1, here that of the student's divergence.
+            # Fast, except for the temperature: 1 there, that of the student's divergence here.
             adversarial=dict(
                 type='AdversarialLoss', weight=1.1, temperature=20.0, decision=True
             ),

@@ -19,7 +19,7 @@ model = dict(
         batch_size=50,
         steps=50,
     ),  # Fast-50
-    # 1.9 GB; on the CPU, so that the networks have the accelerator to themselves
+    # 1.9 GB on the CPU, so that the accelerator has room for the networks
     buffer=dict(capacity=12_800, device='cpu'),
     batch_size=128,
     augment=[dict(type='RandomCropFlip', padding=28, flip=True)],
@@ -27,7 +27,7 @@ model = dict(
     channels_last=True,
 )
 
-# Fast's ImageNet schedule: 200 rounds after 20 that only synthesise.
+# Fast's ImageNet schedule: 20 warm-up rounds, then 200 rounds.
 train_cfg = dict(
     type='DistillLoop', max_rounds=220, warmup_rounds=20, steps_per_round=1000, val_interval=10
 )

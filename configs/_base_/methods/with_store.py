@@ -1,4 +1,4 @@
-"""What methods share that keep all samples and draw them evenly, with 50,000 at most."""
+"""Base of methods that keep all samples, 50,000 at most, and draw them uniformly."""
 
 model = dict(
     type='ReplayDistiller',

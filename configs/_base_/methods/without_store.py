@@ -1,6 +1,6 @@
-"""What methods share that keep no samples: fresh ones for every student step, all alike.
+"""Base of methods without a store: new samples for every student step.
 
-A method says how many steps a round has: ``synthesizer.samples`` and ``buffer.capacity`` are
+A method sets the number of steps per round: ``synthesizer.samples`` and ``buffer.capacity`` are
 that number of batches. Rounds are short, so files are written less often.
 """
 

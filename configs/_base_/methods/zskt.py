@@ -1,6 +1,6 @@
 """ZSKT (Micaelli and Storkey 2019, arXiv 1905.09768).
 
-Ten student steps on one batch, as in the authors' code, so that the buffer holds just that.
+Ten student steps on one batch, as in the authors' code: the buffer holds one batch.
 """
 
 _base_ = ['./without_store.py']
@@ -24,7 +24,7 @@ model = dict(
         attention=dict(type='AttentionTransferLoss', weight=250.0),
     ),
 )
-# 10 student steps per step of the generator, 80,000 in all.
+# 10 student steps per generator step, 80,000 in total.
 train_cfg = dict(max_rounds=8_000, warmup_rounds=0, steps_per_round=10, val_interval=200)
 optim_wrapper = dict(
     student=dict(

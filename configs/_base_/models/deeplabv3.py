@@ -35,7 +35,7 @@ deeplabv3_resnet50 = dict(
         num_classes=21,
         norm_cfg=dict(type='BN'),
         align_corners=False,
-        # Unlike mmseg's, not diluted by void and padded pixels.
+        # Unlike mmseg's, void and padded pixels do not count in the mean.
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     ),
     auxiliary_head=dict(

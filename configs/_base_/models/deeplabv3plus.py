@@ -8,7 +8,7 @@ deeplabv3plus_efficientnetlite0 = dict(
     _scope_='mmseg',
     data_preprocessor=dict(
         type='SegDataPreProcessor',
-        mean=[127.0, 127.0, 127.0],  # those of the backbone's own training
+        mean=[127.0, 127.0, 127.0],  # of the backbone's training
         std=[128.0, 128.0, 128.0],
         bgr_to_rgb=True,
     ),

@@ -11,4 +11,4 @@ teacher = dict(
     std=[0.2675, 0.2565, 0.2761],
 )
 student = dict(model=dict(type='ResNet', depth=18, num_classes=num_classes))
-budget = 'published'  # what it is made for; --budget chooses another one
+budget = 'published'  # the default; --budget overrides it

@@ -11,4 +11,4 @@ teacher = dict(
     std=[0.2023, 0.1994, 0.2010],
 )
 student = dict(model=dict(type='WideResNet', depth=40, widen_factor=1, num_classes=num_classes))
-budget = 'published'  # what it is made for; --budget chooses another one
+budget = 'published'  # the default; --budget overrides it

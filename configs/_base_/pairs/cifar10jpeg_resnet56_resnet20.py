@@ -1,6 +1,6 @@
 """CIFAR-10-JPEG (strongly compressed), ResNet-56 -> ResNet-20; 5,000 val images.
 
-The environment variable SSDKD_SHARED names the folder that holds data/ and teachers/.
+The environment variable SSDKD_SHARED is the folder with data/ and teachers/.
 """
 
 num_classes = 10
@@ -12,13 +12,13 @@ teacher = dict(
 )
 student = dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes))
 autocast = 'auto'
-budget = 'cpu'  # what it is made for; --budget chooses another one
+budget = 'cpu'  # the default; --budget overrides it
 
 image_size = 32
-# How training may change an image.
+# Augmentations that keep the class of an image.
 crop_padding = 4
 flip = True
-# Read by the upper bound alone, oracle_real.
+# Used only by oracle_real, the upper bound.
 train_set = dict(
     type='ImageFolder',
     root='{{$SSDKD_SHARED:../shared}}/data/cifar10_jpeg/train',

@@ -13,4 +13,4 @@ teacher = dict(
     std=[0.5, 0.5, 0.5],
 )
 student = dict(model=dict(type='CifarResNet', depth=8, num_classes=num_classes))
-budget = 'minutes'  # what it is made for; --budget chooses another one
+budget = 'minutes'  # the default; --budget overrides it

@@ -1,6 +1,6 @@
-"""The published schedule at 32x32: 80,000 steps of the student, made for a GPU.
+"""The published schedule at 32x32: 80,000 student steps, for a GPU.
 
-Fast (Fang et al. 2022, arXiv 2112.12568): 200 rounds after 20 that only synthesise, cosine.
+Fast (Fang et al. 2022, arXiv 2112.12568): 20 warm-up rounds, then 200 rounds, cosine.
 """
 
 train_cfg = dict(

@@ -1,4 +1,4 @@
-"""Supervised training of a segmentor by mmseg's schedule_20k, and what runs by iterations."""
+"""Supervised training of a segmentor by mmseg's schedule_20k, with hooks by iterations."""
 
 _base_ = ['../teacher_runtime.py']
 

@@ -1,4 +1,4 @@
-"""Follow the buffer: balance, difficulty, and what the sampler makes of it."""
+"""Statistics of the buffer: balance, difficulty and importance weights."""
 
 import math
 

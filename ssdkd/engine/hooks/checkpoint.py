@@ -1,4 +1,4 @@
-"""Checkpoints from which training continues as if it had never stopped."""
+"""Checkpoints from which training resumes exactly."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ssdkd.words import count
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """mmengine's checkpoint hook, which touches no file but those of its own run.
+    """mmengine's checkpoint hook, restricted to the files of its own run.
 
     Files are written atomically, with the settings of the run in them. The previous best
     checkpoint goes after the new one is there. What a resumed checkpoint says of other files
@@ -50,7 +50,7 @@ class SafeCheckpointHook(CheckpointHook):
         checkpoint['settings'] = plain_settings(runner.cfg)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep of the names in a resumed checkpoint those of files in this work directory."""
+        """Drop file names of a resumed checkpoint that are not in this work directory."""
         if not runner._resume:
             return
         folder = Path(runner.work_dir)
@@ -69,7 +69,7 @@ class SafeCheckpointHook(CheckpointHook):
             else:
                 info.pop(key.replace('ckpt', 'score'), None)
                 runner.logger.info(
-                    f"'{best}' is not there; the next validation makes a new best checkpoint"
+                    f"'{best}' is missing; the next validation writes a new best checkpoint"
                 )
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:

@@ -1,4 +1,4 @@
-"""Hand over the student as anyone can load it."""
+"""Export of the student as a plain state dict."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Show what a segmentor sees, beside its teacher and the truth."""
+"""Pictures of segmentations beside the teacher's and the ground truth."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Show what the generator makes."""
+"""Pictures of the newest samples."""
 
 from pathlib import Path
 

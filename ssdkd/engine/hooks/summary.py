@@ -1,4 +1,4 @@
-"""The last line of a run."""
+"""Summary of a run: its last log line, and ``summary.json``."""
 
 import json
 import resource
@@ -40,7 +40,7 @@ def peak_memory() -> dict[str, float]:
 
 @HOOKS.register_module()
 class SummaryHook(Hook):
-    """Evaluates every network once more and says in one line how the run went.
+    """Evaluates every network once more and logs the result of the run in one line.
 
     The line is the last of the log; ``summary.json`` in the work directory holds the same.
     Without a val set the accuracies are left out. Of several processes it counts the samples of

@@ -1,4 +1,4 @@
-"""Distillation losses: what the student minimises."""
+"""Distillation losses, which the student minimises."""
 
 from ssdkd.losses.distillation.attention_transfer import AttentionTransferLoss
 from ssdkd.losses.distillation.base import BaseDistillationLoss

@@ -1,4 +1,4 @@
-"""Look where the teacher looks."""
+"""Attention-transfer loss."""
 
 from collections.abc import Mapping, Sequence
 

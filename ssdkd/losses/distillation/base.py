@@ -16,7 +16,7 @@ class BaseDistillationLoss(nn.Module, ABC):
     A term of logits alone defines :meth:`forward`. A term that reads layers names them in
     ``student_layers`` and ``teacher_layers``, at the latest in :meth:`attach`, and overrides
     :meth:`compare`. It puts no hooks on the networks: the distiller runs each network once per
-    step and hands over what the layers returned.
+    step and passes the layers' outputs.
 
     The distiller adds the terms up, each times its weight. Importance weights and the
     modulating function then weigh the samples. The sampler sees the sum without these weights.
@@ -41,7 +41,7 @@ class BaseDistillationLoss(nn.Module, ABC):
         self.weight = weight
 
     def attach(self, teacher: nn.Module, student: nn.Module) -> None:
-        """Look at both networks once, before training (nothing, by default).
+        """Prepare for both networks, once before training (default: do nothing).
 
         Raises:
             ConfigError: A network lacks what the term needs.

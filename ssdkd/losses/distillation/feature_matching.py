@@ -1,4 +1,4 @@
-"""Give the features that the teacher gives."""
+"""Feature-matching loss."""
 
 from collections.abc import Mapping, Sequence
 

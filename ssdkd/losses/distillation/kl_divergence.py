@@ -1,4 +1,4 @@
-"""Follow the teacher's class distribution."""
+"""Kullback-Leibler divergence from the teacher."""
 
 from torch import Tensor
 

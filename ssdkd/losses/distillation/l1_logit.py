@@ -19,7 +19,7 @@ class L1LogitLoss(BaseDistillationLoss):
     .. math:: \frac{1}{K} \|f_t(x) - f_s(x)\|_1
 
     (DFAD, Fang et al. 2019, arXiv 1912.11006), whose gradient does not vanish where
-    the distributions have become alike.
+    the distributions are nearly equal.
 
     Args:
         weight (float): Factor of this term. Defaults to 1, as in DFAD's code.

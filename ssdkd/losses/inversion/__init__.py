@@ -1,4 +1,4 @@
-"""Inversion losses: what a synthesizer minimises."""
+"""Inversion losses, which a synthesizer minimises."""
 
 from ssdkd.losses.inversion.activation import ActivationLoss
 from ssdkd.losses.inversion.adversarial import AdversarialL1Loss, AdversarialLoss

@@ -1,4 +1,4 @@
-"""Excite the features that the teacher classifies by."""
+"""Activation loss: large features before the classifier."""
 
 from torch import Tensor, nn
 

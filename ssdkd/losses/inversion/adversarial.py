@@ -1,4 +1,4 @@
-"""Seek samples on which the student does not yet follow the teacher."""
+"""Adversarial losses: samples on which student and teacher differ."""
 
 from torch import Tensor
 

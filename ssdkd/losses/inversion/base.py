@@ -11,7 +11,7 @@ from ssdkd.tasks.base import BaseTask
 
 @dataclass
 class InversionState:
-    """One generator step, as the losses see it.
+    """Inputs of the losses in one generator step.
 
     Attributes:
         images: [N, 3, H, W] in [0, 1], the synthetic batch, differentiable.
@@ -62,17 +62,17 @@ class BaseInversionLoss(nn.Module, ABC):
         """The term, per sample [N] or per batch []."""
 
     def attach(self, teacher: nn.Module) -> None:
-        """Look at the teacher once, before training (nothing, by default).
+        """Prepare for the teacher, once before training (default: do nothing).
 
         Raises:
             ConfigError: The teacher lacks what the term needs.
         """
 
     def detach(self) -> None:
-        """Remove from the teacher what :meth:`attach` put there (nothing, by default).
+        """Undo what :meth:`attach` did to the teacher (default: do nothing).
 
         Called when the run has ended or failed, also where :meth:`attach` was not called.
         """
 
     def end_phase(self) -> None:
-        """Called once after the generator steps of a round (nothing, by default)."""
+        """Called once after the generator steps of a round (default: do nothing)."""

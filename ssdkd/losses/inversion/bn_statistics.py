@@ -1,4 +1,4 @@
-"""Match the statistics that the teacher's batch-norm layers remember of its data."""
+"""Batch-norm loss: statistics of the teacher's batch-norm layers."""
 
 import torch
 from mmengine.logging import print_log
@@ -163,7 +163,7 @@ class BNStatisticsLoss(BaseInversionLoss):
 
 
 def has_statistics(layer: nn.Module) -> bool:
-    """Whether a layer remembers mean and variance of each channel, as a batch norm does.
+    """Whether a layer has a running mean and variance per channel, as a batch norm does.
 
     By its buffers and not by its class: libraries have batch norms of their own, frozen ones
     for example. Instance norms remember another variance, that within an image.

@@ -1,4 +1,4 @@
-"""Pull each sample towards the class that was asked for."""
+"""Class prior: cross entropy with the requested class."""
 
 from torch import Tensor
 

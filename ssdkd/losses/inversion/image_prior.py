@@ -1,4 +1,4 @@
-"""What natural images have in common, whatever they show."""
+"""Image priors: total variation and L2."""
 
 from torch import Tensor
 

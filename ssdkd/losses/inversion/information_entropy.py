@@ -1,4 +1,4 @@
-"""Spread a batch over the classes."""
+"""Information-entropy loss: balanced classes in a batch."""
 
 import math
 

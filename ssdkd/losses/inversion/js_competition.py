@@ -1,4 +1,4 @@
-"""Seek samples on which teacher and student compete."""
+"""Competition loss of Adaptive DeepInversion."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Ask the teacher to be sure of whatever it sees."""
+"""Pseudo-label loss: high confidence of the teacher."""
 
 import torch.nn.functional as F
 from torch import Tensor
