@@ -85,7 +85,6 @@ def _run(args: argparse.Namespace) -> None:
     runner = StrictRunner.from_cfg(cfg)
     num_classes = task['num_classes'] if distils else None
     check_sets(runner, runner.model.network, 'test', num_classes=num_classes)
-    role = 'teacher' if args.teacher else 'student'
     images = count(len(runner.test_dataloader.dataset), 'image')
-    runner.logger.info(f'Test of the {role if distils else "network"} on {images}')
+    runner.logger.info(f'Test of the {args.role if distils else "network"} on {images}')
     runner.test()
