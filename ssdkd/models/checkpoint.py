@@ -39,7 +39,11 @@ PARAMETRISED = (
 
 
 def load_weights(
-    model: nn.Module, path: str | Path, prefix: str | None = None, key: str | None = None
+    model: nn.Module,
+    path: str | Path,
+    prefix: str | None = None,
+    role: str = 'student',
+    key: str | None = None,
 ) -> None:
     """Load a checkpoint into a plain network; every key and every shape must match.
 
@@ -54,6 +58,7 @@ def load_weights(
             (JSON) of several of these.
         prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
             Defaults to None: the known prefix that makes the keys match.
+        role (str): Which network of a distillation's checkpoint. Defaults to ``'student'``.
         key (str, optional): Where the state dict lies in the file, such as
             ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
 
@@ -69,7 +74,7 @@ def load_weights(
             'current',
         )
     wanted = model.state_dict()
-    state, foreign = without_prefix(state, wanted, prefix)
+    state, foreign = without_prefix(state, wanted, prefix, role)
     absent = tuple(p for p in AUXILIARY if not any(k.startswith(p) for k in wanted))
     auxiliary = [k for k in state if k.startswith(absent)]
     for what, keys in (('auxiliary heads', auxiliary), ('other modules', foreign)):

@@ -36,6 +36,8 @@ class Network(nn.Module):
         checkpoint (str, optional): File with the network's weights; see
             :func:`ssdkd.models.load_weights`. Without one, networks of mmseg and other
             mmengine libraries initialise themselves as their configs say.
+        role (str): Whose weights to take if that file is a checkpoint of a distillation.
+            Defaults to ``'student'``.
         checkpoint_key (str, optional): Where the weights lie in that file, such as
             ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
 
@@ -50,6 +52,7 @@ class Network(nn.Module):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
+        role: str = 'student',
         checkpoint_key: str | None = None,
     ):
         super().__init__()
@@ -66,7 +69,7 @@ class Network(nn.Module):
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
         self.classes = None
         if checkpoint is not None:
-            load_weights(self.model, checkpoint, key=checkpoint_key)
+            load_weights(self.model, checkpoint, role=role, key=checkpoint_key)
             self.classes = recorded_classes(checkpoint)
         else:
             if isinstance(self.model, BaseModule) and not is_saved(model):
@@ -121,7 +124,7 @@ class Teacher(Network):
                 "teacher: key 'checkpoint' is None, so its weights would be random; "
                 'give the file with the trained weights'
             )
-        super().__init__(model, mean, std, checkpoint, checkpoint_key)
+        super().__init__(model, mean, std, checkpoint, checkpoint_key=checkpoint_key)
         self.requires_grad_(False)
         self.eval()
 

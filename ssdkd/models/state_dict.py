@@ -22,8 +22,8 @@ WRAPPERS = (
     'module',
 )
 # Names of the modules around a network: parallel and compiled ones, those of training
-# frameworks, and our own (``network.model.`` of a teacher, ``student.model.`` of a run).
-AROUND = re.compile(r'(?:module|_orig_mod|model|net|network|backbone|student)\.')
+# frameworks, and our own, such as ``network.model.`` of a teacher's training.
+AROUND = 'module|_orig_mod|model|net|network|backbone'
 # What torch puts around single layers, so that it stands in the middle of a key.
 INSIDE = re.compile(r'(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.')
 
@@ -88,7 +88,10 @@ def _under(content: object, path: object, key: str) -> dict:
 
 
 def without_prefix(
-    state: dict[str, Tensor], wanted: dict[str, Tensor], prefix: str | None = None
+    state: dict[str, Tensor],
+    wanted: dict[str, Tensor],
+    prefix: str | None = None,
+    role: str = 'student',
 ) -> tuple[dict[str, Tensor], list[str]]:
     """A state dict with the network's own names.
 
@@ -98,13 +101,14 @@ def without_prefix(
         prefix (str, optional): Take the keys with this prefix. Defaults to None: the names of
             usual wrappers, also nested ones such as ``module.model.``, that make most keys
             match.
+        role (str): The network of a distillation's checkpoint, whose name is a prefix, too.
 
     Returns:
         tuple: The keys with this prefix, without it, and the keys that do not have it.
     """
     if not any(INSIDE.search(key) for key in wanted):
         state = {INSIDE.sub('', key): value for key, value in state.items()}
-    prefixes = [prefix] if prefix is not None else _prefixes(state)
+    prefixes = [prefix] if prefix is not None else _prefixes(state, role)
     candidates = {
         p: {k[len(p) :]: v for k, v in state.items() if k.startswith(p)} for p in prefixes
     }
@@ -112,12 +116,12 @@ def without_prefix(
     return candidates[best], [key for key in state if not key.startswith(best)]
 
 
-def _prefixes(state: dict[str, Tensor]) -> list[str]:
+def _prefixes(state: dict[str, Tensor], role: str) -> list[str]:
     """All sequences of usual wrappers at the beginning of keys, the shortest first."""
-    found = {''}
+    wrapper, found = re.compile(rf'(?:{AROUND}|{re.escape(role)})\.'), {''}
     for key in state:
         end = 0
-        while match := AROUND.match(key, end):
+        while match := wrapper.match(key, end):
             end = match.end()
             found.add(key[:end])
     return sorted(found, key=lambda prefix: (len(prefix), prefix))

@@ -123,7 +123,7 @@ def test_the_key_in_a_config(tmp_path, tiny):
     state = torch.load(cfg.model.teacher.checkpoint)
     other = {k: torch.zeros_like(v) for k, v in state.items()}
     torch.save(dict(state_dict=other, state_dict_ema=state), cfg.model.teacher.checkpoint)
-    network = build_network(cfg, teacher=True)
+    network = build_network(cfg, 'teacher')
     assert torch.equal(network.model.state_dict()['conv1.weight'], state['conv1.weight'])
 
 
