@@ -154,6 +154,19 @@ def is_probability(output: Tensor) -> bool:
     return bool(in_range and (sums - 1).abs().max() <= 1e-3)
 
 
+@torch.no_grad()
+def take_logarithm(network: nn.Module, size: Sequence[int]) -> None:
+    """Let a network whose outputs are probabilities give their logarithm from now on.
+
+    Args:
+        network: In evaluation mode. An ensemble, which is no ``Network``, stays as it is.
+        size: (H, W) of the images that it takes.
+    """
+    if isinstance(network, Network):
+        images = probe_images(size, next(network.parameters()).device)
+        network.gives_probabilities = is_probability(network(images))
+
+
 def probabilities(network: nn.Module) -> list[str]:
     r"""Outputs are probabilities p, as of a softmax; their logarithm stands for the logits.
 

@@ -15,6 +15,7 @@ from ssdkd.distillers.teacher_checks import (
     nearest_size,
     probe_images,
     report,
+    take_logarithm,
 )
 from ssdkd.models import CifarResNet, Teacher
 from ssdkd.registry import MODELS
@@ -224,6 +225,14 @@ def test_the_logarithm_of_probabilities_gives_the_same_losses():
         'outputs are probabilities, as of a softmax at the end: their logarithm is used as '
         'logits'
     ]
+
+
+def test_other_commands_take_the_logarithm():
+    plain, ended = (Teacher(net, **NORMALISED) for net in softmax_pair())
+    for teacher in (plain, ended):
+        take_logarithm(teacher, SIZE)
+        take_logarithm(teacher.model, SIZE)
+    assert ended.gives_probabilities and not plain.gives_probabilities
 
 
 class Softmaxed(nn.Module):
