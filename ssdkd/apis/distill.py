@@ -29,6 +29,7 @@ from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.atomic import write_whole
 from ssdkd.checks import is_number
+from ssdkd.config.read import without_delete
 from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
@@ -281,6 +282,7 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
             )
     cfg.merge_from_dict(overrides)
     rename_keys(cfg)
+    without_delete(cfg)
 
 
 def _save(

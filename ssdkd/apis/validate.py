@@ -2,6 +2,7 @@
 
 import copy
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from mmengine.hooks import Hook
 from ssdkd.apis.check import check_data
 from ssdkd.apis.networks import members
 from ssdkd.apis.sets import check_sets
-from ssdkd.engine import StrictRunner
+from ssdkd.engine import DistillLoop, StrictRunner
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import without_pretrained
 from ssdkd.registry import MODELS
@@ -28,11 +29,12 @@ class _StopHook(Hook):
         raise _FirstStep
 
 
-def validate(cfg: Config) -> list[str]:
+def validate(cfg: Config, say: Callable[[str], None] = print) -> list[str]:
     """Build all of a run, let it check itself, and stop before it trains.
 
     Args:
         cfg (Config): A config from :func:`ssdkd.apis.load_config`, whose settings are checked.
+        say (Callable): Gets the check-up of each teacher whose weights are here.
 
     Returns:
         list[str]: Weights and data sets that it names and that are not here. The rest is
@@ -42,13 +44,12 @@ def validate(cfg: Config) -> list[str]:
         ConfigError: The config cannot work.
     """
     cfg = copy.deepcopy(cfg)
-    missing = []
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
         cfg.experiment_name = Path(folder).name  # one of its own for each run of a process
         cfg.log_level = 'ERROR'
-        missing += _without_missing_weights(cfg, Path(folder))
-        missing += _without_missing_sets(cfg)
+        random_teacher = _without_missing_weights(cfg, Path(folder))
+        missing = random_teacher + _without_missing_sets(cfg)
         if any(line.startswith('train_') for line in missing):
             MODELS.build(cfg.model)
             return missing
@@ -61,6 +62,9 @@ def validate(cfg: Config) -> list[str]:
             runner.train()
         except _FirstStep:
             pass
+        if isinstance(runner.train_loop, DistillLoop) and not random_teacher:
+            for text in runner.train_loop.check_ups:
+                say(text)
     return missing
 
 

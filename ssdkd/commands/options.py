@@ -1,12 +1,18 @@
 """Options that several commands share."""
 
 import argparse
+import ast
+from typing import Any
 
 from ssdkd.config.names import complete_config, parts
 
 
 class KeyValues(argparse.Action):
-    """Collects ``KEY=VALUE ...`` in a dict; mmengine's ``DictAction``, imported when needed."""
+    """Collects ``KEY=VALUE ...`` in a dict; mmengine's ``DictAction``, imported when needed.
+
+    Whole dicts, ``KEY={'a': 1}`` or ``KEY=dict(a=1)``, which mmengine takes for text, are read
+    as Python writes them, also in lists.
+    """
 
     def __call__(
         self,
@@ -24,7 +30,40 @@ class KeyValues(argparse.Action):
         from mmengine.config import DictAction
 
         action = DictAction(self.option_strings, self.dest)
-        action(parser, namespace, values, option_string)
+        for value in values:
+            key, _, text = value.partition('=')
+            if not _holds_dict(text):
+                action(parser, namespace, [value], option_string)
+                continue
+            try:
+                parsed = _evaluated(ast.parse(text.strip(), mode='eval').body)
+            except (SyntaxError, ValueError):
+                parser.error(
+                    f"{option_string}: '{value}' is no dict of Python; write "
+                    f'{key}="{{\'a\': 1}}", with quotes around names, or {key}.a=1'
+                )
+            known = getattr(namespace, self.dest, None) or {}
+            setattr(namespace, self.dest, {**known, key: parsed})
+
+
+def _holds_dict(text: str) -> bool:
+    """Whether a value is a dict, or a list with one."""
+    text = text.strip()
+    if text.startswith('['):
+        return '{' in text or 'dict(' in text
+    return text.startswith(('{', 'dict(')) and not text.startswith('{{')  # {{ }} of mmengine
+
+
+def _evaluated(node: ast.expr) -> Any:
+    """The value of a Python literal, in which ``dict(a=1)`` stands for ``{'a': 1}``."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == 'dict' and not node.args:
+        return {part.arg: _evaluated(part.value) for part in node.keywords}
+    if isinstance(node, ast.Dict):
+        keys = [ast.literal_eval(key) for key in node.keys if key is not None]
+        return dict(zip(keys, map(_evaluated, node.values), strict=True))
+    if isinstance(node, ast.List):
+        return [_evaluated(part) for part in node.elts]
+    return ast.literal_eval(node)
 
 
 def key_values(arguments: list[str]) -> dict:

@@ -61,7 +61,7 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.amp:
         cfg.model.autocast = 'bfloat16'
     if args.tensorboard:
-        cfg.visualizer.vis_backends.append(dict(type='TensorboardVisBackend'))
+        add_tensorboard(cfg)
     if args.resume:
         checkpoint = resume_point(args.resume, cfg.work_dir)
         if checkpoint is None:
@@ -75,3 +75,12 @@ def apply_args(cfg: Config, args: argparse.Namespace) -> None:
         check_unused(
             cfg.work_dir, 'continue with --resume, choose another --work-dir, or remove it'
         )
+
+
+def add_tensorboard(cfg: Config) -> None:
+    """Let the visualizer write for TensorBoard, too, unless it does so already."""
+    visualizer = dict(cfg.get('visualizer') or dict(type='Visualizer'))
+    backends = list(visualizer.get('vis_backends') or [])
+    if not any('TensorboardVisBackend' in str(backend['type']) for backend in backends):
+        backends.append(dict(type='TensorboardVisBackend'))
+    cfg.visualizer = dict(visualizer, vis_backends=backends)

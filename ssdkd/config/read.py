@@ -30,13 +30,27 @@ def read_config(
     rename_keys(cfg)  # before the options, which go before the file under any name
     try:
         cfg.merge_from_dict(options or {})
-    except (IndexError, KeyError, TypeError) as error:
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ConfigError(
             f'--cfg-options: {error}; the part of a key before its last dot must name a '
             'dict of the config'
         ) from error
     rename_keys(cfg)
+    without_delete(cfg)
     return cfg
+
+
+def without_delete(cfg: dict) -> None:
+    """Remove each ``_delete_`` that had nothing to delete, such as in a file without a base.
+
+    Args:
+        cfg: A config after its last merge, changed in place.
+    """
+    cfg.pop('_delete_', None)
+    for value in cfg.values():
+        for part in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(part, dict):
+                without_delete(part)
 
 
 def _read(name: str, method: str | None, budget: str | None) -> Config:

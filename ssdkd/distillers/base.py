@@ -10,13 +10,15 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
+from ssdkd.distillers.teacher_checks import is_probability, nearest_size
 from ssdkd.errors import ConfigError
-from ssdkd.models import NetworkOutput, recording
+from ssdkd.models import Network, NetworkOutput, recording
 from ssdkd.runs import new_seed, restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
+from ssdkd.user_code import describe_error
 
 # Said where the number of samples per round may come from another key.
 UNSET_SAMPLES = ' (where samples is not set, it is batch_size)'
@@ -193,6 +195,8 @@ class BaseDistiller(BaseModel, ABC):
     def check_network(self, name: str, trained: bool) -> NetworkOutput:
         """Run a network on a blank image, to find a mismatch before training.
 
+        A network that gives probabilities gives their logarithm from then on.
+
         Args:
             name: Its role.
             trained: Whether it has trained weights. Without, a deep network may overflow
@@ -206,21 +210,34 @@ class BaseDistiller(BaseModel, ABC):
         """
         network, size = self.part(name), self.synthesizer.image_size
         where = f'model.{self.roles[name].path}'
+        output = self._try(name, size)
+        if isinstance(output, Exception):
+            side = nearest_size(lambda s: isinstance(self._try(name, s), NetworkOutput), size)
+            raise ConfigError(
+                f'{where} cannot take images of {size} pixels: its forward fails for shape '
+                f'{[1, 3, *size]} with {describe_error(output)}'
+                + (f'; the nearest size that works is {side}' if side else '')
+            ) from output
+        self.task.check_output(output.logits, where, trained)
+        if is_probability(output.logits) and isinstance(network, Network):
+            network.gives_probabilities = True
+            output = self._try(name, size)
+        return output
+
+    def _try(self, name: str, size: Sequence[int]) -> NetworkOutput | Exception:
+        """The output of a network for a blank image, or the error that it raises."""
+        network = self.part(name)
         was_training = network.training
         try:
             with torch.no_grad():
                 network.eval()
-                output = self.ask(name, torch.zeros(1, 3, *size))
+                return self.ask(name, torch.zeros(1, 3, *size))
         except ConfigError:
             raise
-        except (RuntimeError, ValueError) as error:
-            raise ConfigError(
-                f'{where} cannot take images of {size} pixels: {error}'
-            ) from error
+        except Exception as error:  # of the user's own code
+            return error
         finally:
             network.train(was_training)
-        self.task.check_output(output.logits, where, trained)
-        return output
 
     @contextmanager
     def evaluating(self, name: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from logging import INFO, WARNING
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from ssdkd.atomic import write_whole
 from ssdkd.checks import check_int, check_number
 from ssdkd.datasets import check_set
+from ssdkd.distillers.teacher_checks import check_up, probabilities, report
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
@@ -109,6 +111,7 @@ class DistillLoop(BaseLoop):
         self.round = Round(steps_per_round)
         self.clock: Clock | None = None
         self._says_plan = False
+        self.check_ups: list[str] = []  # of the networks, as logged
         if plan is not None:
             self.plan: Plan = SavedPlan(plan)
             self.max_rounds = len(self.plan.rounds)
@@ -197,6 +200,7 @@ class DistillLoop(BaseLoop):
         if self.finished and self._has_summary():
             return self.runner.model
         self.runner.logger.info(describe(self.runner))
+        self._check_up()
         check_memory(self.runner)
         if self.runner.val_loop is not None:
             check_set(
@@ -269,6 +273,19 @@ class DistillLoop(BaseLoop):
         if self.clock is not None:
             self.clock.load(info['clock'], self._before)
             self.warmup_rounds = sum(not part.steps for part in self.clock.rounds)
+
+    def _check_up(self) -> None:
+        """Examine the networks that are only read, and log what is found."""
+        size = self.distiller.synthesizer.image_size
+        for name, network in self.distiller.networks.items():
+            if self.distiller.roles[name].optimizer is not None:
+                findings, looked = probabilities(network), None
+            else:
+                findings, looked = check_up(network, size)
+            if looked or findings:
+                text = report(name, findings, looked)
+                self.check_ups.append(text)
+                self.runner.logger.log(WARNING if findings else INFO, text)
 
     def _has_summary(self) -> bool:
         """Whether an earlier start has finished the last round and written its summary."""

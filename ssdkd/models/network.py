@@ -12,6 +12,8 @@ from ssdkd.checks import is_number
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import normalisation_of, without_pretrained
 from ssdkd.models.checkpoint import load_weights, recorded_classes
+from ssdkd.models.normalisation import stated_normalisation
+from ssdkd.models.prepare import prepared
 from ssdkd.models.saved import is_saved
 from ssdkd.models.sound import check_weights
 from ssdkd.models.zoo import asks_for_weights
@@ -24,15 +26,18 @@ class Network(nn.Module):
 
     The state dict has the keys ``model.*`` only; ``network.model`` is the plain network.
     ``network.classes`` are the class names in the order of the outputs if the checkpoint
-    records them, otherwise None.
+    records them, otherwise None. ``network.unset`` names what of mean and std nobody states.
+    With ``network.gives_probabilities``, which the distiller sets, the logarithm of the plain
+    network's output is returned.
 
     Args:
         model (dict | nn.Module): The network, or its config in the registry MODELS. Of an
-            ``nn.DataParallel``, the network inside.
+            ``nn.DataParallel``, the network inside; in float32, see :func:`prepared`.
         mean (Sequence[float], optional): Per channel, subtracted first. Defaults to that of
-            the data preprocessor if the network is one of mmseg, else to 0.
-        std (Sequence[float], optional): Per channel, divided by. Defaults to that of the data
-            preprocessor if the network is one of mmseg, else to 1.
+            the pretrained weights that the config of mmseg, timm or torchvision asks for,
+            otherwise to 0.
+        std (Sequence[float], optional): Per channel, divided by. Defaults likewise, otherwise
+            to 1.
         checkpoint (str, optional): File with the network's weights; see
             :func:`ssdkd.models.load_weights`. Without one, networks of mmseg and other
             mmengine libraries initialise themselves as their configs say.
@@ -58,12 +63,11 @@ class Network(nn.Module):
         super().__init__()
         if checkpoint is not None:
             model = without_pretrained(model)
-        self.model = model if isinstance(model, nn.Module) else MODELS.build(model)
-        if isinstance(self.model, nn.DataParallel):
-            # It would take all GPUs for itself, whichever is this process's own.
-            self.model = self.model.module
+        self.model = prepared(model if isinstance(model, nn.Module) else MODELS.build(model))
         if mean is None and std is None:
-            mean, std = normalisation_of(model)
+            mean, std = stated_normalisation(model)
+        self.unset = [key for key, value in (('mean', mean), ('std', std)) if value is None]
+        self.gives_probabilities = False
         # Not in the state dict: they belong to the config, and users want plain weights.
         self.register_buffer('mean', _per_channel('mean', mean, 0.0), persistent=False)
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
@@ -84,12 +88,16 @@ class Network(nn.Module):
         logits = self.model((images - self.mean) / self.std)
         if isinstance(logits, dict):  # a segmentor of torchvision
             logits = logits['out']
+        elif isinstance(logits, tuple) and 'logits' in getattr(logits, '_fields', ()):
+            logits = logits.logits  # its GoogLeNet and Inception, in training
         if getattr(logits, 'ndim', 0) == 4 and logits.shape[2:] != images.shape[2:]:
             # As the network's own library does it, where the network says how.
             corners = getattr(self.model, 'align_corners', False)
             logits = F.interpolate(
                 logits, images.shape[2:], mode='bilinear', align_corners=corners
             )
+        if self.gives_probabilities:
+            logits = logits.clamp_min(torch.finfo(logits.dtype).tiny).log()
         return logits
 
 
@@ -144,7 +152,7 @@ def student_config(student: dict, teacher: dict) -> dict:
         (student.get('mean'), student.get('std')),
         normalisation_of(student.get('model')),
         (teacher.get('mean'), teacher.get('std')),
-        normalisation_of(teacher.get('model')),
+        stated_normalisation(teacher.get('model')),
     )
     mean, std = next((pair for pair in stated if pair != (None, None)), (None, None))
     return {'type': 'Network', **student, 'mean': mean, 'std': std}

@@ -15,7 +15,7 @@ def test_a_run_starts_with_what_matters(tmp_path, capfd):
     call_tool('train.py', config, *NAMED)
     said = capfd.readouterr().out
     head, _, rounds = said.partition('Round [1/4]')
-    assert len(head.splitlines()) <= 11
+    assert len(head.splitlines()) <= 12
     for part in ('mine.py', 'CifarResNet(depth=8', str(tmp_path / 'teacher.pth'), 'parameters',
                  'GeneratorSynthesizer', 'PrioritySampler', '64 samples', 'cpu',
                  '4, 1 of them warm-up; 2 student steps each'):  # fmt: skip

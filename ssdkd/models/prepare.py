@@ -1,0 +1,36 @@
+"""Changes of a user's network without which it cannot train here."""
+
+import torch
+from mmengine.device import get_device
+from mmengine.logging import print_log
+from mmengine.model import revert_sync_batchnorm
+from torch import nn
+
+
+def prepared(model: nn.Module) -> nn.Module:
+    """The network itself, in a form that runs in one process on any device.
+
+    - ``nn.DataParallel`` is removed: it would take all GPUs for itself.
+    - Synchronised batch norms become plain ones on a CPU, where they cannot run in several
+      processes. Names and values stay.
+    - Floating-point weights and buffers become float32; the log says so.
+
+    Args:
+        model (nn.Module): The network, changed in place.
+    """
+    if isinstance(model, nn.DataParallel):
+        model = model.module
+    synchronised = any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
+    if synchronised and get_device() == 'cpu':
+        model = revert_sync_batchnorm(model)
+    tensors = [*model.parameters(), *model.buffers()]
+    kinds = {t.dtype for t in tensors if t.is_floating_point()} - {torch.float32}
+    if kinds:
+        names = ' and '.join(sorted(str(kind).removeprefix('torch.') for kind in kinds))
+        print_log(
+            f'{type(model).__name__} has {names} weights, which are cast to float32; '
+            "model.autocast='bfloat16' computes in mixed precision",
+            'current',
+        )
+        model = model.float()
+    return model

@@ -1,0 +1,304 @@
+"""Each check of a teacher finds its own mistake, and nothing else."""
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import NO_VAL, build_runner
+from torch import nn
+
+from ssdkd.apis.validate import validate
+from ssdkd.distillers.teacher_checks import (
+    check_up,
+    is_probability,
+    nearest_size,
+    probe_images,
+    report,
+)
+from ssdkd.models import CifarResNet, Teacher
+from ssdkd.registry import MODELS
+from ssdkd.runs import random_state
+from ssdkd.tasks import Classification
+
+SIZE = (16, 16)
+NORMALISED = dict(mean=[0.5] * 3, std=[0.5] * 3)
+
+
+class Net(nn.Module):
+    """A small network, and places for mistakes."""
+
+    def __init__(self, end=lambda z: z, before=lambda x: x):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.bn = nn.BatchNorm2d(8)
+        self.head = nn.Linear(8, 5)
+        self.end, self.before = end, before
+
+    def forward(self, x):
+        x = self.before(self.bn(self.conv(x)).relu())
+        return self.end(self.head(x.mean((2, 3))))
+
+
+class TrainedNorm(nn.BatchNorm2d):
+    """A batch norm that uses the batch's own statistics in every mode, and changes its own."""
+
+    def forward(self, x):
+        return F.batch_norm(x, self.running_mean, self.running_var, None, None, True)
+
+
+class ActiveDropout(nn.Dropout):
+    def train(self, mode: bool = True):
+        return super().train(True)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
+def findings(model: nn.Module, **normalisation) -> list[str]:
+    found, looked = check_up(Teacher(model, **(normalisation or NORMALISED)), SIZE)
+    assert looked.startswith('64 random images: ')
+    assert all('\n' not in line for line in found)
+    return found
+
+
+def with_module(name: str, module: nn.Module) -> Net:
+    net = Net()
+    setattr(net, name, module)
+    return net
+
+
+def unused() -> Net:
+    net = Net()
+    net.other = nn.Sequential(nn.BatchNorm2d(4), nn.BatchNorm2d(4))
+    return net
+
+
+def masked() -> Net:
+    net = Net()
+    with torch.no_grad():
+        net.head.bias[3] = -40
+    return net
+
+
+def dead() -> Net:
+    net = Net()
+    nn.init.zeros_(net.head.weight)
+    return net
+
+
+MISTAKES = {
+    'sigmoid': (
+        lambda: Net(torch.sigmoid),
+        'all outputs are in [0, 1], as of a sigmoid at the end: remove it, as the losses need '
+        'logits',
+    ),
+    'unused': (
+        unused,
+        '2 batch norms not called as a module in a pass (model.other.0, model.other.1): the '
+        'batch-norm term leaves them out; remove them, or call them in forward',
+    ),
+    'dropout': (
+        lambda: Net(before=ActiveDropout(0.5)),
+        'two passes of the same images differ: a dropout (model.before) or other random layer '
+        'is active in evaluation mode; the student learns its noise',
+    ),
+    'batch': (
+        lambda: with_module('bn', TrainedNorm(8)),
+        'the outputs of an image change with the other images of its batch: the student learns '
+        'noise; let all layers use running statistics in evaluation mode',
+    ),
+    'attention over the batch': (
+        lambda: Net(before=lambda x: x - x.mean(0)),
+        'the outputs of an image change with the other images of its batch: the student learns '
+        'noise; let all layers use running statistics in evaluation mode',
+    ),
+    'constant': (
+        dead,
+        'all images have the same outputs: check the weights, mean and std; a student learns '
+        'one class from it',
+    ),
+    'class': (
+        masked,
+        '1 class out of reach for random images (3): the student learns nothing about them; '
+        'check num_classes and the last layer',
+    ),
+}
+
+
+@pytest.mark.parametrize('mistake', MISTAKES)
+def test_mistakes(mistake):
+    make, line = MISTAKES[mistake]
+    assert findings(make()) == [line]
+
+
+@pytest.mark.parametrize('model', [Net, lambda: CifarResNet(8), lambda: Net(F.log_softmax)])
+@pytest.mark.filterwarnings('ignore')
+def test_nothing_is_found(model):
+    assert findings(model()) == []
+    assert (
+        report('teacher', [], 'as it is') == 'Check-up of the teacher  as it is; nothing found'
+    )
+
+
+def test_segmentors_are_checked_pixel_by_pixel():
+    model = nn.Conv2d(3, 5, 3, padding=1)
+    assert findings(model) == []
+    with torch.no_grad():
+        model.bias[2] = -60
+    assert findings(model) == [MISTAKES['class'][1].replace('(3)', '(2)')]
+
+
+def test_mean_and_std():
+    both = (
+        'mean and std not set: images enter as they are, in [0, 1]. If the training normalised '
+        'its images, the teacher predicts badly, and so will the student; set them, to 0 and 1 '
+        'if this is right'
+    )
+    assert findings(Net(), mean=None, std=None) == [both]
+    assert findings(Net(), mean=[0.5] * 3, std=None) == [both.replace('mean and std', 'std')]
+    assert findings(Net(), mean=[0.0] * 3, std=[1.0] * 3) == []
+    timm = pytest.importorskip('timm')
+    (line,) = findings(timm.create_model('resnet10t', num_classes=5), mean=None, std=None)
+    known = timm.models.get_pretrained_cfg('resnet10t')
+    assert line == both + (
+        f"; timm's pretrained weights of this network have mean={list(known.mean)} and "
+        f'std={list(known.std)}'
+    )
+
+
+@pytest.mark.parametrize('mistake', ['batch', 'dropout'])
+def test_nothing_changes(mistake):
+    teacher = Teacher(MISTAKES[mistake][0](), **NORMALISED)
+    before = {k: v.clone() for k, v in teacher.state_dict().items()}
+    states = random_state()
+    check_up(teacher, SIZE)
+    assert all(torch.equal(v, before[k]) for k, v in teacher.state_dict().items())
+    assert torch.equal(random_state()['torch'], states['torch'])
+    assert not any(m._forward_pre_hooks for m in teacher.modules())
+
+
+@pytest.mark.parametrize(
+    ('size', 'count'), [((16, 16), 64), ((32, 32), 64), ((64, 96), 10), ((512, 512), 4)]
+)
+def test_probes(size, count):
+    images = probe_images(size)
+    assert images.shape == (count, 3, *size)
+    assert 0 <= images.min() < images.max() <= 1
+    assert torch.equal(images, probe_images(size))
+    steps = (images[..., 1:] - images[..., :-1]).abs().mean((1, 2, 3))
+    assert steps[0::2].min() > 0.3 and steps[1::2].max() < 0.3
+
+
+def test_what_counts_as_probabilities():
+    z = torch.randn(4, 6, 5)
+    assert is_probability(z.softmax(1)) and is_probability(z.softmax(1).half())
+    assert is_probability((1000 * z).softmax(1))
+    assert not is_probability(z) and not is_probability(z.sigmoid())
+    assert not is_probability(z.softmax(2)) and not is_probability(z.log_softmax(1))
+    assert not is_probability(z.softmax(1) - 1 / 3) and not is_probability('p')
+
+
+def softmax_pair() -> tuple[Net, Net]:
+    plain = Net()
+    ended = Net(lambda z: z.softmax(1))
+    ended.load_state_dict(plain.state_dict())
+    return plain, ended
+
+
+def test_the_logarithm_of_probabilities_gives_the_same_losses():
+    plain, ended = (Teacher(net, **NORMALISED) for net in softmax_pair())
+    ended.gives_probabilities = True
+    images = probe_images(SIZE)
+    assert torch.allclose(ended(images), plain(images).log_softmax(1), atol=1e-5)
+    task, student = Classification(5), torch.randn(64, 5)
+    for temperature in (1.0, 7.0):
+        a, b = (task.divergence(student, net(images), temperature) for net in (plain, ended))
+        assert torch.allclose(a, b, atol=1e-4)
+    certain = Teacher(nn.Flatten())
+    certain.gives_probabilities = True
+    assert certain(torch.zeros(1, 3, 1, 1)).isfinite().all()
+    assert check_up(ended, SIZE)[0] == [
+        'outputs are probabilities, as of a softmax at the end: their logarithm is used as '
+        'logits'
+    ]
+
+
+class Softmaxed(nn.Module):
+    """A digits teacher with a softmax at its end."""
+
+    def __init__(self, depth: int, num_classes: int):
+        super().__init__()
+        self.network = CifarResNet(depth, num_classes)
+
+    def forward(self, x):
+        return self.network(x).softmax(1)
+
+    def load_state_dict(self, state, *args, **kwargs):
+        return self.network.load_state_dict(state, *args, **kwargs)
+
+    def state_dict(self, *args, **kwargs):
+        return self.network.state_dict(*args, **kwargs)
+
+
+def test_a_distiller_takes_the_logarithm(tiny):
+    plain = MODELS.build(tiny().model)
+    kind = dict(type='module', path=f'{__name__}.Softmaxed', depth=8, num_classes=10)
+    kind['_delete_'] = True
+    ended = MODELS.build(tiny({'model.teacher.model': kind}).model)
+    assert ended.teacher.gives_probabilities and not plain.teacher.gives_probabilities
+    assert not ended.student.gives_probabilities
+    images = probe_images(SIZE)
+    want = plain.teacher(images).log_softmax(1)
+    assert torch.allclose(ended.teacher(images), want, atol=1e-4)
+
+
+def test_nearest_size():
+    assert nearest_size(lambda size: size[0] % 32 == 0, (60, 40)) == 64
+    assert nearest_size(lambda size: size == (224, 224), (32, 32)) == 224
+    assert nearest_size(lambda size: False, (32, 32)) is None
+    assert nearest_size(lambda size: True, (500, 333)) == 512
+
+
+def test_the_block_in_the_log(tiny, caplog):
+    runner = build_runner(
+        tiny(NO_VAL | {'model.teacher.mean': None, 'model.teacher.std': None})
+    )
+    runner.logger.addHandler(caplog.handler)
+    runner.train_loop._check_up()
+    (record,) = [r for r in caplog.records if r.getMessage().startswith('Check-up')]
+    lines = record.getMessage().splitlines()
+    assert record.levelname == 'WARNING' and len(lines) == 2
+    assert re.fullmatch(
+        r'Check-up of the teacher  64 random images: \d+ of 10 classes predicted, logits from '
+        r'-?[\d.]+ to [\d.]+',
+        lines[0],
+    )
+    assert lines[1].startswith('  - mean and std not set: images enter as they are, in [0, 1].')
+
+
+def test_the_checks_do_not_change_a_run(tiny, tmp_path, monkeypatch):
+    """To the bit, also with a teacher that draws random numbers."""
+    students = []
+    for checks in (True, False):
+        if not checks:
+            monkeypatch.setattr('ssdkd.engine.loop.check_up', lambda *_: ([], 'nothing'))
+        options = {'train_cfg.max_rounds': 2, 'randomness.seed': 3}
+        cfg = tiny(NO_VAL | options)
+        cfg.work_dir = str(tmp_path / str(checks))
+        runner = build_runner(cfg)
+        runner.model.teacher.model.layer1.add_module('drop', ActiveDropout(0.5))
+        students.append(runner.train().student.state_dict())
+    assert all(torch.equal(v, students[1][k]) for k, v in students[0].items())
+
+
+def test_validate_says_it(tiny):
+    said = []
+    assert validate(tiny(NO_VAL), said.append) == []
+    (line,) = said
+    assert line.startswith('Check-up of the teacher  64 random images: ')
+    cfg = tiny(NO_VAL)
+    cfg.model.teacher.checkpoint = 'absent.pth'
+    assert validate(cfg, said.append) and len(said) == 1

@@ -1,0 +1,41 @@
+"""Mean and std that libraries state for their pretrained weights."""
+
+import pytest
+
+import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
+from ssdkd.models import Network, student_config
+from ssdkd.models.normalisation import stated_normalisation
+
+IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+HALF = ([0.5] * 3, [0.5] * 3)
+
+
+@pytest.mark.parametrize(
+    ('name', 'want'), [('resnet18', IMAGENET), ('vit_tiny_patch16_224', HALF)]
+)
+def test_timm(name, want):
+    pytest.importorskip('timm')
+    model = dict(type='timm', name=name, pretrained=True)
+    assert stated_normalisation(model) == want
+    # Weights of its own may come from another training.
+    assert stated_normalisation(dict(type='timm', name=name)) == (None, None)
+    assert stated_normalisation(model | dict(name=f'{name}.none')) == (None, None)
+
+
+@pytest.mark.parametrize('weights', ['DEFAULT', 'ResNet18_Weights.IMAGENET1K_V1'])
+def test_torchvision(weights):
+    pytest.importorskip('torchvision')
+    model = dict(type='torchvision', name='resnet18', weights=weights)
+    assert stated_normalisation(model) == IMAGENET
+    assert stated_normalisation(model | dict(weights=None)) == (None, None)
+    assert stated_normalisation(model | dict(weights='NONE')) == (None, None)
+
+
+def test_the_student_follows():
+    pytest.importorskip('timm')
+    teacher = dict(model=dict(type='timm', name='resnet18', pretrained=True))
+    student = student_config(dict(model=dict(type='CifarResNet', depth=8)), teacher)
+    assert (student['mean'], student['std']) == IMAGENET
+    assert Network(student['model'], student['mean'], student['std']).unset == []
+    assert Network(student['model']).unset == ['mean', 'std']
+    assert Network(student['model'], mean=[0.5]).unset == ['std']
