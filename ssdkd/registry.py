@@ -19,7 +19,29 @@ from mmengine.config import Config
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError, nearest
-from ssdkd.plugins import load_plugins
+from ssdkd.plugins import is_ours, load_plugins
+
+
+def argument_names(component: Any) -> list[str] | None:
+    """Names of all arguments that a component takes; None if no one can say.
+
+    A constructor with ``**kwargs`` hands them to the next one, as a plugin does that derives
+    from a component of ssdkd and adds an argument. Where the last one is another package's,
+    only that package knows what it does with them.
+
+    Args:
+        component: A class or a function.
+    """
+    classes = component.__mro__[:-1] if inspect.isclass(component) else ()  # without object
+    chain = [base.__init__ for base in classes if '__init__' in vars(base)] or [component]
+    names: list[str] = []
+    for base in chain:
+        parameters = inspect.signature(base).parameters.values()
+        names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            known = base is chain[0] or is_ours(base)
+            return [name for name in dict.fromkeys(names) if name != 'self'] if known else None
+    return None
 
 
 class ComponentRegistry(Registry):
@@ -60,19 +82,18 @@ class ComponentRegistry(Registry):
 
     def _check_arguments(self, component: type, cfg: dict) -> None:
         given = {k: v for k, v in cfg.items() if k not in ('type', '_scope_')}
-        parameters = inspect.signature(component).parameters
-        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return
+        known = argument_names(component)
         for key in given:
-            if key not in parameters:
+            if known is not None and key not in known:
                 raise ConfigError(
-                    f"{self.name} '{cfg['type']}': unknown key '{key}'"
-                    + nearest(key, list(parameters))
+                    f"{self.name} '{cfg['type']}': unknown key '{key}'" + nearest(key, known)
                 )
         missing = [
             n
-            for n, p in parameters.items()
-            if p.default is p.empty and n not in given and p.kind is not p.VAR_POSITIONAL
+            for n, p in inspect.signature(component).parameters.items()
+            if p.default is p.empty
+            and n not in given
+            and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         ]
         if missing:
             raise ConfigError(f"{self.name} '{cfg['type']}': missing key '{missing[0]}'")

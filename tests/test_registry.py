@@ -9,11 +9,20 @@ import torch
 import torchvision
 from helpers import build_runner, save_teacher, tiny_config
 
+from ssdkd.apis.check import check_config
 from ssdkd.errors import ConfigError
 from ssdkd.old_keys import AUGMENT_KEYS, RENAMED
 from ssdkd.plugins import is_ours
-from ssdkd.registry import ALL_REGISTRIES, LOG_PROCESSORS, LOSSES, MODELS, SAMPLERS
+from ssdkd.registry import (
+    ALL_REGISTRIES,
+    LOG_PROCESSORS,
+    LOSSES,
+    MODELS,
+    SAMPLERS,
+    argument_names,
+)
 from ssdkd.runs.settings import RENAMED_TYPES
+from ssdkd.samplers import PrioritySampler
 
 NETWORK = dict(type='CifarResNet', depth=8)
 SEGMENTOR = dict(
@@ -224,6 +233,33 @@ def test_the_table_holds_nothing_else():
 def test_errors_name_the_word_and_the_nearest(registry, cfg, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         registry.build(cfg)
+
+
+class Plugin(PrioritySampler):
+    """As plugins are written that add an argument to one of ours."""
+
+    def __init__(self, share: float, **kwargs):
+        super().__init__(**kwargs)
+
+
+class Anything(torch.nn.Linear):
+    def __init__(self, share: float, **kwargs):
+        super().__init__(2, 2, **kwargs)
+
+
+def test_kwargs_are_those_of_the_parent(monkeypatch):
+    monkeypatch.setitem(SAMPLERS.module_dict, 'Plugin', Plugin)
+    assert {'share', 'alpha'} < set(argument_names(Plugin))
+    assert argument_names(Anything) is None  # torch's, of which only torch knows the rest
+    assert argument_names(SAMPLERS.get('PrioritySampler'))[0] == 'alpha'
+    assert SAMPLERS.build(dict(type='Plugin', share=0.5, alpha=0.3)).alpha == 0.3
+    message = "sampler 'Plugin': unknown key 'alfa'; did you mean alpha"
+    with pytest.raises(ConfigError, match=message):
+        SAMPLERS.build(dict(type='Plugin', share=0.5, alfa=0.3))
+    with pytest.raises(ConfigError, match="unknown key 'alfa'"):
+        check_config(dict(type='Plugin', share=0.5, alfa=0.3))
+    with pytest.raises(ConfigError, match="missing key 'share'"):
+        SAMPLERS.build(dict(type='Plugin', alpha=0.3))
 
 
 def test_importing_the_registry_suffices():

@@ -9,7 +9,7 @@ from mmengine.runner import Runner  # noqa: F401  (registers what mmengine itsel
 
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import check_installed, missing_files
-from ssdkd.registry import ALL_REGISTRIES, nearest
+from ssdkd.registry import ALL_REGISTRIES, argument_names, nearest
 
 # Keys that mmengine takes out of a config before it builds from it.
 OUTSIDE = {'type', '_scope_', 'priority', 'constructor', 'paramwise_cfg'}
@@ -93,10 +93,10 @@ def _registered(name: str) -> list:
 def _check_keys(cfg: dict, components: list, path: str) -> None:
     known = set()
     for component in components:
-        parameters = inspect.signature(component).parameters
-        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        names = argument_names(component)
+        if names is None:
             return
-        known |= parameters.keys()
+        known.update(names)
     for key in cfg.keys() - OUTSIDE - known:
         raise ConfigError(
             f"{path}.{key}: {cfg['type']} has an unknown key '{key}'".lstrip('.')
@@ -112,7 +112,7 @@ def _inherited(name: str, key: str) -> str:
         for registry in _registries()
         if name in registry.module_dict
         for other, component in registry.module_dict.items()
-        if inspect.isclass(component) and key in inspect.signature(component).parameters
+        if inspect.isclass(component) and key in (argument_names(component) or ())
     )
     if not owners:
         return ''

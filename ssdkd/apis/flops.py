@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from ssdkd.apis.networks import network_roles
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import without_pretrained
 from ssdkd.registry import GENERATORS, MODELS
@@ -71,14 +72,14 @@ def count(network: nn.Module, inputs: tuple[Tensor, ...]) -> Cost:
 
 
 def costs(cfg: Config, size: tuple[int, int]) -> dict[str, Cost]:
-    """Costs of teacher, student and, if the method has one, generator; weights are random.
+    """Costs of all networks and, if the method has one, the generator; weights are random.
 
     Args:
         cfg: Config of a distillation.
         size: (H, W) of the images; the generator's is its own.
     """
     image = torch.zeros(1, 3, *size)
-    found = {role: count(_network(cfg, role), (image,)) for role in ('teacher', 'student')}
+    found = {role: count(_network(cfg, role), (image,)) for role in network_roles(cfg)}
     generator = (cfg.model.get('synthesizer') or {}).get('generator')
     if generator:
         built = GENERATORS.build(copy.deepcopy(generator))
@@ -88,14 +89,15 @@ def costs(cfg: Config, size: tuple[int, int]) -> dict[str, Cost]:
 
 
 def table(found: dict[str, Cost]) -> str:
-    """The costs as a table, with the student as a share of the teacher."""
+    """The costs as a table, with each student as a share of the teacher."""
     names = ('parameters', 'flops', 'activations')
     lines = [['', 'parameters', 'FLOPs an image', 'activations an image']]
     for role, cost in found.items():
         lines.append([role, *(_short(getattr(cost, name)) for name in names)])
-    teacher, student = found['teacher'], found['student']
-    shares = [100 * getattr(student, n) / getattr(teacher, n) for n in names]
-    lines.append(['student / teacher', *(f'{share:.1f} %' for share in shares)])
+    teacher = found['teacher']
+    for role in [role for role in found if role not in ('teacher', 'generator')]:
+        shares = [100 * getattr(found[role], n) / getattr(teacher, n) for n in names]
+        lines.append([f'{role} / teacher', *(f'{share:.1f} %' for share in shares)])
     widths = [max(len(line[i]) for line in lines) for i in range(4)]
     return '\n'.join(
         '  '.join(
@@ -107,6 +109,11 @@ def table(found: dict[str, Cost]) -> str:
 
 
 def _network(cfg: Config, role: str) -> nn.Module:
+    if 'model' not in cfg.model[role]:
+        raise ConfigError(
+            f'model.{role} is a {cfg.model[role].get("type")} without a key model, so what it '
+            'costs cannot be counted; count its parts one by one'
+        )
     model = without_pretrained(copy.deepcopy(cfg.model[role].model))
     if model.get('type') == 'timm':
         model['pretrained'] = False

@@ -7,25 +7,44 @@ from mmengine.config import Config
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import is_mmseg_config
 from ssdkd.models import Network, student_config
-from ssdkd.registry import MODELS
+from ssdkd.registry import MODELS, nearest
 
 
-def network_config(cfg: Config, teacher: bool = False, checkpoint: str | None = None) -> dict:
-    """Config of the teacher or the student, with its weights.
+def network_roles(cfg: Config) -> list[str]:
+    """Keys of ``model`` that hold the config of a network, the teacher's first.
+
+    Those of every distillation are ``teacher`` and ``student``; a plugin's distiller may have
+    more, such as a second student.
+    """
+    found = {
+        key
+        for key, part in cfg.model.items()
+        if key in ('teacher', 'student') or (isinstance(part, dict) and 'model' in part)
+    }
+    return sorted(found, key=lambda role: (role != 'teacher', role != 'student', role))
+
+
+def network_config(cfg: Config, role: str = 'student', checkpoint: str | None = None) -> dict:
+    """Config of one network, with its weights.
 
     Args:
         cfg: Config of a distillation, or of a teacher's own training, whose one network is
             meant either way.
-        teacher: The teacher instead of the student.
+        role: One of :func:`network_roles`.
         checkpoint: File of its weights; by default, for the teacher, what the config names.
 
     Raises:
-        ConfigError: A student without a checkpoint.
+        ConfigError: There is no such role, or it is a student without a checkpoint.
     """
+    teacher = role == 'teacher'
     if cfg.model.type == 'Classifier':  # the configs of a teacher's own training
         network = dict(cfg.model.network)
     elif is_mmseg_config(cfg.model):
         network = dict(model=cfg.model)
+    elif role not in network_roles(cfg):
+        raise ConfigError(
+            f'--role {role}: model has no such network{nearest(role, network_roles(cfg))}'
+        )
     elif teacher and cfg.model.teacher.get('type', 'Teacher') != 'Teacher':  # an ensemble
         if checkpoint is not None:
             raise ConfigError(
@@ -36,7 +55,7 @@ def network_config(cfg: Config, teacher: bool = False, checkpoint: str | None = 
     elif teacher:
         network = dict(cfg.model.teacher)
     else:
-        network = student_config(cfg.model.student, cfg.model.teacher)
+        network = student_config(cfg.model[role], cfg.model.teacher) | dict(role=role)
     network['checkpoint'] = checkpoint or (network.get('checkpoint') if teacher else None)
     if network['checkpoint'] is None and not teacher:
         raise ConfigError('give the checkpoint to evaluate, or --teacher')
@@ -44,13 +63,13 @@ def network_config(cfg: Config, teacher: bool = False, checkpoint: str | None = 
     return network
 
 
-def build_network(cfg: Config, teacher: bool = False, checkpoint: str | None = None) -> Network:
+def build_network(cfg: Config, role: str = 'student', checkpoint: str | None = None) -> Network:
     """The trained network of :func:`network_config`, in evaluation mode.
 
     Raises:
         ConfigError: It cannot be built, or its weights do not load.
     """
-    return MODELS.build(copy.deepcopy(network_config(cfg, teacher, checkpoint))).eval()
+    return MODELS.build(copy.deepcopy(network_config(cfg, role, checkpoint))).eval()
 
 
 def check_distils(cfg: Config) -> None:

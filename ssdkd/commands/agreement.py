@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from ssdkd.atomic import write_whole
-from ssdkd.commands.options import add_cfg_options, add_config, add_image_size
+from ssdkd.commands.options import add_cfg_options, add_config, add_image_size, add_role
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out', help='figure to write (default: agreement.png beside the checkpoint)'
     )
+    add_role(parser)
     add_image_size(parser)
     parser.add_argument(
         '--batch-size', type=int, default=32, help='images per batch (default: 32)'
@@ -46,8 +47,8 @@ def run(args: argparse.Namespace) -> None:
     files = ImageFiles(args.images)
     size = sample_size(cfg, args.image_size)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    teacher = build_network(cfg, teacher=True).to(device)
-    student = build_network(cfg, checkpoint=args.checkpoint).to(device)
+    teacher = build_network(cfg, 'teacher').to(device)
+    student = build_network(cfg, args.role, args.checkpoint).to(device)
     meter = AgreementMeter()
     batches = [
         files.names[i : i + args.batch_size]

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ssdkd.commands.options import add_cfg_options, add_config, add_image_size
+from ssdkd.commands.options import add_cfg_options, add_config, add_image_size, add_role
 from ssdkd.errors import ConfigError
 
 FORMATS = ('state_dict', 'torchscript', 'onnx', 'exported_program')
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--out', help="file to write (default: beside the checkpoint, with the format's suffix)"
     )
+    add_role(parser)
     add_image_size(parser)
     parser.add_argument(
         '--tolerance',
@@ -64,9 +65,9 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args)
     path = out_path(args)
     require_packages(args.format)
-    network = build_network(cfg, checkpoint=args.checkpoint)
+    network = build_network(cfg, args.role, args.checkpoint)
     size = sample_size(cfg, args.image_size)
-    model = network_config(cfg, checkpoint=args.checkpoint)['model']
+    model = network_config(cfg, args.role, args.checkpoint)['model']
     difference = export(network, args.format, path, size, model, *dataset_facts(cfg))
     height, width = size
     mean, std = (v.flatten().tolist() for v in (network.mean, network.std))

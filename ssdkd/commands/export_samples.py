@@ -41,7 +41,7 @@ def build_teacher(cfg: Config) -> Network:
     from ssdkd.apis import build_network
 
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    return build_network(cfg, teacher=True).to(device)
+    return build_network(cfg, 'teacher').to(device)
 
 
 def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples) -> dict:
@@ -50,7 +50,7 @@ def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples
     from ssdkd.mmseg import dataset_facts
 
     meta, _ = dataset_facts(cfg)
-    teacher = network_config(cfg, teacher=True)
+    teacher = network_config(cfg, 'teacher')
     return dict(
         config=args.config,
         checkpoint=str(samples.path),

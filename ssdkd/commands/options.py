@@ -34,6 +34,15 @@ def key_values(arguments: list[str]) -> dict:
     return parser.parse_args(arguments).values
 
 
+def add_role(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--role',
+        default='student',
+        help='which network of the config, such as a second student of a plugin (default: '
+        'student)',
+    )
+
+
 def add_config(
     parser: argparse.ArgumentParser,
     what: str = 'config of the distillation',

@@ -3,7 +3,7 @@
 import argparse
 from tempfile import TemporaryDirectory
 
-from ssdkd.commands.options import add_cfg_options, add_config
+from ssdkd.commands.options import add_cfg_options, add_config, add_role
 from ssdkd.errors import ConfigError
 from ssdkd.words import count
 
@@ -21,7 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='segmentation: write image, prediction, teacher and ground truth of each test '
         'image side by side into this folder',
     )
-    parser.add_argument('--teacher', action='store_true', help='evaluate the teacher instead')
+    add_role(parser)
+    parser.add_argument(
+        '--teacher',
+        dest='role',
+        action='store_const',
+        const='teacher',
+        help='evaluate the teacher instead; the same as --role teacher',
+    )
     parser.add_argument(
         '--work-dir', help='keep the log in this folder (default: it is not kept)'
     )
@@ -54,12 +61,12 @@ def _run(args: argparse.Namespace) -> None:
         if task['type'] != 'Segmentation':
             raise ConfigError(f'--show-dir shows segmentations, not {task["type"]}')
         teacher = None
-        if distils and not args.teacher:
-            teacher = dict(type='Predictor', network=network_config(cfg, True, None), task=task)
+        if distils and args.role != 'teacher':
+            teacher = dict(type='Predictor', network=network_config(cfg, 'teacher'), task=task)
         hooks = [dict(type='PanelHook', out_dir=args.show_dir, teacher=teacher)]
     cfg.model = dict(
         type='Predictor',
-        network=network_config(cfg, args.teacher, args.checkpoint),
+        network=network_config(cfg, args.role, args.checkpoint),
         task=task,
     )
     for key in (
@@ -78,7 +85,6 @@ def _run(args: argparse.Namespace) -> None:
     runner = StrictRunner.from_cfg(cfg)
     num_classes = task['num_classes'] if distils else None
     check_sets(runner, runner.model.network, 'test', num_classes=num_classes)
-    role = 'teacher' if args.teacher else 'student'
     images = count(len(runner.test_dataloader.dataset), 'image')
-    runner.logger.info(f'Test of the {role if distils else "network"} on {images}')
+    runner.logger.info(f'Test of the {args.role if distils else "network"} on {images}')
     runner.test()

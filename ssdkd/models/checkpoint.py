@@ -16,9 +16,9 @@ from ssdkd.models.sound import check_weights
 
 WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'ema')
 FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+)')
-# The plain network, one saved from DataParallel, our trained teachers, the student of our
+# The plain network, one saved from DataParallel, our trained teachers, a network of our
 # distillation checkpoints, and a bare Network.
-PREFIXES = ('', 'module.', 'network.model.', 'student.model.', 'model.')
+PREFIXES = ('', 'module.', 'network.model.', '{role}.model.', 'model.')
 # Where class names are recorded: by us and mmengine, by mmseg before 1.0, by common scripts.
 CLASS_KEYS = ('classes', 'CLASSES', 'class_names', 'class_to_idx')
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -26,7 +26,9 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 AUXILIARY = ('auxiliary_head.', 'aux_classifier.')
 
 
-def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) -> None:
+def load_weights(
+    model: nn.Module, path: str | Path, prefix: str | None = None, role: str = 'student'
+) -> None:
     """Load a checkpoint into a plain network; every key and every shape must match.
 
     The weights may lie under one of the usual keys (``state_dict``, ``model`` ...) and carry
@@ -39,6 +41,7 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
         path (str | Path): A file written by ``torch.save``, or a safetensors file.
         prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
             Defaults to None: the known prefix that makes the keys match.
+        role (str): Which network of a distillation's checkpoint. Defaults to ``'student'``.
 
     Raises:
         ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
@@ -46,7 +49,8 @@ def load_weights(model: nn.Module, path: str | Path, prefix: str | None = None) 
     """
     state = _unwrap(read_checkpoint(path), path)
     wanted = model.state_dict()
-    candidates = [_strip(state, p) for p in (PREFIXES if prefix is None else (prefix,))]
+    prefixes = [p.format(role=role) for p in PREFIXES] if prefix is None else [prefix]
+    candidates = [_strip(state, p) for p in prefixes]
     state = max(candidates, key=lambda candidate: _agreement(candidate, wanted))
     if not any(k.startswith(AUXILIARY) for k in wanted):
         state = {k: v for k, v in state.items() if not k.startswith(AUXILIARY)}

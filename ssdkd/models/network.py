@@ -36,6 +36,8 @@ class Network(nn.Module):
         checkpoint (str, optional): File with the network's weights; see
             :func:`ssdkd.models.load_weights`. Without one, networks of mmseg and other
             mmengine libraries initialise themselves as their configs say.
+        role (str): Whose weights to take if that file is a checkpoint of a distillation.
+            Defaults to ``'student'``.
 
     Raises:
         ConfigError: The weights do not load or are not finite, or mean and std are not one or
@@ -48,6 +50,7 @@ class Network(nn.Module):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
+        role: str = 'student',
     ):
         super().__init__()
         if checkpoint is not None:
@@ -63,7 +66,7 @@ class Network(nn.Module):
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
         self.classes = None
         if checkpoint is not None:
-            load_weights(self.model, checkpoint)
+            load_weights(self.model, checkpoint, role=role)
             self.classes = recorded_classes(checkpoint)
         else:
             if isinstance(self.model, BaseModule) and not is_saved(model):

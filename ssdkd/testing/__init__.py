@@ -4,6 +4,7 @@ One line in the test of a plugin, ``check_sampler(MySampler)``; the components o
 tested by the same functions.
 """
 
+from ssdkd.testing.batch_transforms import check_batch_transform
 from ssdkd.testing.buffers import check_buffer
 from ssdkd.testing.common import ContractError, filled_buffer
 from ssdkd.testing.generators import check_generator
@@ -18,10 +19,11 @@ check_balancing = check_modulation  # its name before
 
 __all__ = [
     'ContractError',
-    'check_modulation',
+    'check_batch_transform',
     'check_buffer',
     'check_generator',
     'check_loss',
+    'check_modulation',
     'check_sampler',
     'check_synthesizer',
     'check_task',

@@ -151,22 +151,30 @@ def headline(summary: dict) -> str:
     """The result in one sentence."""
     if not summary:
         return 'This run has not ended yet.'
-    large, small = summary['teacher_parameters'], summary['student_parameters']
-    sizes = (
-        f'{large:,} parameters',
-        f'{small:,} parameters ({100 * small / large:.0f}\N{NO-BREAK SPACE}%)',
-    )
     name = main_metric(summary)
-    if name is None:
-        return (
-            f'A teacher of {sizes[0]} was distilled into a student of {sizes[1]}, without data.'
-        )
-    unit = '\N{NO-BREAK SPACE}%' if name in PERCENT else ''
+    students = summary.get('students', ['student'])  # summaries of before do not say
     return (
-        f'A teacher with {summary[f"teacher_{name}"]:.2f}{unit} {name} and {sizes[0]} '
-        f'was distilled into a student with {summary[f"student_{name}"]:.2f}{unit} and '
-        f'{sizes[1]}, without data.'
+        f'A teacher {_described(summary, "teacher", name)} was distilled into '
+        + ' and '.join(
+            ('a student ' if role == 'student' else f'a student ({role}) ')
+            + _described(summary, role, name)
+            for role in students
+        )
+        + ', without data.'
     )
+
+
+def _described(summary: dict, role: str, metric: str | None) -> str:
+    """What a network scored, if anything was measured, and its size beside the teacher's."""
+    size = summary[f'{role}_parameters']
+    text = f'{size:,} parameters'
+    if role != 'teacher':
+        text += f' ({100 * size / summary["teacher_parameters"]:.0f}\N{NO-BREAK SPACE}%)'
+    if metric is None:
+        return f'of {text}'
+    unit = '\N{NO-BREAK SPACE}%' if metric in PERCENT else ''
+    named = f' {metric}' if role == 'teacher' else ''
+    return f'with {summary[f"{role}_{metric}"]:.2f}{unit}{named} and {text}'
 
 
 def _missing(summary: dict, curves: Curves, balance: Balance | None) -> list[str]:
@@ -227,7 +235,7 @@ def _summary_table(summary: dict) -> str:
     rows = [
         (WORDS.get(k, k), f'{v / 60:.1f} min' if k.endswith('_seconds') else _number(v))
         for k, v in summary.items()
-        if k not in shown
+        if k not in shown and k != 'students'
     ]
     return (
         f'<h2>Summary</h2><div class="grid"><div>{networks}</div>'

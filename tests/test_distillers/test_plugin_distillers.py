@@ -1,12 +1,14 @@
 """Distillers of others train, resume, export and report without a change to ssdkd/."""
 
 import json
+import re
 
 import pytest
 import torch
 from helpers import TINY, build_distiller, build_runner, save_teacher, unregistered
 from mmengine.config import Config
 
+from ssdkd.apis.flops import costs, table
 from ssdkd.apis.networks import build_network
 from ssdkd.errors import ConfigError
 from ssdkd.plugins import import_modules
@@ -82,6 +84,17 @@ def check_students(model, before, folder, summary, report):
     assert set(exported) != set(torch.load(folder / 'student.pth'))
     assert 'second_accuracy' in summary and summary['second_parameters'] > 0
     assert '<th>second</th>' in report
+    assert summary['students'] == ['student', 'second']
+    size = f'{summary["second_parameters"]:,} parameters'
+    assert re.search(f'into a student with .* and a student .second. with .*{size}', report)
+    cfg = tiny('two_students', folder.parent)
+    for checkpoint in ('round_3.pth', 'second.pth'):
+        built = build_network(cfg, 'second', str(folder / checkpoint))
+        theirs = built.model.state_dict().items()
+        assert all(torch.equal(v, exported[k]) for k, v in theirs)
+    with pytest.raises(ConfigError, match='--role third: model has no such network'):
+        build_network(cfg, 'third', 'second.pth')
+    assert 'second / teacher' in table(costs(cfg, (16, 16)))
 
 
 def check_hint(model, before, folder, summary, report):
@@ -110,11 +123,11 @@ def test_each_student_is_asked_for_the_layers_of_a_loss(tmp_path):
 def test_commands_know_an_ensemble(tmp_path):
     with unregistered():
         cfg = tiny('two_teachers', tmp_path)
-        teacher, images = build_network(cfg, teacher=True), torch.rand(2, 3, 16, 16)
+        teacher, images = build_network(cfg, 'teacher'), torch.rand(2, 3, 16, 16)
         first, second = (member(images) for member in teacher.model)
         torch.testing.assert_close(teacher(images), (first + second) / 2)
         with pytest.raises(ConfigError, match='TeacherEnsemble.*leave the checkpoint out'):
-            build_network(cfg, True, 'teacher.pth')
+            build_network(cfg, 'teacher', 'teacher.pth')
 
 
 def check_teachers(model, before, folder, summary, report):

@@ -4,6 +4,7 @@ import pytest
 
 from ssdkd.plugins import is_ours
 from ssdkd.registry import (
+    BATCH_TRANSFORMS,
     BUFFERS,
     GENERATORS,
     LOSSES,
@@ -15,6 +16,7 @@ from ssdkd.registry import (
 )
 from ssdkd.tasks import Segmentation
 from ssdkd.testing import (
+    check_batch_transform,
     check_buffer,
     check_generator,
     check_loss,
@@ -64,12 +66,14 @@ ARGUMENTS = {
         dict(generator=IMAGE, outer='reptile', **INVERSION),
     ],
     'NoiseSynthesizer': [dict(image_size=8, samples=4)],
+    'RandomCropFlip': [dict(), dict(padding=2, flip=True)],
+    'RandomLight': [dict(strength=0.5)],
     'PixelSynthesizer': [dict(image_size=8, **INVERSION)],
     'RealImageSynthesizer': [
         dict(dataset=dict(type='Digits', image_size=8, split='val'), samples=100)
     ],
 }
-NEEDS_ARGUMENTS = {'generator', 'synthesizer'}
+NEEDS_ARGUMENTS = {'batch_transform', 'generator', 'synthesizer'}
 
 
 def cases(registry):
@@ -124,3 +128,8 @@ def test_task(component, arguments):
 @cases(SYNTHESIZERS)
 def test_synthesizer(component, arguments):
     check_synthesizer(component, **arguments)
+
+
+@cases(BATCH_TRANSFORMS)
+def test_batch_transform(component, arguments):
+    check_batch_transform(component, **arguments)
