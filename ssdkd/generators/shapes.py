@@ -17,8 +17,8 @@ SHARPNESS = 40.0  # of the edges; at 32 pixels an edge is about a pixel wide
 class ShapesGenerator(BaseGenerator):
     """Draws shapes from the latents, and refines the picture by a convolutional network.
 
-    A latent is a list of shapes, each with place, size, angle, form and colour. Later ones are
-    smaller and cover earlier ones. Such "dead leaves" have edges and scales as photographs do
+    A fixed linear map takes the latent to numbers of standard normal distribution: place, size,
+    angle, form and colour of each shape. Later shapes are smaller and cover earlier ones. Such "dead leaves" have edges and scales as photographs do
     (Lee et al. 2001, "Occlusion models for natural images"), and networks learn much from them
     (Baradad et al. 2021, arXiv 2106.05963). The network adds what the teacher asks for. So the
     layout differs from sample to sample from the first step on, where a generator that makes
@@ -26,13 +26,13 @@ class ShapesGenerator(BaseGenerator):
     method that is published starts an inversion there.
 
     Args:
+        latent_dim (int): Z. Defaults to 256.
         image_size (int | tuple[int, int]): Side or (H, W), divisible by 4. Defaults to 32.
         width (int): Channels of the last hidden layer; the others have twice as many.
             Defaults to 64.
-        shapes (int): Shapes per image; Z is 9 for each and 3 for the background. Defaults to
-            15.
-        num_classes (int, optional): Makes it conditional: an embedding of the label is added to
-            the latent. Defaults to None.
+        shapes (int): Shapes per image. Defaults to 15.
+        num_classes (int, optional): Makes it conditional: an embedding of the label is
+            appended to the latent. Defaults to None.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -40,6 +40,7 @@ class ShapesGenerator(BaseGenerator):
 
     def __init__(
         self,
+        latent_dim: int = 256,
         image_size: int | tuple[int, int] = 32,
         width: int = 64,
         shapes: int = 15,
@@ -47,8 +48,10 @@ class ShapesGenerator(BaseGenerator):
     ):
         check_int(self, 1, width=width, shapes=shapes)
         size = checked_size(image_size, step=4, smallest=8)
-        super().__init__(NUMBERS * shapes + 3, size, num_classes)
+        super().__init__(latent_dim, size, num_classes)
         self.shapes = shapes
+        numbers = torch.randn(self.input_dim, NUMBERS * shapes + 3) / math.sqrt(self.input_dim)
+        self.register_buffer('numbers', numbers)
         self.layers = nn.Sequential(
             nn.PixelUnshuffle(2),
             nn.Conv2d(12, 2 * width, 3, padding=1, bias=False),
@@ -64,15 +67,11 @@ class ShapesGenerator(BaseGenerator):
             nn.Conv2d(width, 3, 3, padding=1),
         )
 
-    def condition(self, z: Tensor, labels: Tensor | None) -> Tensor:
-        """Add the labels' embedding to the latents, if this generator is conditional."""
-        return z if self.embedding is None else z + super().condition(z, labels)[:, z.shape[1] :]
-
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map latents [N, Z] to images [N, 3, H, W] in [0, 1]."""
-        latents = self.condition(z, labels)
-        shapes = latents[:, 3:].unflatten(1, (self.shapes, NUMBERS))
-        picture = draw_shapes(shapes, latents[:, :3], self.image_size)
+        numbers = self.condition(z, labels) @ self.numbers
+        shapes = numbers[:, 3:].unflatten(1, (self.shapes, NUMBERS))
+        picture = draw_shapes(shapes, numbers[:, :3], self.image_size)
         return torch.sigmoid(self.layers(2 * picture - 1) + picture.clamp(0.02, 0.98).logit())
 
 

@@ -3,7 +3,7 @@
 _base_ = ['./ssdkd_cpu.py']
 
 model = dict(
-    synthesizer=dict(generator=dict(width=32, latent_dim=64), batch_size=64),
+    synthesizer=dict(generator=dict(width=32, latent_dim=64), batch_size=64, samples=320),
     buffer=dict(capacity=1000),
     batch_size=64,
 )
