@@ -56,6 +56,8 @@ def network_config(cfg: Config, role: str = 'student', checkpoint: str | None = 
         network = dict(cfg.model.teacher)
     else:
         network = student_config(cfg.model[role], cfg.model.teacher) | dict(role=role)
+    if checkpoint is not None:
+        network.pop('checkpoint_key', None)  # of the config's own file
     network['checkpoint'] = checkpoint or (network.get('checkpoint') if teacher else None)
     if network['checkpoint'] is None and not teacher:
         raise ConfigError('give the checkpoint to evaluate, or --teacher')

@@ -70,6 +70,7 @@ def _without_missing_weights(cfg: Config, folder: Path) -> list[str]:
     if file is None or Path(file).expanduser().is_file():
         return []
     model = without_pretrained(copy.deepcopy(teacher['model']))
+    teacher.pop('checkpoint_key', None)
     teacher['checkpoint'] = str(folder / 'teacher.pth')
     torch.save(MODELS.build(model).state_dict(), teacher['checkpoint'])
     return [f"model.teacher.checkpoint: there is no file '{file}'"]

@@ -1,59 +1,86 @@
 """Strict loading of weights from the usual kinds of checkpoint."""
 
+import json
 import re
 import zipfile
 import zlib
+from itertools import product
 from pathlib import Path
 
 import torch
+from mmengine.logging import print_log
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ssdkd.compat import statistics_of_histories
 from ssdkd.errors import ConfigError
-from ssdkd.models.file_formats import SAFETENSORS, recognise
+from ssdkd.models.file_formats import INDEX, SAFETENSORS, recognise
 from ssdkd.models.sound import check_weights
+from ssdkd.models.state_dict import find_state, without_prefix
 
-WRAPPERS = ('state_dict', 'model_state_dict', 'model', 'net', 'ema')
 FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+)')
-# The plain network, one saved from DataParallel, our trained teachers, a network of our
-# distillation checkpoints, and a bare Network.
-PREFIXES = ('', 'module.', 'network.model.', '{role}.model.', 'model.')
 # Where class names are recorded: by us and mmengine, by mmseg before 1.0, by common scripts.
 CLASS_KEYS = ('classes', 'CLASSES', 'class_names', 'class_to_idx')
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-# Heads that only training uses; networks are mostly built without them.
-AUXILIARY = ('auxiliary_head.', 'aux_classifier.')
+# Heads that only training uses, of mmseg, of torchvision's segmentors, its GoogLeNet and its
+# Inception; networks are mostly built without them.
+AUXILIARY = ('auxiliary_head.', 'aux_classifier.', 'aux1.', 'aux2.', 'AuxLogits.')
+# What each way to parametrise a layer calls its parameters.
+PARAMETRISED = (
+    (r'weight_g', 'weight norm', 'torch.nn.utils.remove_weight_norm(layer)'),
+    (r'weight_u', 'spectral norm', 'torch.nn.utils.remove_spectral_norm(layer)'),
+    (r'weight_mask', 'pruning', "torch.nn.utils.prune.remove(layer, 'weight')"),
+    (
+        r'parametrizations\..*',
+        'a parametrisation of torch',
+        "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')",
+    ),
+)
 
 
 def load_weights(
-    model: nn.Module, path: str | Path, prefix: str | None = None, role: str = 'student'
+    model: nn.Module,
+    path: str | Path,
+    prefix: str | None = None,
+    role: str = 'student',
+    key: str | None = None,
 ) -> None:
     """Load a checkpoint into a plain network; every key and every shape must match.
 
     The weights may lie under one of the usual keys (``state_dict``, ``model`` ...) and carry
-    one of the usual prefixes (``module.``, or those of our own checkpoints). The weights of
-    a segmentor's auxiliary head are passed over if the network has none. Nothing but tensors
-    and plain containers is unpickled.
+    the usual prefixes (``module.``, ``_orig_mod.``, ``model.`` ..., also several). Auxiliary
+    heads of the file are left out if the network has none, and the log names them. Nothing
+    but tensors and plain containers is unpickled.
 
     Args:
         model (nn.Module): The network, changed in place.
-        path (str | Path): A file written by ``torch.save``, or a safetensors file.
+        path (str | Path): A file written by ``torch.save``, a safetensors file, or the index
+            (JSON) of several of these.
         prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
             Defaults to None: the known prefix that makes the keys match.
         role (str): Which network of a distillation's checkpoint. Defaults to ``'student'``.
+        key (str, optional): Where the state dict lies in the file, such as
+            ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
 
     Raises:
         ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
             those of the network, or a weight is not finite.
     """
-    state = _unwrap(read_checkpoint(path), path)
+    state, others = find_state(read_checkpoint(path), path, key)
+    if others:
+        print_log(
+            f"'{path}' also holds weights under {', '.join(others)}; checkpoint_key= of the "
+            'network selects them',
+            'current',
+        )
     wanted = model.state_dict()
-    prefixes = [p.format(role=role) for p in PREFIXES] if prefix is None else [prefix]
-    candidates = [_strip(state, p) for p in prefixes]
-    state = max(candidates, key=lambda candidate: _agreement(candidate, wanted))
-    if not any(k.startswith(AUXILIARY) for k in wanted):
-        state = {k: v for k, v in state.items() if not k.startswith(AUXILIARY)}
+    state, foreign = without_prefix(state, wanted, prefix, role)
+    absent = tuple(p for p in AUXILIARY if not any(k.startswith(p) for k in wanted))
+    auxiliary = [k for k in state if k.startswith(absent)]
+    for what, keys in (('auxiliary heads', auxiliary), ('other modules', foreign)):
+        if keys and (prefix is None or keys is auxiliary):
+            print_log(f"'{path}': weights of {what} are left out: {_first(keys)}", 'current')
+    state = {k: v for k, v in state.items() if k not in auxiliary}
     check_fits(state, wanted, f"key 'checkpoint': '{path}'")
     model.load_state_dict(state)
     check_weights(model, f"key 'checkpoint': '{path}'")
@@ -99,7 +126,7 @@ def read_checkpoint(
 ):
     """Read a file of ``torch.save``: tensors and plain containers, and nothing that runs.
 
-    A safetensors file is read, too.
+    A safetensors file is read, too, and all files that the index of a model in parts names.
 
     Args:
         path (str | Path): The file.
@@ -115,6 +142,8 @@ def read_checkpoint(
     """
     file = Path(path).expanduser()
     found = recognise(file)
+    if found is INDEX:
+        return _read_shards(file, source)
     if found and found is not SAFETENSORS:
         raise ConfigError(f"{source}: '{path}' is {found.what}; {wanted or found.remedy}")
     if not file.is_file():
@@ -166,27 +195,19 @@ def damage(path: str | Path) -> str | None:
     return record and f"the checksum of its record '{record}' does not match"
 
 
-def _unwrap(content, path: str | Path) -> dict[str, Tensor]:
-    for key in WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    if not isinstance(content, dict):
+def _read_shards(index: Path, source: str) -> dict[str, Tensor]:
+    """The tensors of all files that an index names, which lie beside it."""
+    files = json.loads(index.read_text())['weight_map']
+    state: dict[str, Tensor] = {}
+    for name in sorted(set(files.values())):
+        state |= read_checkpoint(index.parent / Path(name).name, f"{source}: '{index}'")
+    lost = [key for key in files if key not in state]
+    if lost:
         raise ConfigError(
-            f"key 'checkpoint': '{path}' holds a {type(content).__name__}; "
-            'it must hold a state dict'
+            f"{source}: '{index}' names keys that its files do not hold ({_first(lost)}); copy "
+            'or download all of them again'
         )
-    return {k: v for k, v in content.items() if isinstance(v, Tensor)}
-
-
-def _strip(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}
-
-
-def _agreement(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[int, int]:
-    """Sort key: more common keys first, then fewer unknown keys."""
-    common = len(state.keys() & wanted.keys())
-    return common, common - len(state) if common else 0
+    return state
 
 
 def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str) -> None:
@@ -207,7 +228,7 @@ def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str)
         raise ConfigError(
             f'{source} does not fit the network: '
             f'{_some("missing", missing)}, {_some("unexpected", unexpected)}; '
-            'choose the network it was saved from'
+            f'{_parametrised(missing, unexpected) or "choose the network it was saved from"}'
         )
     wrong = [k for k in wanted if k in state and state[k].shape != wanted[k].shape]
     if wrong:
@@ -242,6 +263,21 @@ def _holds(found: Tensor, wanted: Tensor) -> bool:
     return bool((found.to(wanted.dtype).to(found.dtype) == found).all())
 
 
+def _parametrised(missing: list[str], unexpected: list[str]) -> str | None:
+    """What to do if a layer is parametrised in the file or in the network, but not in both."""
+    places = [(key, 'file', 'remove it before saving') for key in unexpected]
+    places += [(key, 'network', 'build the network without it') for key in missing]
+    for (key, where, remedy), (pattern, what, call) in product(places, PARAMETRISED):
+        found = re.fullmatch(rf'(?:(.*)\.)?{pattern}', key)
+        if found:
+            layer = found[1] or ''
+            return f"layer '{layer}' has {what} in the {where} alone: {remedy}, {call}"
+    return None
+
+
+def _first(keys: list[str]) -> str:
+    return ', '.join(keys[:3]) + (', ...' if len(keys) > 3 else '')
+
+
 def _some(word: str, keys: list[str]) -> str:
-    first = ', '.join(keys[:3]) + (', ...' if len(keys) > 3 else '')
-    return f'{len(keys)} keys {word}' + (f' ({first})' if keys else '')
+    return f'{len(keys)} keys {word}' + (f' ({_first(keys)})' if keys else '')

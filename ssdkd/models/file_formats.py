@@ -1,5 +1,6 @@
 """Recognition of files that ``torch.save`` did not write, by their content."""
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -23,6 +24,7 @@ class Format(NamedTuple):
 
 
 SAFETENSORS = Format('a safetensors file', SAVE)
+INDEX = Format('an index of several files', SAVE)
 EMPTY = Format('empty: truncated, or never written', 'copy or download it again')
 TEXT = Format('a text file', 'give the file of weights')
 OTHER_ZIP = Format('a zip archive of other files', 'unpack it, and give the file of weights')
@@ -31,12 +33,12 @@ OTHER_ZIP = Format('a zip archive of other files', 'unpack it, and give the file
 ZIPS = (
     (
         r'constants\.pkl',
-        'a TorchScript archive',
+        'a TorchScript archive, which carries code',
         "save its weights alone: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
     ),
     (
         r'archive_format|serialized_exported_program\.json|models/.*\.json',
-        'a program of torch.export',
+        'a program of torch.export, which carries code',
         "save its weights alone: torch.save(torch.export.load(FILE).state_dict, 'weights.pth')",
     ),
     (r'\.data/extern_modules', 'an archive of torch.package', SAVE),
@@ -124,11 +126,22 @@ def recognise(path: Path) -> Format | None:
         return SAFETENSORS
     for pattern, what, remedy in STARTS:
         if re.match(pattern, head):
-            return Format(what, remedy)
+            return INDEX if _is_index(path, head) else Format(what, remedy)
     for pattern, what in NAMES:
         if re.fullmatch(pattern, path.name):
             return Format(what, f'{SAVE}, after porting the network to torch')
     return TEXT if _is_text(head) else None
+
+
+def _is_index(path: Path, head: bytes) -> bool:
+    """Whether this is the JSON text that maps the keys of a model in parts to its files."""
+    if not head.lstrip().startswith(b'{'):
+        return False
+    try:
+        files = json.loads(path.read_text()).get('weight_map')
+    except ValueError:  # no JSON, or no text
+        return False
+    return isinstance(files, dict) and len(files) > 0
 
 
 def _of_zip(path: Path) -> Format | None:

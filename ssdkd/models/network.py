@@ -38,6 +38,8 @@ class Network(nn.Module):
             mmengine libraries initialise themselves as their configs say.
         role (str): Whose weights to take if that file is a checkpoint of a distillation.
             Defaults to ``'student'``.
+        checkpoint_key (str, optional): Where the weights lie in that file, such as
+            ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
 
     Raises:
         ConfigError: The weights do not load or are not finite, or mean and std are not one or
@@ -51,6 +53,7 @@ class Network(nn.Module):
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
         role: str = 'student',
+        checkpoint_key: str | None = None,
     ):
         super().__init__()
         if checkpoint is not None:
@@ -66,7 +69,7 @@ class Network(nn.Module):
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
         self.classes = None
         if checkpoint is not None:
-            load_weights(self.model, checkpoint, role=role)
+            load_weights(self.model, checkpoint, role=role, key=checkpoint_key)
             self.classes = recorded_classes(checkpoint)
         else:
             if isinstance(self.model, BaseModule) and not is_saved(model):
@@ -101,6 +104,7 @@ class Teacher(Network):
         checkpoint (str, optional): File with the network's weights. Needed unless ``model``
             is a module already, or its config names a ``SavedModule`` or asks for pretrained
             weights.
+        checkpoint_key (str, optional): Where the weights lie in that file; see ``Network``.
 
     Raises:
         ConfigError: Nothing says where the trained weights are.
@@ -112,6 +116,7 @@ class Teacher(Network):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
+        checkpoint_key: str | None = None,
     ):
         has_weights = not isinstance(model, dict) or is_saved(model) or asks_for_weights(model)
         if checkpoint is None and not has_weights:
@@ -119,7 +124,7 @@ class Teacher(Network):
                 "teacher: key 'checkpoint' is None, so its weights would be random; "
                 'give the file with the trained weights'
             )
-        super().__init__(model, mean, std, checkpoint)
+        super().__init__(model, mean, std, checkpoint, checkpoint_key=checkpoint_key)
         self.requires_grad_(False)
         self.eval()
 

@@ -79,8 +79,14 @@ def folder(path: Path, name: str = 'best.pth') -> None:
 
 
 FORMATS = {
-    'TorchScript': (torchscript, 'is a TorchScript archive; save its weights alone: torch.'),
-    'torch.export': (exported, 'is a program of torch.export; save its weights alone'),
+    'TorchScript': (
+        torchscript,
+        'is a TorchScript archive, which carries code; save its weights alone',
+    ),
+    'torch.export': (
+        exported,
+        'is a program of torch.export, which carries code; save its weights',
+    ),
     'npz': (
         lambda path: path.write_bytes(_npz()),
         'is an archive of numpy arrays (npz); save a dict of tensors with torch.save',

@@ -1,0 +1,219 @@
+"""Checkpoints as other libraries and training scripts write them."""
+
+import json
+import logging
+
+import pytest
+import torch
+from mmengine.logging import MMLogger
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.utils import parametrizations, prune
+
+import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
+from ssdkd.apis import build_network
+from ssdkd.errors import ConfigError
+from ssdkd.models import Network, load_weights
+
+
+class Net(nn.Module):
+    """A network whose own layers have the names of wrappers."""
+
+    def __init__(self):
+        super().__init__()
+        self.model = nn.Conv2d(3, 4, 3)
+        self.backbone = nn.Sequential(nn.BatchNorm2d(4), nn.Linear(4, 10))
+
+
+def random_state() -> dict[str, torch.Tensor]:
+    return {k: torch.rand(v.shape).to(v) for k, v in Net().state_dict().items()}
+
+
+@pytest.fixture
+def log(caplog):
+    MMLogger.get_instance('test_checkpoint_kinds')
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO)
+    yield lambda: [record.getMessage() for record in caplog.records]
+    logger.removeHandler(caplog.handler)
+
+
+def check_loads(content, path, state, **kwargs) -> None:
+    torch.save(content, path)
+    model = Net()
+    load_weights(model, path, **kwargs)
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, state[key]), key
+
+
+@pytest.mark.parametrize(
+    'prefix',
+    [
+        'module.',
+        '_orig_mod.',
+        'model.',
+        'net.',
+        'backbone.',
+        'network.',
+        'module._orig_mod.',
+        '_orig_mod.module.',
+        'module.model.backbone.',
+        'net.net.',
+    ],
+)
+def test_prefixes(tmp_path, prefix):
+    state = random_state()
+    content = {prefix + key: value for key, value in state.items()}
+    check_loads(content, tmp_path / 'weights.pth', state)
+
+
+def test_wrappers_around_single_layers(tmp_path):
+    state = random_state()
+    content = {
+        key.replace('backbone.', 'backbone._orig_mod.'): value for key, value in state.items()
+    }
+    check_loads(content, tmp_path / 'weights.pth', state)
+    content = {'_fsdp_wrapped_module.' + key: value for key, value in state.items()}
+    check_loads(content, tmp_path / 'weights.pth', state)
+
+
+@pytest.mark.parametrize(
+    'key',
+    'state_dict model net weights model_state model_state_dict ema state_dict_ema'.split(),
+)
+def test_keys(tmp_path, key, log):
+    state = random_state()
+    check_loads({key: state, 'epoch': 3, 'hyper': dict(lr=1)}, tmp_path / 'a.pth', state)
+    wrapped = {key: {'module': {f'model.{k}': v for k, v in state.items()}}}
+    check_loads(wrapped, tmp_path / 'b.pth', state)
+    assert log() == []
+
+
+def test_a_config_beside_the_weights_is_no_state_dict(tmp_path, log):
+    state = random_state()
+    content = dict(model=dict(type='ResNet', depth=50), weights=state)
+    check_loads(content, tmp_path / 'a.pth', state)
+    assert log() == []
+
+
+def test_two_state_dicts(tmp_path, log):
+    state, average = random_state(), random_state()
+    content = dict(state_dict=state, state_dict_ema=average)
+    path = tmp_path / 'a.pth'
+    check_loads(content, path, state)
+    assert log() == [
+        f"'{path}' also holds weights under state_dict_ema; checkpoint_key= of the network "
+        'selects them'
+    ]
+    check_loads(content, path, average, key='state_dict_ema')
+    check_loads(dict(ema=dict(module=average), model=state), path, average, key='ema')
+    check_loads(dict(a=dict(b=average), model=state), path, average, key='a.b')
+    assert len(log()) == 1
+    with pytest.raises(ConfigError) as error:
+        load_weights(Net(), path, key='emma')
+    assert str(error.value) == (
+        f"key 'checkpoint_key' is 'emma', under which '{path}' holds no state dict; it has a, "
+        'model'
+    )
+
+
+def test_the_key_in_a_config(tmp_path, tiny):
+    cfg = tiny({'model.teacher.checkpoint_key': 'state_dict_ema'})
+    state = torch.load(cfg.model.teacher.checkpoint)
+    other = {k: torch.zeros_like(v) for k, v in state.items()}
+    torch.save(dict(state_dict=other, state_dict_ema=state), cfg.model.teacher.checkpoint)
+    network = build_network(cfg, 'teacher')
+    assert torch.equal(network.model.state_dict()['conv1.weight'], state['conv1.weight'])
+
+
+def test_other_modules_of_the_file_are_named(tmp_path, log):
+    state = random_state()
+    content = {f'net.{k}': v for k, v in state.items()} | {'loss.weight': torch.ones(10)}
+    path = tmp_path / 'a.pth'
+    check_loads(dict(state_dict=content), path, state)
+    assert log() == [f"'{path}': weights of other modules are left out: loss.weight"]
+
+
+@pytest.mark.parametrize('kind', ['safetensors', 'bin'])
+def test_weights_in_several_files(tmp_path, kind):
+    state = random_state()
+    keys = list(state)
+    parts = {f'model-1-of-2.{kind}': keys[:3], f'model-2-of-2.{kind}': keys[3:]}
+    for name, part in parts.items():
+        save = save_file if kind == 'safetensors' else torch.save
+        save({key: state[key] for key in part}, tmp_path / name)
+    index = tmp_path / f'model.{kind}.index.json'
+    files = {key: name for name, part in parts.items() for key in part}
+    index.write_text(json.dumps(dict(metadata=dict(total_size=9), weight_map=files), indent=2))
+    model = Net()
+    load_weights(model, index)
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, state[key]), key
+
+    index.write_text(json.dumps(dict(weight_map=files | {'more': f'model-1-of-2.{kind}'})))
+    with pytest.raises(ConfigError, match=r'names keys that its files do not hold \(more\)'):
+        load_weights(Net(), index)
+    (tmp_path / f'model-2-of-2.{kind}').unlink()
+    with pytest.raises(ConfigError, match=rf"index.json': there is no file '.*2-of-2.{kind}'"):
+        load_weights(Net(), index)
+
+
+PARAMETRISED = {
+    'weight norm': (torch.nn.utils.weight_norm, 'remove_weight_norm(layer)'),
+    'spectral norm': (torch.nn.utils.spectral_norm, 'remove_spectral_norm(layer)'),
+    'pruning': (lambda m: prune.l1_unstructured(m, 'weight', 0.5), "remove(layer, 'weight')"),
+    'a parametrisation of torch': (
+        parametrizations.weight_norm,
+        "remove_parametrizations(layer, 'weight')",
+    ),
+}
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('what', PARAMETRISED)
+def test_parametrised_layers(tmp_path, what):
+    parametrise, remedy = PARAMETRISED[what]
+    changed, plain = Net(), Net()
+    parametrise(changed.backbone[1])
+    for saved, other, where, do in (
+        (changed, plain, 'file', 'remove it before saving, '),
+        (plain, changed, 'network', 'build the network without it, '),
+    ):
+        torch.save(saved.state_dict(), tmp_path / 'a.pth')
+        with pytest.raises(ConfigError) as error:
+            load_weights(other, tmp_path / 'a.pth')
+        message = str(error.value)
+        assert f"layer 'backbone.1' has {what} in the {where} alone: {do}torch" in message
+        assert message.endswith(remedy) and '\n' not in message
+    torch.save(changed.state_dict(), tmp_path / 'a.pth')
+    load_weights(changed, tmp_path / 'a.pth')
+
+
+def test_auxiliary_heads_of_googlenet(tmp_path, log):
+    torchvision = pytest.importorskip('torchvision')
+    build = torchvision.models.googlenet
+    settings = dict(weights=None, init_weights=False, num_classes=3)
+    path = tmp_path / 'googlenet.pth'
+    state = build(aux_logits=True, **settings).state_dict()
+    torch.save(state, path)
+    model = build(aux_logits=False, **settings)
+    load_weights(model, path)
+    assert torch.equal(model.fc.weight, state['fc.weight'])
+    assert log() == [
+        f"'{path}': weights of auxiliary heads are left out: aux1.conv.conv.weight, "
+        'aux1.conv.bn.weight, aux1.conv.bn.bias, ...'
+    ]
+    load_weights(build(aux_logits=True, **settings), path)
+    assert len(log()) == 1
+    del state['fc.bias']
+    torch.save(state, path)
+    with pytest.raises(ConfigError, match=r'1 keys missing \(fc.bias\)'):
+        load_weights(model, path)
+
+
+def test_a_network_takes_the_key(tmp_path):
+    state = random_state()
+    torch.save(dict(net=random_state(), ema=state), tmp_path / 'a.pth')
+    network = Network(Net(), checkpoint=str(tmp_path / 'a.pth'), checkpoint_key='ema')
+    assert torch.equal(network.model.model.weight, state['model.weight'])
