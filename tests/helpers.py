@@ -82,10 +82,10 @@ def tiny_config(folder: Path, options: dict | None = None, path: Path = DIGITS) 
     return cfg
 
 
-def build_runner(cfg: Config) -> Runner:
-    """A Runner that shares nothing with the other ones of this process."""
+def build_runner(cfg: Config, kind: type[Runner] = Runner) -> Runner:
+    """A runner that shares nothing with the other ones of this process."""
     cfg.experiment_name = f'test_{os.getpid()}_{next(_runs)}'
-    return Runner.from_cfg(cfg)
+    return kind.from_cfg(cfg)
 
 
 def synthesis_context(distiller, optim_wrapper=None, **changes) -> SynthesisContext:

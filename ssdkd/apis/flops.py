@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from ssdkd.apis.networks import network_roles
+from ssdkd.apis.networks import members, network_roles
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import without_pretrained
 from ssdkd.registry import GENERATORS, MODELS
@@ -91,7 +91,7 @@ def costs(cfg: Config, size: tuple[int, int]) -> dict[str, Cost]:
 def table(found: dict[str, Cost]) -> str:
     """The costs as a table, with each student as a share of the teacher."""
     names = ('parameters', 'flops', 'activations')
-    lines = [['', 'parameters', 'FLOPs an image', 'activations an image']]
+    lines = [['', 'parameters', 'FLOPs per image', 'activations per image']]
     for role, cost in found.items():
         lines.append([role, *(_short(getattr(cost, name)) for name in names)])
     teacher = found['teacher']
@@ -109,18 +109,33 @@ def table(found: dict[str, Cost]) -> str:
 
 
 def _network(cfg: Config, role: str) -> nn.Module:
-    if 'model' not in cfg.model[role]:
+    """The plain network of a role, or an ensemble as a whole; no weights are read."""
+    part, key = copy.deepcopy(cfg.model[role]), f'model.{role}'
+    found = dict(members(part, key))
+    for member in found.values():
+        member.pop('checkpoint', None)
+        member.pop('checkpoint_key', None)
+        member.model = _without_weights(member.model)
+    if not found:
         raise ConfigError(
-            f'model.{role} is a {cfg.model[role].get("type")} without a key model, so what it '
-            'costs cannot be counted; count its parts one by one'
+            f'{key} is a {part.get("type")} without the config of a network (a key model), so '
+            'what it costs cannot be counted; count its parts one by one'
         )
-    model = without_pretrained(copy.deepcopy(cfg.model[role].model))
+    if key in found:
+        return Logits(MODELS.build(part.model))
+    for member in found.values():  # as a module, which a Teacher takes without a checkpoint
+        member.model = MODELS.build(member.model)
+    return MODELS.build(part)
+
+
+def _without_weights(model: dict) -> dict:
+    model = without_pretrained(model)
     if model.get('type') == 'timm':
         model['pretrained'] = False
     if model.get('type') == 'torchvision':
         model.pop('weights', None)
         model.pop('weights_backbone', None)
-    return Logits(MODELS.build(model))
+    return model
 
 
 def _short(number: int) -> str:

@@ -1,6 +1,7 @@
 """The networks that a config names, outside of training."""
 
 import copy
+from collections.abc import Iterator
 
 from mmengine.config import Config
 
@@ -22,6 +23,23 @@ def network_roles(cfg: Config) -> list[str]:
         if key in ('teacher', 'student') or (isinstance(part, dict) and 'model' in part)
     }
     return sorted(found, key=lambda role: (role != 'teacher', role != 'student', role))
+
+
+def members(part: dict, key: str) -> Iterator[tuple[str, dict]]:
+    """Key and config of each network of a part: the part itself, or those of an ensemble.
+
+    Args:
+        part: Such as ``model.teacher``.
+        key: Its own key.
+    """
+    if isinstance(part.get('model'), dict):
+        yield key, part
+        return
+    for name, value in part.items():
+        listed = isinstance(value, list | tuple)
+        for i, inner in enumerate(value if listed else [value]):
+            if isinstance(inner, dict):
+                yield from members(inner, f'{key}.{name}.{i}' if listed else f'{key}.{name}')
 
 
 def network_config(cfg: Config, role: str = 'student', checkpoint: str | None = None) -> dict:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 
 from ssdkd.apis.check import check_data
+from ssdkd.apis.networks import members
 from ssdkd.apis.sets import check_sets
 from ssdkd.engine import StrictRunner
 from ssdkd.errors import ConfigError
@@ -64,16 +65,18 @@ def validate(cfg: Config) -> list[str]:
 
 
 def _without_missing_weights(cfg: Config, folder: Path) -> list[str]:
-    """Replace a teacher's missing weights by random ones -> what is missing."""
-    teacher = cfg.model.get('teacher') or {}
-    file = teacher.get('checkpoint')
-    if file is None or Path(file).expanduser().is_file():
-        return []
-    model = without_pretrained(copy.deepcopy(teacher['model']))
-    teacher.pop('checkpoint_key', None)
-    teacher['checkpoint'] = str(folder / 'teacher.pth')
-    torch.save(MODELS.build(model).state_dict(), teacher['checkpoint'])
-    return [f"model.teacher.checkpoint: there is no file '{file}'"]
+    """Replace the missing weights of teachers by random ones -> what is missing."""
+    missing = []
+    for key, teacher in members(cfg.model.get('teacher') or {}, 'model.teacher'):
+        file = teacher.get('checkpoint')
+        if file is None or Path(file).expanduser().is_file():
+            continue
+        model = without_pretrained(copy.deepcopy(teacher['model']))
+        teacher.pop('checkpoint_key', None)
+        teacher['checkpoint'] = str(folder / f'{key}.pth')
+        torch.save(MODELS.build(model).state_dict(), teacher['checkpoint'])
+        missing.append(f"{key}.checkpoint: there is no file '{file}'")
+    return missing
 
 
 def _without_missing_sets(cfg: Config) -> list[str]:

@@ -91,7 +91,7 @@ class Trainer:
 
     Args:
         script: tools/train.py.
-        threads: Threads a run.
+        threads: Threads per run.
         lock: Descriptor that the processes keep open while they live; None for none.
     """
 

@@ -59,7 +59,7 @@ class ClusterTrainer(Trainer):
 
     Args:
         script (Path): tools/train.py, on a file system that all nodes share.
-        threads (int): Threads a run; also the ``cpus_per_task`` to ask for.
+        threads (int): Threads per run; also the ``cpus_per_task`` to ask for.
         folder (Path): Where submitit writes its own files, on such a file system, too.
         options (dict): Parameters of submitit's ``AutoExecutor``, such as ``timeout_min`` (by
             default a day), ``gpus_per_node`` or ``slurm_partition``. ``cluster`` is the kind:

@@ -65,7 +65,7 @@ class PlanFile:
     Attributes:
         budget: As in the specification.
         jobs: Runs at a time.
-        threads: Threads a run.
+        threads: Threads per run.
         command: The first call.
         environment: Versions and hardware of the runs.
         methods: Name -> plan.

@@ -192,17 +192,10 @@ class DistillLoop(BaseLoop):
         return self._iter
 
     def run(self) -> nn.Module:
-        """Run all remaining rounds, and remove the hooks from the networks."""
-        try:
-            self._run()
-        finally:
-            self.distiller.detach()
-        return self.runner.model
-
-    def _run(self) -> None:
+        """Run all remaining rounds."""
         check_trained(self.distiller, self.runner.optim_wrapper)
         if self.finished and self._has_summary():
-            return
+            return self.runner.model
         self.runner.logger.info(describe(self.runner))
         check_memory(self.runner)
         if self.runner.val_loop is not None:
@@ -231,6 +224,7 @@ class DistillLoop(BaseLoop):
             if self._validates():
                 self.validate()
         self.runner.call_hook('after_train')
+        return self.runner.model
 
     def _next_round(self) -> bool:
         """Find out what the next round does; False if there is none."""

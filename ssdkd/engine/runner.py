@@ -9,7 +9,9 @@ from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapperDict, _ParamScheduler
 from mmengine.runner import Runner
+from torch import nn
 
+from ssdkd.distillers.base import BaseDistiller
 from ssdkd.engine.console import arrange
 from ssdkd.engine.loop import DistillLoop
 from ssdkd.engine.plan import by_time
@@ -53,6 +55,18 @@ class StrictRunner(Runner):
         if deterministic:  # what cuBLAS reads before its first product
             os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
         super().set_randomness(seed, deterministic=deterministic, **kwargs)
+
+    def train(self) -> nn.Module:
+        """Train; see mmengine's Runner. A distiller's hooks are off its networks afterwards.
+
+        Also if the run fails, or cannot start.
+        """
+        model = self.model.module if is_model_wrapper(self.model) else self.model
+        try:
+            return super().train()
+        finally:
+            if isinstance(model, BaseDistiller):
+                model.detach()
 
     def load_checkpoint(
         self, filename: str, map_location='cpu', strict: bool = True, revise_keys=()

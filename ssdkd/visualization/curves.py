@@ -156,7 +156,7 @@ def axis_label(name: str) -> str:
     if name.startswith('inversion_'):
         return f'{short} (loss, unweighted)'
     if name.startswith('seconds/'):
-        return f'{short} (s a round)'
+        return f'{short} (s per round)'
     return f'{short} ({UNITS[name]})' if name in UNITS else short
 
 

@@ -6,6 +6,7 @@ from helpers import build_distiller, build_runner
 from mmengine.hooks import Hook
 
 from ssdkd.distillers import replay
+from ssdkd.engine import StrictRunner
 from ssdkd.errors import ConfigError
 from ssdkd.models import Teacher
 
@@ -30,16 +31,33 @@ class Stops(Hook):
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize('fails', [False, True])
-def test_a_run_takes_its_hooks_off_the_teacher(tiny, fails):
-    runner = build_runner(watching(tiny))
-    assert hooks(runner.model.teacher) > 10
-    if fails:
-        runner.register_hook(Stops())
-        with pytest.raises(KeyboardInterrupt):
-            runner.train()
-    else:
+def interrupted(runner) -> None:
+    runner.register_hook(Stops())
+    with pytest.raises(KeyboardInterrupt):
         runner.train()
+
+
+def refused(runner) -> None:
+    """It does not come to its first round."""
+    runner._load_from = 'nowhere.pth'
+    with pytest.raises(ConfigError, match='nowhere.pth'):
+        runner.train()
+
+
+def ill_matched(runner) -> None:
+    """Its loop cannot be built."""
+    runner.model.batch_size = 1000
+    with pytest.raises(ConfigError, match='model.batch_size=1000'):
+        runner.train()
+
+
+@pytest.mark.parametrize(
+    'run', [lambda runner: runner.train(), interrupted, refused, ill_matched]
+)
+def test_a_run_takes_its_hooks_off_the_teacher(tiny, run):
+    runner = build_runner(watching(tiny), StrictRunner)
+    assert hooks(runner.model.teacher) > 10
+    run(runner)
     assert hooks(runner.model.teacher) == hooks(runner.model.student) == 0
     with pytest.raises(ConfigError, match='the run has ended.*build a new distiller'):
         runner.model.synthesize(runner.optim_wrapper)

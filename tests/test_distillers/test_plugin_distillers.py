@@ -10,7 +10,9 @@ from mmengine.config import Config
 
 from ssdkd.apis.flops import costs, table
 from ssdkd.apis.networks import build_network
+from ssdkd.apis.validate import validate
 from ssdkd.errors import ConfigError
+from ssdkd.models import CifarResNet
 from ssdkd.plugins import import_modules
 from ssdkd.visualization import write_report
 
@@ -128,6 +130,16 @@ def test_commands_know_an_ensemble(tmp_path):
         torch.testing.assert_close(teacher(images), (first + second) / 2)
         with pytest.raises(ConfigError, match='TeacherEnsemble.*leave the checkpoint out'):
             build_network(cfg, 'teacher', 'teacher.pth')
+        for i, member in enumerate(cfg.model.teacher.members):
+            member.model.depth, member.checkpoint = 8 + 6 * i, f'nowhere_{i}.pth'
+        cost = costs(cfg, (16, 16))
+        sizes = [sum(p.numel() for p in CifarResNet(depth).parameters()) for depth in (8, 14)]
+        assert cost['teacher'].parameters == sum(sizes)
+        assert cost['student'].flops < cost['teacher'].flops / 2
+        assert validate(cfg) == [
+            f"model.teacher.members.{i}.checkpoint: there is no file 'nowhere_{i}.pth'"
+            for i in range(2)
+        ]
 
 
 def check_teachers(model, before, folder, summary, report):

@@ -115,7 +115,7 @@ class BNStatisticsLoss(BaseInversionLoss):
                 [m.running_var + getattr(m, 'eps', 1e-5) for m in layers.values()]
             )
             difference = difference / torch.stack([variance.sqrt(), variance])
-        # One norm a layer and statistic, all from one flat difference.
+        # One norm per layer and statistic, all from one flat difference.
         sizes = [len(mean) for mean in means]
         return sum(part.norm(dim=1).sum() for part in difference.split(sizes, 1))
 
