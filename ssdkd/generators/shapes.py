@@ -18,12 +18,13 @@ class ShapesGenerator(BaseGenerator):
     """Draws shapes from the latents, and refines the picture by a convolutional network.
 
     A fixed linear map takes the latent to numbers of standard normal distribution: place, size,
-    angle, form and colour of each shape. Later shapes are smaller and cover earlier ones. Such "dead leaves" have edges and scales as photographs do
-    (Lee et al. 2001, "Occlusion models for natural images"), and networks learn much from them
-    (Baradad et al. 2021, arXiv 2106.05963). The network adds what the teacher asks for. So the
-    layout differs from sample to sample from the first step on, where a generator that makes
-    everything from noise shows one layout until it has been trained for long. *choice*: no
-    method that is published starts an inversion there.
+    angle, form and colour of each shape. Later shapes are smaller and cover earlier ones. Such
+    "dead leaves" have edges and scales as photographs do (Lee et al. 2001, "Occlusion models
+    for natural images"), and networks learn much from them (Baradad et al. 2021, arXiv
+    2106.05963). The network adds what the teacher asks for. So the layout differs from sample
+    to sample from the first step on; a generator that makes everything from noise shows one
+    layout until it has been trained for long. *choice*: no published method starts an
+    inversion there.
 
     Args:
         latent_dim (int): Z. Defaults to 256.
