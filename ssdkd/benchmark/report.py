@@ -13,7 +13,7 @@ from ssdkd.benchmark.cells import Cell
 from ssdkd.benchmark.plan import PlanFile
 from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.benchmark.variant_table import draw_balance, unit, write_variants
-from ssdkd.runs.summary import main_metric
+from ssdkd.runs.summary import main_metric, student_role, teacher_role
 from ssdkd.visualization.benchmark import Line, Point, plot_against_time, plot_against_x
 from ssdkd.visualization.curves import read_curves
 
@@ -73,7 +73,7 @@ def read_result(cell: Cell, metric: str | None) -> Result:
         for n in sorted(values)
         if n in inversion and n in distillation
     }
-    last = summary.get(f'student_{metric}', math.nan)
+    last = summary.get(f'{student_role(summary)}_{metric}', math.nan)
     seen = {summary['rounds']: last} | {n: round(v, 2) for n, (_, v) in curve.items()}
     best_round = max(sorted(seen), key=lambda n: seen[n])
     device = summary.get('peak_device_memory_mib')
@@ -88,7 +88,7 @@ def read_result(cell: Cell, metric: str | None) -> Result:
         memory=summary.get('peak_memory_mib', 0) / 1024,
         device_memory=None if device is None else device / 1024,
         student_steps=summary['student_steps'],
-        teacher=summary.get(f'teacher_{metric}', math.nan),
+        teacher=summary.get(f'{teacher_role(summary)}_{metric}', math.nan),
         curve=curve,
     )
 

@@ -34,7 +34,7 @@ from ssdkd.benchmark.report import Row, deviates
 from ssdkd.benchmark.spec import AS_CONFIGURED, Method, Spec
 from ssdkd.errors import ConfigError
 from ssdkd.runs.files import CONFIG, read_summary, starts
-from ssdkd.runs.summary import main_metric, metrics
+from ssdkd.runs.summary import main_metric, metrics, student_role
 from ssdkd.visualization.curves import read_curves
 
 START_SECONDS = 120  # for a run to build its networks and load the teacher
@@ -231,7 +231,7 @@ class Benchmark:
         else:
             seconds = summary['inversion_seconds'] + summary['distillation_seconds']
             metric = self.spec.metric or main_metric(summary)
-            last = f'{summary[f"student_{metric}"]:.2f} in ' if metric else ''
+            last = f'{summary[f"{student_role(summary)}_{metric}"]:.2f} in ' if metric else ''
             return f'{last}{seconds / 60:.1f} min'
         output = cell.folder / 'output.txt'
         return f'FAILED: {first_and_last(cell.failure)} (see {output})'

@@ -9,6 +9,7 @@ from pathlib import Path
 from ssdkd.atomic import write_whole
 from ssdkd.benchmark.cells import Cell
 from ssdkd.benchmark.spec import Spec
+from ssdkd.runs.summary import student_role
 from ssdkd.visualization.balance import plot_balance, read_balance
 
 PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc')
@@ -47,7 +48,9 @@ def _values(cells: list[Cell], metric: str | None) -> list[str]:
     """The columns of a variant, given the cells of its seeds."""
     summaries = [cell.summary for cell in cells]
     each = [
-        f'{summary[f"student_{metric}"]:.2f}' if summary and metric else cell.state
+        f'{summary[f"{student_role(summary)}_{metric}"]:.2f}'
+        if summary and metric
+        else cell.state
         for cell, summary in zip(cells, summaries)
     ]
     done = [summary for summary in summaries if summary]
@@ -57,7 +60,7 @@ def _values(cells: list[Cell], metric: str | None) -> list[str]:
     minutes = [(s['inversion_seconds'] + s['distillation_seconds']) / 60 for s in done]
     result = '-'
     if metric is not None:
-        scores = [summary[f'student_{metric}'] for summary in done]
+        scores = [summary[f'{student_role(summary)}_{metric}'] for summary in done]
         spread = f' ± {statistics.stdev(scores):.2f}' if len(done) > 1 else ''
         result = f'{statistics.mean(scores):.2f}{spread}'
     return [

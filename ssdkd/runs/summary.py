@@ -1,12 +1,24 @@
-"""What a run's summary says about its metrics."""
+"""What a run's summary says about its networks and their metrics."""
 
 NOT_METRICS = ('parameters', 'steps')
 
 
+def student_role(summary: dict) -> str:
+    """The role that a run is judged by: the student, or the first of several."""
+    return summary.get('students', ['student'])[0]  # summaries of before do not say
+
+
+def teacher_role(summary: dict) -> str:
+    """The role that students are compared with: the teacher, or the first of several."""
+    roles = summary.get('teachers', ['teacher'])
+    return 'teacher' if 'teacher' in roles else roles[0]
+
+
 def metrics(summary: dict) -> list[str]:
     """Names of what the val set measured of both networks, such as ``accuracy``."""
-    names = (k.removeprefix('student_') for k in summary if k.startswith('student_'))
-    return [n for n in names if n not in NOT_METRICS and f'teacher_{n}' in summary]
+    student, teacher = f'{student_role(summary)}_', f'{teacher_role(summary)}_'
+    names = (k.removeprefix(student) for k in summary if k.startswith(student))
+    return [n for n in names if n not in NOT_METRICS and f'{teacher}{n}' in summary]
 
 
 def main_metric(summary: dict) -> str | None:

@@ -24,7 +24,7 @@ from ssdkd.runs.files import (
     read_summary,
     starts,
 )
-from ssdkd.runs.summary import main_metric, metrics
+from ssdkd.runs.summary import main_metric, metrics, teacher_role
 from ssdkd.visualization.balance import (
     Balance,
     balance_of,
@@ -154,7 +154,7 @@ def headline(summary: dict) -> str:
     name = main_metric(summary)
     students = summary.get('students', ['student'])  # summaries of before do not say
     return (
-        f'A teacher {_described(summary, "teacher", name)} was distilled into '
+        f'A teacher {_described(summary, teacher_role(summary), name)} was distilled into '
         + ' and '.join(
             ('a student ' if role == 'student' else f'a student ({role}) ')
             + _described(summary, role, name)
@@ -166,14 +166,15 @@ def headline(summary: dict) -> str:
 
 def _described(summary: dict, role: str, metric: str | None) -> str:
     """What a network scored, if anything was measured, and its size beside the teacher's."""
-    size = summary[f'{role}_parameters']
+    teacher, size = teacher_role(summary), summary[f'{role}_parameters']
     text = f'{size:,} parameters'
-    if role != 'teacher':
-        text += f' ({100 * size / summary["teacher_parameters"]:.0f}\N{NO-BREAK SPACE}%)'
+    if role != teacher:
+        share = 100 * size / summary[f'{teacher}_parameters']
+        text += f' ({share:.0f}\N{NO-BREAK SPACE}%)'
     if metric is None:
         return f'of {text}'
     unit = '\N{NO-BREAK SPACE}%' if metric in PERCENT else ''
-    named = f' {metric}' if role == 'teacher' else ''
+    named = f' {metric}' if role == teacher else ''
     return f'with {summary[f"{role}_{metric}"]:.2f}{unit}{named} and {text}'
 
 
@@ -235,7 +236,7 @@ def _summary_table(summary: dict) -> str:
     rows = [
         (WORDS.get(k, k), f'{v / 60:.1f} min' if k.endswith('_seconds') else _number(v))
         for k, v in summary.items()
-        if k not in shown and k != 'students'
+        if k not in shown and k not in ('students', 'teachers')
     ]
     return (
         f'<h2>Summary</h2><div class="grid"><div>{networks}</div>'
@@ -252,7 +253,8 @@ def _number(value) -> str:
 def _curve_section(curves: Curves, summary: dict, png: Path) -> str:
     if not (curves.metrics or curves.scalars):
         return ''
-    teacher = {name: summary[f'teacher_{name}'] for name in metrics(summary)}
+    role = teacher_role(summary)
+    teacher = {name: summary[f'{role}_{name}'] for name in metrics(summary)}
     plot_curves(curves, png, teacher)
     pictures = [
         _drawn(lambda ax, n=n: draw_metric(ax, curves, n, teacher.get(n)), f'Student: {n}')

@@ -150,4 +150,5 @@ def check_teachers(model, before, folder, summary, report):
     layers = model.synthesizer.losses['bn']._inputs.layers
     assert {name.split('.')[1] for name in layers} == {'0', '1'}
     assert {'teacher_0_accuracy', 'teacher_1_accuracy', 'teacher_accuracy'} <= set(summary)
+    assert summary['teachers'] == ['teacher_0', 'teacher_1', 'teacher']
     assert '<th>teacher_1</th>' in report

@@ -1,11 +1,17 @@
+import json
 import shutil
 from html.parser import HTMLParser
 
 import pytest
 import torch
 
+from ssdkd.benchmark.cells import Cell
+from ssdkd.benchmark.report import read_result
+from ssdkd.benchmark.spec import Method
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import read_checkpoint
+from ssdkd.runs.files import SUMMARY
+from ssdkd.runs.summary import metrics
 from ssdkd.visualization import write_report
 from ssdkd.visualization.report import headline
 
@@ -48,6 +54,26 @@ def test_holds_everything_itself(work_dir):
     assert '2.13.0+cpu' in content and 'compiling' not in content
     assert 'class="missing"' not in content
     assert (work_dir / 'curves.png').is_file() and (work_dir / 'balance.png').is_file()
+
+
+def test_roles_of_other_names(work_dir):
+    """Those of a plugin's distiller; the first student is what the run is judged by."""
+    path = work_dir / SUMMARY
+    summary = json.loads(path.read_text())
+    for key in [key for key in summary if key.startswith(('teacher_', 'student_'))]:
+        if key != 'student_steps':
+            role, _, name = key.partition('_')
+            summary[f'{"expert" if role == "teacher" else "small"}_{name}'] = summary.pop(key)
+    summary |= dict(teachers=['expert'], students=['small'])
+    path.write_text(json.dumps(summary))
+    page = write_report(work_dir)[0].read_text()
+    assert 'into a student (small) with' in page and '<th>expert</th><th>small</th>' in page
+    assert metrics(summary) == ['accuracy']
+    result = read_result(Cell(Method('m', 'm', 'c', {}, (0,)), 0, work_dir), 'accuracy')
+    assert (result.teacher, result.last) == (
+        summary['expert_accuracy'],
+        summary['small_accuracy'],
+    )
 
 
 def test_headline_in_plain_words():

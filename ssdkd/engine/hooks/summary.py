@@ -60,8 +60,11 @@ class SummaryHook(Hook):
                 summary |= {f'{role}_{name}': value for name, value in metrics.items()}
         for role, network in distiller.networks.items():
             summary[f'{role}_parameters'] = sum(p.numel() for p in network.parameters())
-        trained = distiller.trained
-        summary['students'] = [role for role in distiller.networks if role in trained]
+        trained, networks = distiller.trained, distiller.networks
+        summary['teachers'] = [role for role in networks if role not in trained]
+        students = [role for role in networks if role in trained]
+        # What was validated after each round comes first.
+        summary['students'] = sorted(students, key=lambda role: role != distiller.evaluated)
         statistics = buffer_statistics(distiller.buffer)
         seconds = runner.message_hub.get_info('seconds')
         samples = torch.tensor(len(distiller.buffer))
