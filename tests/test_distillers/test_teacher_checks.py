@@ -144,6 +144,25 @@ def test_nothing_is_found(model):
     )
 
 
+class OneByOne(Net):
+    def forward(self, x):
+        return super().forward(x.reshape(1, 3, 16, 16))
+
+
+def test_networks_that_cannot_be_examined():
+    found, looked = check_up(Teacher(OneByOne(), **NORMALISED), SIZE)
+    assert looked == '' and len(found) == 1 and '\n' not in found[0]
+    assert found[0].startswith(
+        'its forward fails for shape [64, 3, 16, 16] with RuntimeError: '
+    )
+    assert 'return super().forward(x.reshape(1, 3, 16, 16)))' in found[0]
+    assert '(in test_teacher_checks.py, line ' in found[0]
+    pairs = Teacher(Net(lambda z: (z, z)), **NORMALISED)
+    assert check_up(pairs, SIZE) == ([], 'outputs of this form are not examined')
+    nothing_to_train = Teacher(nn.Flatten(), **NORMALISED)
+    assert check_up(nothing_to_train, SIZE)[0] == []
+
+
 def test_segmentors_are_checked_pixel_by_pixel():
     model = nn.Conv2d(3, 5, 3, padding=1)
     assert findings(model) == []
