@@ -151,6 +151,7 @@ MINIMAL = {
         'PanelHook': dict(out_dir='panels'),
         'SafeCheckpointHook': {},
         'SampleGridHook': {},
+        'ScheduleHook': {},
         'SummaryHook': {},
     },
     'log_processor': {'RoundLogProcessor': {}},
