@@ -53,6 +53,8 @@ def small(path: Path, folder: Path) -> Config:
             'train_cfg.steps_per_round': 2,
         }
     )
+    if cfg.model.synthesizer.get('samples'):
+        cfg.model.synthesizer.samples = batch
     if path in SEG:  # a CPU takes three times as long in bfloat16
         cfg.model.autocast = None
     cfg.merge_from_dict(NO_VAL)

@@ -255,8 +255,8 @@ def dead_terms(distiller) -> list[str]:
         synthesizer.losses = others
         synthesizer.zero_grad()
         distiller.synthesize(OneTerm())
-        # The linear layer stands first: what reaches it has passed the whole generator.
-        gradient = synthesizer.generator.linear.weight.grad
+        # What reaches the first layer has passed the whole generator.
+        gradient = next(synthesizer.generator.parameters()).grad
         if losses[term].weight and (gradient is None or not gradient.abs().sum() > 1e-12):
             dead.append(term)
     synthesizer.losses = losses

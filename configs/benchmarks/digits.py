@@ -7,6 +7,7 @@ _reset = ['model.synthesizer.reset_round']  # a round number, scaled with the nu
 _pair = 'digits_resnet20_resnet8'
 methods = dict(
     ssdkd=dict(pair=_pair, method='ssdkd', label='SSD-KD'),
+    ssdkd_paper=dict(pair=_pair, method='ssdkd_paper', label="SSD-KD, the paper's parts"),
     dafl=dict(pair=_pair, method='dafl', label='DAFL'),
     zskt=dict(pair=_pair, method='zskt', label='ZSKT'),
     dfad=dict(pair=_pair, method='dfad', label='DFAD'),

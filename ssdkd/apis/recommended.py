@@ -48,13 +48,16 @@ def recommended(
 
     model, schedule = cfg.model, cfg.train_cfg
     model.task.num_classes = num_classes
-    model.synthesizer.generator.type = 'DeepGenerator' if large else 'DCGANGenerator'
+    if large or segments:
+        model.synthesizer.generator.type = 'DeepGenerator' if large else 'DCGANGenerator'
     model.synthesizer.generator.image_size = height if height == width else (height, width)
     padding = shorter // (16 if segments else 8)
     model.augment[0].padding = padding  # the first of these methods is RandomCropFlip
     model.synthesizer.augment[0].padding = padding if segments or not large else 4
-    if not batch_norm:
-        model.synthesizer.losses.bn = None
+    if not batch_norm:  # the class prior is what is left to train the generator
+        prior = model.synthesizer.losses.get('class_prior')
+        prior = prior or dict(type='ClassPriorLoss', weight=0.5)
+        model.synthesizer.losses.update(bn=None, class_prior=prior)
     if minutes is not None:
         if budget is not None:
             raise ConfigError('budget counts rounds and minutes time; give one of them')
@@ -67,9 +70,10 @@ def recommended(
         schedule.max_rounds = budget
     schedule.val_interval = max(schedule.max_rounds // 8, 1)
     # Ten samples per class at least, and no slot that the run could never fill.
-    made = (schedule.max_rounds - schedule.warmup_rounds) * model.synthesizer.batch_size
+    samples = model.synthesizer.get('samples') or model.synthesizer.batch_size
+    made = (schedule.max_rounds - schedule.warmup_rounds) * samples
     wanted = min(max(model.buffer.capacity, 10 * num_classes), made)
-    model.buffer.capacity = max(wanted, model.batch_size, model.synthesizer.batch_size)
+    model.buffer.capacity = max(wanted, model.batch_size, samples)
     return cfg
 
 

@@ -136,6 +136,7 @@ class Clock:
         self.student_start: float | None = None  # seconds before the first student step
         self.rounds_left = 1  # that train the student, as far as it can be told
         self._inversion: deque[float] = deque(maxlen=MEASURED)  # seconds per generator phase
+        self._step_rounds = 0
         self._step: deque[float] = deque(maxlen=MEASURED)  # seconds per student step
         self._rest: deque[float] = deque(maxlen=2 * MEASURED)  # logs, checkpoints, pictures
         self._validation = 0.0  # seconds of the last one
@@ -150,7 +151,10 @@ class Clock:
         """
         self._inversion.append(inversion)
         if self.rounds[-1].steps:
+            if not self.measured:
+                self._step.clear()  # the first steps of a run prepare kernels
             self._step.append(distillation / self.rounds[-1].steps)
+            self._step_rounds += 1
         self._rest.append(rest)
 
     def observe_validation(self, seconds: float) -> None:
@@ -159,8 +163,8 @@ class Clock:
 
     @property
     def measured(self) -> bool:
-        """Whether it is known what a student step costs."""
-        return bool(self._step)
+        """Whether it is known what a student step costs, without the first ones."""
+        return self._step_rounds > 1
 
     @property
     def finished(self) -> bool:

@@ -3,5 +3,6 @@
 from ssdkd.generators.base import BaseGenerator
 from ssdkd.generators.dcgan import DCGANGenerator
 from ssdkd.generators.deep import DeepGenerator
+from ssdkd.generators.shapes import ShapesGenerator
 
-__all__ = ['BaseGenerator', 'DCGANGenerator', 'DeepGenerator']
+__all__ = ['BaseGenerator', 'DCGANGenerator', 'DeepGenerator', 'ShapesGenerator']

@@ -122,7 +122,9 @@ def waits_of_steps(cfg: Config, monkeypatch) -> list[str]:
             warnings.simplefilter('always')
             outputs = train_step(self, *args)
         found.extend(
-            f'{w.filename}:{w.lineno}' for w in caught if 'synchroniz' in str(w.message)
+            f'{w.filename}:{w.lineno}'
+            for w in caught
+            if 'called a synchronizing' in str(w.message)
         )
         return outputs
 

@@ -7,10 +7,14 @@ import torch
 
 import ssdkd  # noqa: F401
 from ssdkd.errors import ConfigError
-from ssdkd.generators import BaseGenerator, DCGANGenerator, DeepGenerator
+from ssdkd.generators import BaseGenerator, DCGANGenerator, DeepGenerator, ShapesGenerator
 from ssdkd.registry import GENERATORS
 
-SIZES = {DCGANGenerator: [8, 32, (12, 20)], DeepGenerator: [64, 96, (64, 160), (128, 160)]}
+SIZES = {
+    DCGANGenerator: [8, 32, (12, 20)],
+    DeepGenerator: [64, 96, (64, 160), (128, 160)],
+    ShapesGenerator: [8, 32, (12, 20)],
+}
 CASES = [(generator, size) for generator, sizes in SIZES.items() for size in sizes]
 
 

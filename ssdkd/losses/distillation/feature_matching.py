@@ -26,6 +26,8 @@ class FeatureMatchingLoss(BaseLayerLoss):
             that of the teacher's, a sequence where they have the same names; the maps of both
             must have the same shape. Defaults to all stages that both networks have, such as
             layer1 to layer3 or block1 to block3.
+        skip_misfits (bool): Leave out layers whose maps differ in shape, and the term where no
+            stages have the same name, with a line in the log. Defaults to False: an error.
 
     Raises:
         ConfigError: A network has no such layer, or the maps of two differ in shape.
@@ -35,8 +37,9 @@ class FeatureMatchingLoss(BaseLayerLoss):
         self,
         weight: float = 1.0,
         layers: Mapping[str, str] | Sequence[str] | None = None,
+        skip_misfits: bool = False,
     ):
-        super().__init__(weight, layers)
+        super().__init__(weight, layers, skip_misfits)
 
     def keep(self, maps: Tensor) -> Tensor:
         """The features themselves."""

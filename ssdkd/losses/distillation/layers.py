@@ -5,8 +5,10 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ssdkd.checks import check_bool
 from ssdkd.errors import ConfigError
 from ssdkd.losses.distillation.base import BaseDistillationLoss
 from ssdkd.models.layer_inputs import check_watchable, is_compiled
@@ -29,15 +31,25 @@ class BaseLayerLoss(BaseDistillationLoss):
         layers (Mapping[str, str] | Sequence[str], optional): Name of the student's layer to
             that of the teacher's; a sequence where they have the same names. Defaults to all
             stages that both networks have, such as layer1 to layer3 or block1 to block3.
+        skip_misfits (bool): Leave out layers whose maps differ in shape, and the term where no
+            stages have the same name, with a line in the log. Defaults to False: an error.
 
     Raises:
         ConfigError: A network has no such layer, it is compiled (a compiled network does not
             see that its layers are recorded), or the maps of two do not fit.
     """
 
-    def __init__(self, weight: float, layers: Mapping[str, str] | Sequence[str] | None):
+    def __init__(
+        self,
+        weight: float,
+        layers: Mapping[str, str] | Sequence[str] | None,
+        skip_misfits: bool = False,
+    ):
+        check_bool(self, skip_misfits=skip_misfits)
         super().__init__(weight)
         self.layers = layers
+        self.skip_misfits = skip_misfits
+        self._skipped: set[str] = set()
 
     @property
     def _key(self) -> str:
@@ -71,7 +83,9 @@ class BaseLayerLoss(BaseDistillationLoss):
                 for n in networks['teacher']
                 if STAGE.fullmatch(n) and n in networks['student']
             ]
-        if not names:
+        if not names and self.skip_misfits:
+            self._skip('', 'no stages of teacher and student have the same name')
+        elif not names:
             raise self._misfit(
                 'no stages (layer1, block1, ...) have the same name in teacher and '
                 "student; give layers={'name in the student': 'name in the teacher'}, or "
@@ -87,8 +101,11 @@ class BaseLayerLoss(BaseDistillationLoss):
 
     def compare(self, student: NetworkOutput, teacher: NetworkOutput, task: BaseTask) -> Tensor:
         return sum(
-            self._difference(*pair, student.features[pair[0]], teacher.features[pair[1]])
-            for pair in zip(self.student_layers, self.teacher_layers)
+            (
+                self._difference(*pair, student.features[pair[0]], teacher.features[pair[1]])
+                for pair in zip(self.student_layers, self.teacher_layers)
+            ),
+            start=student.logits.new_zeros(len(student.logits), dtype=torch.float32),
         )
 
     def _difference(
@@ -129,12 +146,20 @@ class BaseLayerLoss(BaseDistillationLoss):
     ) -> Tensor:
         student = self.project(student)
         if student.shape != teacher.shape:
-            raise self._misfit(
+            shapes = (
                 f"the student's layer '{student_name}' gives {list(student.shape[1:])} and "
-                f"the teacher's '{teacher_name}' {list(teacher.shape[1:])}; name layers of "
-                'equal shapes in layers'
+                f"the teacher's '{teacher_name}' {list(teacher.shape[1:])}"
             )
+            if self.skip_misfits:
+                self._skip(student_name, shapes)
+                return student.new_zeros(len(student))
+            raise self._misfit(f'{shapes}; name layers of equal shapes in layers')
         return self.difference(student, teacher)
+
+    def _skip(self, layer: str, why: str) -> None:
+        if layer not in self._skipped:
+            self._skipped.add(layer)
+            print_log(f'{self._key}: {why}: left out', 'current')
 
     def _misfit(self, what: str) -> ConfigError:
         return ConfigError(f'{self._key}: {what}')
