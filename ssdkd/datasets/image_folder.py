@@ -30,8 +30,8 @@ class ImageFolder(Dataset):
             Defaults to None: ``image_size``.
         classes (list[str] | dict[str, str] | str, optional): The folders in the order of the
             labels, all of them; as ``{folder: class name}`` where the classes are called
-            otherwise; or a file that holds this: json, or text with one folder per line. Defaults
-            to None: the folders in alphabetical order.
+            otherwise; or a file that holds this: json, or text with one folder per line.
+            Defaults to None: the folders in alphabetical order.
 
     Raises:
         ConfigError: There are no images at ``root``, or its folders are not ``classes``.
