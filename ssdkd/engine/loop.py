@@ -232,9 +232,11 @@ class DistillLoop(BaseLoop):
 
     def _next_round(self) -> bool:
         """Find out what the next round does; False if there is none."""
-        found = [self.plan.next(self._epoch, self.elapsed)]
+        found = [None]
+        if self.clock is None or is_main_process():  # clocks differ between processes
+            found = [self.plan.next(self._epoch, self.elapsed)]
         if self.clock is not None:
-            broadcast_object_list(found)  # clocks differ between processes
+            broadcast_object_list(found)
         if found[0] is None:
             if self.clock is not None and not self.clock.finished:
                 self.runner.logger.warning(

@@ -1,10 +1,12 @@
 """Several processes end with one student, and go on from a kill to the same one."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,9 +15,10 @@ from helpers import DIGITS, TINY, as_options, call_tool, save_teacher
 from processes import run_together
 from test_validation_and_resume import Dropping
 
-from ssdkd.engine import DistillLoop
+from ssdkd.engine import DistillLoop, loop
 from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.registry import MODELS
+from ssdkd.runs import read_rounds
 from ssdkd.testing.common import same
 from ssdkd.visualization import read_curves
 
@@ -70,6 +73,16 @@ def train_and_die(folder, name: str, kill_after: int, *more: str) -> None:
     train(folder, name, *more, kill_after=kill_after)
 
 
+def train_by_the_clock(folder, name: str) -> None:
+    """Each process has a clock of its own, and they do not agree."""
+    looks = itertools.count()
+    seconds = 0.01 * (1 + int(os.environ['RANK']))
+    loop.time = SimpleNamespace(
+        monotonic=lambda: seconds * next(looks), perf_counter=lambda: seconds * next(looks)
+    )
+    train(folder, name, '--minutes', '0.03')
+
+
 @pytest.fixture(scope='module')
 def straight(tmp_path_factory):
     """The folder of a run of two processes that was never stopped."""
@@ -112,6 +125,15 @@ def test_all_processes_hold_one_student(straight):
     assert not differences(student, {k: first[f'student.model.{k}'] for k in student})
     summary = json.loads((straight / 'straight/summary.json').read_text())
     assert summary['buffer_samples'] == 80  # those of both
+
+
+def test_the_first_process_plans_for_all(straight):
+    assert run_together(2, train_by_the_clock, straight, 'clock') == [0, 0]
+    first, second = (state['model'] for state in states(straight / 'clock'))
+    assert not differences(first, second)
+    planned = json.loads((straight / 'clock/plan.json').read_text())['rounds']
+    assert planned[-1]['after'] == 1
+    assert len(read_rounds(straight / 'clock')) == len(planned)
 
 
 def test_resumed_to_the_bit(straight):
