@@ -33,7 +33,7 @@ $(STAMP): setup.py pyproject.toml $(wildcard requirements/*.txt)
 demo: $(STAMP)  ## train a teacher on digits, distil it without data, write work_dirs/demo/report.html
 	$(BIN)/ssdkd demo
 
-# One thread a process: two processes with all cores each would slow one another down.
+# One thread per process: two processes with all cores each would slow one another down.
 test: $(STAMP)  ## run the tests, slow ones left out
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
 

@@ -99,7 +99,11 @@ MINIMAL = {
         'timm': dict(name='resnet18'),
         'torchvision': dict(name='squeezenet1_1'),
     },
-    'generator': {'DCGANGenerator': dict(width=4), 'DeepGenerator': dict(width=4)},
+    'generator': {
+        'DCGANGenerator': dict(width=4),
+        'DeepGenerator': dict(width=4),
+        'ShapesGenerator': dict(width=4),
+    },
     'synthesizer': {
         'ContrastiveSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4),
         'GeneratorSynthesizer': dict(generator=IMAGE, losses={}, batch_size=4, steps=1),
@@ -151,6 +155,7 @@ MINIMAL = {
         'PanelHook': dict(out_dir='panels'),
         'SafeCheckpointHook': {},
         'SampleGridHook': {},
+        'ScheduleHook': {},
         'SummaryHook': {},
     },
     'log_processor': {'RoundLogProcessor': {}},

@@ -44,13 +44,16 @@ def write_variants(spec: Spec, cells: Sequence[Cell], out: Path) -> str:
     return text
 
 
+def _score(summary: dict, metric: str) -> float:
+    """The student's last result."""
+    return summary[f'{student_role(summary)}_{metric}']
+
+
 def _values(cells: list[Cell], metric: str | None) -> list[str]:
     """The columns of a variant, given the cells of its seeds."""
     summaries = [cell.summary for cell in cells]
     each = [
-        f'{summary[f"{student_role(summary)}_{metric}"]:.2f}'
-        if summary and metric
-        else cell.state
+        f'{_score(summary, metric):.2f}' if summary and metric else cell.state
         for cell, summary in zip(cells, summaries)
     ]
     done = [summary for summary in summaries if summary]
@@ -60,7 +63,7 @@ def _values(cells: list[Cell], metric: str | None) -> list[str]:
     minutes = [(s['inversion_seconds'] + s['distillation_seconds']) / 60 for s in done]
     result = '-'
     if metric is not None:
-        scores = [summary[f'{student_role(summary)}_{metric}'] for summary in done]
+        scores = [_score(summary, metric) for summary in done]
         spread = f' ± {statistics.stdev(scores):.2f}' if len(done) > 1 else ''
         result = f'{statistics.mean(scores):.2f}{spread}'
     return [

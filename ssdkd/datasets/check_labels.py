@@ -66,7 +66,7 @@ class CheckLabels:
 
 
 def _deep_labels(path: str) -> np.ndarray | None:
-    """The labels in a local file of more than 8 bits a pixel, otherwise None."""
+    """The labels in a local file of more than 8 bits per pixel, otherwise None."""
     if not str(path).lower().endswith(('.png', '.tif', '.tiff')) or not Path(path).is_file():
         return None
     with Image.open(path) as image:

@@ -22,7 +22,7 @@ def read_classes(classes: Sequence[str] | dict[str, str] | str) -> dict[str, str
         except (OSError, ValueError) as error:
             raise ConfigError(
                 f"ImageFolder: key 'classes' is {found}, which cannot be read ({error}); give "
-                'a list of folders, or a file with a folder a line'
+                'a list of folders, or a file with one folder per line'
             ) from error
     if not isinstance(classes, dict) and isinstance(classes, list | tuple):
         classes = list(zip(classes, classes))

@@ -22,7 +22,7 @@ class ImageFolder(Dataset):
     are decoded on every access.
 
     Args:
-        root (str): Folder with one folder a class; where there is none, ``root + '.tar'``.
+        root (str): Folder with one folder per class; where there is none, ``root + '.tar'``.
             :class:`ImageFiles` says how links and hidden files are taken.
         image_size (int, optional): Side of the centre crop. Defaults to None: images as they
             are, which must then all have one size.
@@ -30,8 +30,8 @@ class ImageFolder(Dataset):
             Defaults to None: ``image_size``.
         classes (list[str] | dict[str, str] | str, optional): The folders in the order of the
             labels, all of them; as ``{folder: class name}`` where the classes are called
-            otherwise; or a file that holds this: json, or text with a folder a line. Defaults
-            to None: the folders in alphabetical order.
+            otherwise; or a file that holds this: json, or text with one folder per line.
+            Defaults to None: the folders in alphabetical order.
 
     Raises:
         ConfigError: There are no images at ``root``, or its folders are not ``classes``.

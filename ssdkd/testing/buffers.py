@@ -332,6 +332,6 @@ def _check_parts(make: Maker, dealt: list[BaseBuffer], states: list[dict]) -> No
 
 
 def _rows(columns: dict[str, Tensor], size: int) -> list[tuple]:
-    """A row a sample, its birth first, that can be compared."""
+    """One row per sample, its birth first, that can be compared."""
     names = sorted(columns, key=lambda name: (name != 'birth', name))
     return list(zip(*(columns[name][:size].tolist() for name in names)))

@@ -63,7 +63,7 @@ def _check_inversion(make: Maker, task: BaseTask) -> None:
     values = _check_values(make, evaluate, (teacher, student))
     make.must(
         not loss.modulated or values.ndim == 1,
-        'return one value a sample, [N], where modulated is True',
+        'return one value per sample, [N], where modulated is True',
     )
     images = _images().requires_grad_()
     gradient = torch.autograd.grad(evaluate(images).sum(), images, allow_unused=True)[0]
@@ -166,7 +166,7 @@ def _check_distillation(make: Maker, task: BaseTask) -> None:
         return value
 
     values = _check_values(make, evaluate, (teacher, student))
-    make.must(values.ndim == 1, 'return one value a sample, [N]')
+    make.must(values.ndim == 1, 'return one value per sample, [N]')
     student.requires_grad_(True)
     parameters = list(student.parameters())
     gradients = torch.autograd.grad(evaluate(_images()).sum(), parameters, allow_unused=True)

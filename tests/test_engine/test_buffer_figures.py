@@ -1,13 +1,17 @@
 """The figures of a buffer against numbers by hand, and its picture."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
+from helpers import NO_VAL, build_runner
 from PIL import Image
 
 from ssdkd.buffers import FreshBuffer, GrowingBuffer, ReplayBuffer
 from ssdkd.engine.hooks import buffer_statistics
+from ssdkd.engine.hooks.buffer_statistics import collapse
 from ssdkd.visualization import save_sample_grid
 from ssdkd.writers import OldestWriter
 
@@ -122,3 +126,33 @@ def test_figures_and_grid_of_a_buffer_that_grows(buffer, tmp_path):
     for name, b in (('fixed', buffer), ('grown', grown)):
         save_sample_grid(b, tmp_path / f'{name}.png', columns=3)
     assert (tmp_path / 'grown.png').read_bytes() == (tmp_path / 'fixed.png').read_bytes()
+
+
+@pytest.mark.parametrize(
+    'counts, wrong',
+    [
+        ([50] * 10, None),
+        ([5] * 9 + [455], None),  # uneven, but all are there
+        ([1] * 9 + [991], '99% of the samples are of class 9'),
+        ([250] * 4 + [0] * 6, '6 of 10 classes have hardly any samples (4, 5, 6, 7, 8, 9)'),
+        ([100] * 5 + [0] * 5, None),
+        ([20, 80], None),
+        ([5, 995], '100% of the samples are of class 1'),
+        ([10] * 40 + [0] * 60, '60 of 100 classes have hardly any samples (40, 41, 42, 43, 44, '
+         '45, 46, 47, 48, 49, ...)'),
+        ([0.0, 3.0], None),  # two samples of two classes
+        ([7.0], None),
+    ],
+)  # fmt: skip
+def test_collapsed_samples(counts, wrong):
+    assert collapse(counts) == wrong
+
+
+def test_a_run_with_collapsed_samples_says_so_early(tiny):
+    cfg = tiny({'train_cfg.max_rounds': 5, **NO_VAL})
+    build_runner(cfg).train()  # the random teacher sees one class in everything
+    (log,) = Path(cfg.work_dir).glob('*/*.log')
+    early, said = log.read_text().split('The samples have collapsed: ', 1)
+    assert re.match(r'(9\d|100)% of the samples are of class \d, by the teacher', said)
+    assert early.splitlines()[-1].count('WARNING') == 1
+    assert 'Round [4/5]' in early and 'Round [5/5]' not in early

@@ -46,6 +46,10 @@ ARGUMENTS = {
         dict(width=2, image_size=64),
         dict(width=2, image_size=64, num_classes=3),
     ],
+    'ShapesGenerator': [
+        dict(width=2, image_size=8, shapes=3),
+        dict(width=2, image_size=12, shapes=3, num_classes=3),
+    ],
     'BNStatisticsLoss': [dict(momentum=0.5), dict(relative=True)],
     'ModulatingFunction': [
         dict(diversity=False),

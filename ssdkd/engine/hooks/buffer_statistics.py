@@ -9,6 +9,8 @@ from ssdkd.buffers import BaseBuffer
 from ssdkd.checks import check_int
 from ssdkd.registry import HOOKS
 
+EARLY = 3  # rounds that train the student, before the first look at the classes
+
 
 def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
     """Figures of a filled buffer.
@@ -44,9 +46,31 @@ def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
     return {'samples': float(len(buffer))} | dict(zip(values, numbers))
 
 
+def collapse(counts: list[float]) -> str | None:
+    """What is wrong with the classes of a buffer, in words; None if nothing is.
+
+    Args:
+        counts: Samples per class, which may be shares of images in segmentation.
+    """
+    total, classes = sum(counts), len(counts)
+    if classes < 2 or total < 2 * classes:  # too few samples to tell
+        return None
+    largest = max(counts) / total
+    missing = [str(k) for k, n in enumerate(counts) if n < total / classes / 100]
+    if largest > 1 - 0.2 / classes:
+        return f'{largest:.0%} of the samples are of class {counts.index(max(counts))}'
+    if len(missing) > classes / 2:
+        shown = ', '.join(missing[:10]) + ', ...' * (len(missing) > 10)
+        return f'{len(missing)} of {classes} classes have hardly any samples ({shown})'
+    return None
+
+
 @HOOKS.register_module()
 class BufferStatisticsHook(Hook):
     """Logs the buffer every few rounds, and as scalars to every visualizer backend.
+
+    It warns if the teacher sees one class in nearly all samples, or misses most classes: first
+    after :data:`EARLY` rounds that train the student.
 
     The log and the backends (JSON always, TensorBoard when asked) get the figures of
     :func:`buffer_statistics` and, if the buffer knows them, the histogram of the teacher's
@@ -69,6 +93,9 @@ class BufferStatisticsHook(Hook):
     def after_train_epoch(self, runner) -> None:
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         buffer = getattr(runner.model, 'module', runner.model).buffer
+        early = runner.epoch + 1 == runner.train_loop.warmup_rounds + EARLY
+        if (early or due) and len(buffer) and buffer.needs_facts:
+            self._warn(runner, buffer)
         if not due or not len(buffer):
             return
         values = buffer_statistics(buffer)
@@ -86,3 +113,14 @@ class BufferStatisticsHook(Hook):
         for line in lines:
             runner.logger.info(f'Buffer  {line}')
         runner.visualizer.add_scalars(scalars, step=runner.epoch + 1)
+
+    @staticmethod
+    def _warn(runner, buffer: BaseBuffer) -> None:
+        wrong = collapse(buffer.class_counts.tolist())
+        if wrong:
+            runner.logger.warning(
+                f'The samples have collapsed: {wrong}, by the teacher. A student learns little '
+                'from them. Look at samples/ in the work directory; a wrong mean or std of the '
+                'teacher, an inversion without batch-norm term, or a learning rate of the '
+                'generator that is too high are common causes'
+            )
