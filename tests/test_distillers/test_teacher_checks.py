@@ -163,6 +163,21 @@ def test_networks_that_cannot_be_examined():
     assert check_up(nothing_to_train, SIZE)[0] == []
 
 
+def test_a_compiled_network_is_not_compiled_for_it():
+    compiled = []
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    net = unused()
+    net.compile(backend=backend)
+    (line,) = findings(net)
+    assert line == MISTAKES['unused'][1] and compiled == []
+    net(torch.rand(2, 3, *SIZE))
+    assert compiled
+
+
 def test_segmentors_are_checked_pixel_by_pixel():
     model = nn.Conv2d(3, 5, 3, padding=1)
     assert findings(model) == []
