@@ -234,6 +234,12 @@ def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
     from ssdkd.models import Network
 
     for role, network in (('teacher', teacher), ('student', student)):
+        if _is_exported(network):
+            raise ConfigError(
+                f'{role} is a program of torch.export, which has one fixed mode and takes no '
+                'hooks and no copies; give the original module, with the weights of '
+                'program.state_dict'
+            )
         if not isinstance(network, nn.Module):
             raise ConfigError(f'{role} is a {type(network).__name__}; give an nn.Module')
         if isinstance(network, Network):
@@ -250,6 +256,16 @@ def _check_networks(teacher: nn.Module, student: nn.Module) -> None:
         raise ConfigError('teacher and student are one module; give the student a copy')
     if not any(p.requires_grad for p in student.parameters()):
         raise ConfigError('student has no parameter with requires_grad, so nothing can train')
+
+
+def _is_exported(network: object) -> bool:
+    """Whether this is an ``ExportedProgram``, or the module that one gives."""
+    if isinstance(network, torch.fx.GraphModule):
+        try:
+            network.train(network.training)
+        except NotImplementedError:
+            return True
+    return isinstance(network, torch.export.ExportedProgram)
 
 
 def _per_channel(key: str, values: float | Sequence[float]) -> list[float]:

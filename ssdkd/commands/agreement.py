@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> None:
 
     from ssdkd.apis import build_network, check_distils, load_config, sample_size
     from ssdkd.datasets.files import ImageFiles, cover_and_crop
+    from ssdkd.distillers.teacher_checks import take_logarithm
     from ssdkd.evaluation import AgreementMeter
     from ssdkd.visualization import plot_reliability
 
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     teacher = build_network(cfg, 'teacher').to(device)
     student = build_network(cfg, args.role, args.checkpoint).to(device)
+    for network in (teacher, student):
+        take_logarithm(network, size)
     meter = AgreementMeter()
     batches = [
         files.names[i : i + args.batch_size]

@@ -6,6 +6,7 @@ change no weight, no statistic and no random state.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from ssdkd.losses import has_statistics
 from ssdkd.models import Network
 from ssdkd.models.layer_inputs import is_compiled
 from ssdkd.runs import random_state, set_random_state
+from ssdkd.user_code import describe_error
 from ssdkd.words import count
 
 # Differences of outputs, relative to their largest value, that rounding does not explain.
@@ -36,9 +38,15 @@ def check_up(network: nn.Module, size: Sequence[int]) -> tuple[list[str], str]:
         tuple: The findings, one line each, and a line about what was looked at.
     """
     with untouched(network):
-        images = probe_images(size, next(network.parameters()).device)
-        with called_layers(network) as called:
-            logits = network(images)
+        images = probe_images(size, _device(network))
+        try:
+            with called_layers(network) as called:
+                logits = network(images)
+        except Exception as error:  # of the user's own code
+            shape = list(images.shape)
+            return [f'its forward fails for shape {shape} with {describe_error(error)}'], ''
+        if not (isinstance(logits, Tensor) and logits.ndim > 1 and logits.is_floating_point()):
+            return [], 'outputs of this form are not examined'
         findings = [
             *unset_normalisation(network),
             *probabilities(network),
@@ -154,6 +162,19 @@ def is_probability(output: Tensor) -> bool:
     return bool(in_range and (sums - 1).abs().max() <= 1e-3)
 
 
+@torch.no_grad()
+def take_logarithm(network: nn.Module, size: Sequence[int]) -> None:
+    """Let a network whose outputs are probabilities give their logarithm from now on.
+
+    Args:
+        network: In evaluation mode. An ensemble, which is no ``Network``, stays as it is.
+        size: (H, W) of the images that it takes.
+    """
+    if isinstance(network, Network):
+        images = probe_images(size, _device(network))
+        network.gives_probabilities = is_probability(network(images))
+
+
 def probabilities(network: nn.Module) -> list[str]:
     r"""Outputs are probabilities p, as of a softmax; their logarithm stands for the logits.
 
@@ -259,6 +280,10 @@ def nearest_size(runs: Callable[[tuple[int, int]], bool], size: Sequence[int]) -
     """
     sides = sorted(SIZES, key=lambda side: abs(side - max(size)))
     return next((side for side in sides if runs((side, side))), None)
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(chain(network.parameters(), network.buffers())).device
 
 
 def _same(a: Tensor, b: Tensor, tolerance: float = ROUNDING) -> bool:

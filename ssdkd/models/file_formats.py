@@ -25,17 +25,17 @@ class Format(NamedTuple):
 
 SAFETENSORS = Format('a safetensors file', SAVE)
 INDEX = Format('an index of several files', SAVE)
+TORCHSCRIPT = Format(
+    'a TorchScript archive, which carries code',
+    "save its weights alone: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
+)
 EMPTY = Format('empty: truncated, or never written', 'copy or download it again')
 TEXT = Format('a text file', 'give the file of weights')
 OTHER_ZIP = Format('a zip archive of other files', 'unpack it, and give the file of weights')
 
 # By the names inside, without the folder that torch puts around them.
 ZIPS = (
-    (
-        r'constants\.pkl',
-        'a TorchScript archive, which carries code',
-        "save its weights alone: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
-    ),
+    (r'constants\.pkl', *TORCHSCRIPT),
     (
         r'archive_format|serialized_exported_program\.json|models/.*\.json',
         'a program of torch.export, which carries code',

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.file_formats import TORCHSCRIPT, recognise
 from ssdkd.registry import MODELS
 
 
@@ -27,6 +28,12 @@ def saved_module(file: str) -> nn.Module:
     path = Path(file).expanduser()
     if not path.is_file():
         raise ConfigError(f"SavedModule: key 'file': there is no file '{file}'")
+    found = recognise(path)
+    if found and found != TORCHSCRIPT:
+        raise ConfigError(
+            f"SavedModule: '{file}' is {found.what}; write it by torch.save(module, file), or "
+            'give its weights as checkpoint'
+        )
     try:
         module = torch.load(path, map_location='cpu', weights_only=False)
     except (AttributeError, ImportError) as error:

@@ -15,6 +15,7 @@ from ssdkd.distillers.teacher_checks import (
     nearest_size,
     probe_images,
     report,
+    take_logarithm,
 )
 from ssdkd.models import CifarResNet, Teacher
 from ssdkd.registry import MODELS
@@ -143,6 +144,25 @@ def test_nothing_is_found(model):
     )
 
 
+class OneByOne(Net):
+    def forward(self, x):
+        return super().forward(x.reshape(1, 3, 16, 16))
+
+
+def test_networks_that_cannot_be_examined():
+    found, looked = check_up(Teacher(OneByOne(), **NORMALISED), SIZE)
+    assert looked == '' and len(found) == 1 and '\n' not in found[0]
+    assert found[0].startswith(
+        'its forward fails for shape [64, 3, 16, 16] with RuntimeError: '
+    )
+    assert 'return super().forward(x.reshape(1, 3, 16, 16)))' in found[0]
+    assert '(in test_teacher_checks.py, line ' in found[0]
+    pairs = Teacher(Net(lambda z: (z, z)), **NORMALISED)
+    assert check_up(pairs, SIZE) == ([], 'outputs of this form are not examined')
+    nothing_to_train = Teacher(nn.Flatten(), **NORMALISED)
+    assert check_up(nothing_to_train, SIZE)[0] == []
+
+
 def test_segmentors_are_checked_pixel_by_pixel():
     model = nn.Conv2d(3, 5, 3, padding=1)
     assert findings(model) == []
@@ -224,6 +244,14 @@ def test_the_logarithm_of_probabilities_gives_the_same_losses():
         'outputs are probabilities, as of a softmax at the end: their logarithm is used as '
         'logits'
     ]
+
+
+def test_other_commands_take_the_logarithm():
+    plain, ended = (Teacher(net, **NORMALISED) for net in softmax_pair())
+    for teacher in (plain, ended):
+        take_logarithm(teacher, SIZE)
+        take_logarithm(teacher.model, SIZE)
+    assert ended.gives_probabilities and not plain.gives_probabilities
 
 
 class Softmaxed(nn.Module):
