@@ -197,12 +197,12 @@ def probabilities(network: nn.Module) -> list[str]:
 
 
 def bounded(logits: Tensor) -> list[str]:
-    """Outputs all lie in [0, 1] and do not sum to 1, as those of a sigmoid do."""
+    """Outputs all lie in [0, 1], as those of a sigmoid do, or of a softmax in an ensemble."""
     if logits.min() < 0 or logits.max() > 1 or logits.max() == logits.min():
         return []
     return [
-        'all outputs are in [0, 1], as of a sigmoid at the end: remove it, as the losses need '
-        'logits'
+        'all outputs are in [0, 1], as of a sigmoid or softmax at the end: remove it, as '
+        'the losses need logits'
     ]
 
 

@@ -93,8 +93,8 @@ def dead() -> Net:
 MISTAKES = {
     'sigmoid': (
         lambda: Net(torch.sigmoid),
-        'all outputs are in [0, 1], as of a sigmoid at the end: remove it, as the losses need '
-        'logits',
+        'all outputs are in [0, 1], as of a sigmoid or softmax at the end: remove it, as '
+        'the losses need logits',
     ),
     'unused': (
         unused,
