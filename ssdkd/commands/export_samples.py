@@ -48,9 +48,13 @@ def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples
     """The head of the manifest."""
     from ssdkd.apis import network_config
     from ssdkd.mmseg import dataset_facts
+    from ssdkd.models.normalisation import stated_normalisation
 
     meta, _ = dataset_facts(cfg)
     teacher = network_config(cfg, 'teacher')
+    mean, std = teacher.get('mean'), teacher.get('std')
+    if mean is None and std is None:
+        mean, std = stated_normalisation(teacher.get('model'))
     return dict(
         config=args.config,
         checkpoint=str(samples.path),
@@ -58,8 +62,8 @@ def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples
         num_classes=cfg.model.task.num_classes,
         classes=list((meta or {}).get('classes') or cfg.get('classes') or []) or None,
         image_size=list(samples.columns['image'].shape[-2:]),
-        mean=list(teacher.get('mean') or []) or None,
-        std=list(teacher.get('std') or []) or None,
+        mean=list(mean or []) or None,
+        std=list(std or []) or None,
     )
 
 

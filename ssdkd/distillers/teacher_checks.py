@@ -5,7 +5,7 @@ change no weight, no statistic and no random state.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 
 import torch
@@ -37,7 +37,7 @@ def check_up(network: nn.Module, size: Sequence[int]) -> tuple[list[str], str]:
     Returns:
         tuple: The findings, one line each, and a line about what was looked at.
     """
-    with untouched(network):
+    with untouched(network), uncompiled(network):
         images = probe_images(size, _device(network))
         try:
             with called_layers(network) as called:
@@ -108,13 +108,20 @@ def probe_images(size: Sequence[int], device: torch.device | str = 'cpu') -> Ten
     return images.to(device)
 
 
+def uncompiled(network: nn.Module) -> AbstractContextManager:
+    """Run a compiled network as it was written: compiling for few passes would take long."""
+    if any(map(is_compiled, network.modules())):
+        return torch.compiler.set_stance('force_eager')
+    return nullcontext()
+
+
 @contextmanager
 def called_layers(network: nn.Module) -> Iterator[set[str] | None]:
     """Names of the layers with running statistics that are called inside; None if unknown.
 
-    Hooks would make compiled networks compile again, and TorchScript takes none.
+    TorchScript takes no hooks.
     """
-    if any(isinstance(m, torch.jit.ScriptModule) or is_compiled(m) for m in network.modules()):
+    if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
         yield None
         return
     called: set[str] = set()
@@ -190,12 +197,12 @@ def probabilities(network: nn.Module) -> list[str]:
 
 
 def bounded(logits: Tensor) -> list[str]:
-    """Outputs all lie in [0, 1] and do not sum to 1, as those of a sigmoid do."""
+    """Outputs all lie in [0, 1], as those of a sigmoid do, or of a softmax in an ensemble."""
     if logits.min() < 0 or logits.max() > 1 or logits.max() == logits.min():
         return []
     return [
-        'all outputs are in [0, 1], as of a sigmoid at the end: remove it, as the losses need '
-        'logits'
+        'all outputs are in [0, 1], as of a sigmoid or softmax at the end: remove it, as '
+        'the losses need logits'
     ]
 
 

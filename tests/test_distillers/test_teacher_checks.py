@@ -93,8 +93,8 @@ def dead() -> Net:
 MISTAKES = {
     'sigmoid': (
         lambda: Net(torch.sigmoid),
-        'all outputs are in [0, 1], as of a sigmoid at the end: remove it, as the losses need '
-        'logits',
+        'all outputs are in [0, 1], as of a sigmoid or softmax at the end: remove it, as '
+        'the losses need logits',
     ),
     'unused': (
         unused,
@@ -161,6 +161,21 @@ def test_networks_that_cannot_be_examined():
     assert check_up(pairs, SIZE) == ([], 'outputs of this form are not examined')
     nothing_to_train = Teacher(nn.Flatten(), **NORMALISED)
     assert check_up(nothing_to_train, SIZE)[0] == []
+
+
+def test_a_compiled_network_is_not_compiled_for_it():
+    compiled = []
+
+    def backend(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    net = unused()
+    net.compile(backend=backend)
+    (line,) = findings(net)
+    assert line == MISTAKES['unused'][1] and compiled == []
+    net(torch.rand(2, 3, *SIZE))
+    assert compiled
 
 
 def test_segmentors_are_checked_pixel_by_pixel():
