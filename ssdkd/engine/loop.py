@@ -244,6 +244,8 @@ class DistillLoop(BaseLoop):
                     f'learning rates have come to their end ({self.round.after:.1%} of it)'
                 )
                 self.max_rounds = self._epoch
+                if self._validates() and self._validated != self._epoch:
+                    self.validate()
             return False
         self.round = found[0]
         self.dataloader.steps_per_round = self.round.steps

@@ -23,6 +23,7 @@ TINY = {
     'model.synthesizer.generator.width': 8,
     'model.synthesizer.generator.latent_dim': 16,
     'model.synthesizer.batch_size': 8,
+    'model.synthesizer.samples': 8,
     'model.synthesizer.steps': 1,
     'model.batch_size': 8,
     'train_cfg.steps_per_round': 2,
@@ -286,7 +287,7 @@ def test_the_buffer_has_room_for_the_classes():
     wide = recommended(num_classes=1000, image_size=32)
     assert wide.model.buffer.capacity == 10_000
     short = recommended(num_classes=1000, image_size=32, budget=1)
-    assert short.model.buffer.capacity == 128 and short.train_cfg.warmup_rounds == 0
+    assert short.model.buffer.capacity == 640 and short.train_cfg.warmup_rounds == 0
 
 
 def test_saved_modules_keep_their_weights(tmp_path):

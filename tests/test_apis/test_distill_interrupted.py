@@ -14,6 +14,7 @@ TINY = {
     'model.synthesizer.generator.width': 8,
     'model.synthesizer.generator.latent_dim': 16,
     'model.synthesizer.batch_size': 8,
+    'model.synthesizer.samples': 8,
     'model.synthesizer.steps': 1,
     'model.batch_size': 8,
     'train_cfg.steps_per_round': 2,

@@ -101,6 +101,25 @@ def test_a_finished_run_goes_on_with_more_minutes(train, tmp_path, capfd):
     assert longer[-1]['after'] == 1
 
 
+def test_a_machine_that_stops_for_long(train, tmp_path, monkeypatch):
+    """It stops in round 5 for longer than the budget."""
+    run_round, late = loop.DistillLoop.run_round, []
+    monotonic = loop.time.monotonic
+
+    def stopping(self):
+        run_round(self)
+        late.extend([10.0] * (self.epoch == 5))
+
+    monkeypatch.setattr(loop.DistillLoop, 'run_round', stopping)
+    monkeypatch.setattr(loop.time, 'monotonic', lambda: monotonic() + sum(late))
+    train('run', '--minutes', '0.03')
+    (log,) = (tmp_path / 'run').glob('*/*.log')
+
+    assert len(rounds(tmp_path / 'run')) == 5
+    assert re.search(r'The machine slowed down, .* \(\d+\.\d% of it\)', log.read_text())
+    assert 'Summary' in log.read_text()
+
+
 @pytest.mark.parametrize('first, second', [({}, 0.05), (0.02, {})])
 def test_rounds_and_minutes_do_not_mix(train, first, second, capfd):
     def options(minutes):
