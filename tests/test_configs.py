@@ -263,7 +263,11 @@ def dead_terms(distiller) -> list[str]:
     return dead
 
 
-@pytest.mark.parametrize('path', CLS + SEG, ids=name)
+@pytest.mark.parametrize(
+    'path',
+    [*CLS, *(pytest.param(p, marks=[pytest.mark.slow] * (p != SEG[0])) for p in SEG)],
+    ids=name,
+)
 def test_every_loss_term_reaches_the_generator(path, tmp_path):
     distiller = build_distiller(small(path, tmp_path).copy())
     assert len(distiller.synthesizer.losses) >= 2
