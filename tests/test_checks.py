@@ -37,6 +37,7 @@ INVERSION = dict(losses=dict(l2=dict(type='L2Loss')), batch_size=4, steps=2)
 TEACHER = dict(model=nn.Conv2d(3, 4, 1))
 RUNNER = SimpleNamespace(
     seed=0,
+    val_loop=None,
     model=SimpleNamespace(
         seed=lambda seed: None,
         check=lambda: None,

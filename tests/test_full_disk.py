@@ -63,7 +63,9 @@ def network() -> Network:
 
 def runner(folder: Path) -> SimpleNamespace:
     networks = dict(teacher=network(), student=network())
-    model = SimpleNamespace(**networks, networks=networks, buffer=make_buffer([3, 4]))
+    model = SimpleNamespace(
+        **networks, networks=networks, trained=['student'], evaluated='student',
+        buffer=make_buffer([3, 4]))  # fmt: skip
     seconds = dict(inversion=1.0, distillation=2.0)
     return SimpleNamespace(
         model=model, work_dir=str(folder), val_loop=None,

@@ -62,7 +62,8 @@ def test_the_first_distillation(tmp_path):
     options = {k: v for k, v in TINY.items() if 'val' not in k and 'test_' not in k}
     for key in ('model.teacher.model.depth', 'model.synthesizer.losses.bn.momentum'):
         del options[key]
-    desk = Desk(tmp_path, options | {'train_cfg.max_rounds': 2})
+    options |= {'train_cfg.max_rounds': 2, 'model.synthesizer.samples': 16}
+    desk = Desk(tmp_path, options)
     desk.write('my_distillation.py', python_block("budget = 'cpu'  # on a GPU"))
     (tmp_path / 'checkpoints').mkdir()
     teacher = dict(type='timm', name='resnet34', num_classes=10)

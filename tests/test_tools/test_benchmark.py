@@ -110,7 +110,7 @@ def test_table_and_csv_say_what_the_runs_say(compared):
 def test_the_resumed_run_equals_one_that_was_never_stopped(compared, tmp_path):
     _, out, _ = compared
     assert len(list((out / 'ours/seed_0').glob('*/vis_data'))) == 2  # two starts
-    assert 'resumed' in (out / 'ours/seed_0/output.txt').read_text()
+    assert 'Resumed after round' in (out / 'ours/seed_0/output.txt').read_text()
     call_tool('train.py', out / 'ours/config.py', '--work-dir', tmp_path / 'run', '--seed', 0,
               '--cfg-options', 'log_level=INFO')  # fmt: skip
     mine, theirs = (
