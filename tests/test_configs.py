@@ -86,6 +86,8 @@ def test_every_method_goes_with_the_pair(pair, tmp_path):
         for role in ('teacher', 'student'):
             assert cfg.model[role] == ours.model[role]
         assert cfg.val_dataloader == ours.val_dataloader
+        if method == 'ssdkd_paper':
+            continue
         assert not cfg.model.modulate  # phi is of SSD-KD alone
         for part in (cfg.model.modulation.diversity, cfg.model.modulation.difficulty):
             assert part is False
@@ -188,7 +190,7 @@ def test_what_does_not_go_with_other_images(pair, method, budget, message):
 
 
 def test_there_are_configs():
-    assert len(CLS) >= 12 and len(TEACHERS) >= 7 and len(COMPOSED) == 12 * 12
+    assert len(CLS) >= 12 and len(TEACHERS) >= 7 and len(COMPOSED) == 12 * 13
     assert sum(path.is_file() for path in CONFIGS.rglob('*')) < 80
     assert len(SEG) >= 3 or not find_spec('mmseg')
 
@@ -263,7 +265,11 @@ def dead_terms(distiller) -> list[str]:
     return dead
 
 
-@pytest.mark.parametrize('path', CLS + SEG, ids=name)
+@pytest.mark.parametrize(
+    'path',
+    [*CLS, *(pytest.param(p, marks=[pytest.mark.slow] * (p != SEG[0])) for p in SEG)],
+    ids=name,
+)
 def test_every_loss_term_reaches_the_generator(path, tmp_path):
     distiller = build_distiller(small(path, tmp_path).copy())
     assert len(distiller.synthesizer.losses) >= 2

@@ -10,6 +10,8 @@ from ssdkd.paths import CONFIGS
 # What a config can be composed of: the folder in configs/_base_, and what a message calls it.
 KINDS = {'pairs': 'pair', 'methods': 'method', 'schedules': 'budget', '': 'part'}
 # Marks a name as one of ours where a path could stand, as in OpenMMLab's other packages.
+# Images other than 32x32, for which there are settings of their own: ssdkd_imagenet, ssdkd_seg.
+IMAGES = ('imagenet', 'seg')
 PREFIX = 'ssdkd::'
 
 
@@ -78,9 +80,17 @@ def parts(kind: str) -> dict[str, Path]:
     Args:
         kind (str): ``'pairs'``, ``'methods'`` or ``'schedules'``, which are the budgets.
     """
-    files = {path.stem: path for path in sorted((CONFIGS / '_base_' / kind).glob('*.py'))}
-    shared = ('with_', 'without_', 'teacher', *(f'{name}_' for name in files))
-    return {name: path for name, path in files.items() if not name.startswith(shared)}
+    files, budgets = (
+        {path.stem: path for path in sorted((CONFIGS / '_base_' / folder).glob('*.py'))}
+        for folder in (kind, 'schedules')
+    )
+    shared = ('with_', 'without_', 'teacher')
+    within = {f'{name}_{part}' for name in files for part in (*budgets, *IMAGES)}
+    return {
+        name: path
+        for name, path in files.items()
+        if not name.startswith(shared) and name not in within
+    }
 
 
 def shipped_configs() -> dict[str, Path]:

@@ -10,7 +10,7 @@ from helpers import DIGITS, ROOT, environment
 from mmengine.config import Config
 
 from ssdkd.apis import load_config
-from ssdkd.config.names import complete_config, find_config, shipped_configs, summary
+from ssdkd.config.names import complete_config, find_config, parts, shipped_configs, summary
 from ssdkd.errors import ConfigError
 from ssdkd.paths import CONFIGS
 
@@ -169,3 +169,17 @@ def test_mim_finds_every_config_that_has_a_name_of_its_own():
     ]
     expected = [path for room in ('cls', 'seg') for path in (CONFIGS / room).glob('*.py')]
     assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in expected)
+
+
+def test_methods_within_a_budget_are_no_methods():
+    assert {'ssdkd', 'ssdkd_paper', 'fast2'} <= parts('methods').keys()
+    inner = (
+        'ssdkd_cpu',
+        'ssdkd_minutes',
+        'ssdkd_seg',
+        'ssdkd_imagenet',
+        'teacher',
+        'with_store',
+    )
+    assert not parts('methods').keys() & set(inner)
+    assert list(parts('schedules')) == ['cpu', 'minutes', 'published']

@@ -101,7 +101,7 @@ WIDE_RESNETS = ROOT / 'configs/cls/cifar10_wrn40-2_wrn16-2_ssdkd.py'
 @pytest.mark.parametrize(
     ('phase', 'config', 'options'),
     [
-        ('inversion', DIGITS, LARGE),
+        pytest.param('inversion', DIGITS, LARGE, marks=pytest.mark.slow),
         pytest.param('student', DIGITS, LARGE, marks=pytest.mark.slow),
         pytest.param('inversion', WIDE_RESNETS, WIDE, marks=pytest.mark.slow),
         ('student', WIDE_RESNETS, WIDE),

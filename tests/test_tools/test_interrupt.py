@@ -11,6 +11,8 @@ from helpers import DIGITS, ROOT, TINY, as_options
 
 TEACHER = ROOT / 'configs/teachers/digits_resnet20.py'
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+# Both of them; SIGTERM, which takes the same path, is left to the slow tests.
+NUMBERS = [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 # The workers of this data set are slow, and make the job's mark.
 SLOW = """
 custom_imports = dict(imports=['slow_set'])
@@ -53,7 +55,7 @@ def test_during_the_imports(tmp_path, line, number):
         assert not job.left()
 
 
-@pytest.mark.parametrize('number', STATUS)
+@pytest.mark.parametrize('number', NUMBERS)
 def test_during_training(folder, number):
     long = {'train_cfg.max_rounds': 100_000, 'train_cfg.val_interval': 100_000}
     with tool('train.py', *arguments(folder, long), folder=folder) as job:
@@ -63,7 +65,7 @@ def test_during_training(folder, number):
         assert job.stderr.strip().endswith(".pth'")
 
 
-@pytest.mark.parametrize('number', STATUS)
+@pytest.mark.parametrize('number', NUMBERS)
 def test_during_a_validation_with_workers(folder, number, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', f'{Path(__file__).parent}:{ROOT}')
     args = arguments(folder, {'train_cfg.val_interval': 1}, SLOW)

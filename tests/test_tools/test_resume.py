@@ -81,7 +81,9 @@ def start_and_kill(folder: Path, work_dir: Path, seconds: float) -> None:
         process.wait()
 
 
-@pytest.mark.parametrize('attempt', range(3))
+@pytest.mark.parametrize(
+    'attempt', [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))]
+)
 def test_killed_and_resumed(reference, tmp_path, attempt):
     delay = random.uniform(0, 0.4) + 0.2 * attempt
     start_and_kill(reference, tmp_path / 'run', delay)

@@ -137,7 +137,9 @@ def test_distil_resume_and_test(folder, capfd, data):
     ]
 
 
-@pytest.mark.parametrize('data', TREES)
+@pytest.mark.parametrize(
+    'data', [pytest.param(d, marks=[pytest.mark.slow] * (d == 'voc')) for d in TREES]
+)
 def test_train_and_test_a_teacher(folder, capfd, data):
     """Some images are smaller than the crop, and padded."""
     config = ROOT / f'configs/teachers/{TEACHERS[data]}.py'
