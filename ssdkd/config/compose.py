@@ -9,8 +9,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from ssdkd.config.files import read_file
-from ssdkd.config.kinds import KINDS, adapt
-from ssdkd.config.names import find_part, parts
+from ssdkd.config.kinds import adapt
+from ssdkd.config.names import IMAGES, find_part, parts
 from ssdkd.errors import ConfigError, nearest
 
 METHOD = 'ssdkd'
@@ -90,9 +90,9 @@ def _method_for(names: Config, method: str, budget: str, pair: str) -> Config:
         cfg = compose_method(method, budget, teacher)
         cfg.merge_from_dict(settings)
         return cfg
-    if names.kind not in KINDS:
+    if names.kind not in IMAGES:
         raise ConfigError(
-            f"'{pair}': kind='{names.kind}'{nearest(str(names.kind), list(KINDS))}"
+            f"'{pair}': kind='{names.kind}'{nearest(str(names.kind), list(IMAGES))}"
         )
     own = f'{METHOD}_{names.kind}'
     goes_with = read_part('methods', own).goes_with

@@ -9,10 +9,8 @@ import math
 
 from mmengine.config import Config
 
-from ssdkd.config.names import IMAGES
 from ssdkd.errors import ConfigError
 
-KINDS = IMAGES
 PARTS = ('synthesizer', 'buffer', 'batch_size', 'distillation')
 # Keys of a model that are of the networks and their images, and not of a method.
 TAKEN = (

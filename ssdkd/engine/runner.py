@@ -13,6 +13,7 @@ from torch import nn
 
 from ssdkd.distillers.base import BaseDistiller
 from ssdkd.engine.console import arrange
+from ssdkd.engine.hooks.schedule import schedulers
 from ssdkd.engine.loop import DistillLoop
 from ssdkd.engine.plan import by_time
 from ssdkd.errors import ConfigError
@@ -177,13 +178,12 @@ class StrictRunner(Runner):
                 for key in [key for key in group if key.startswith('initial_')]:
                     group[key.removeprefix('initial_')] = group[key]
         if self.cfg.get('param_scheduler') is not None:
-            schedulers = copy.deepcopy(self.cfg.param_scheduler)
-            self.param_schedulers = self.build_param_scheduler(schedulers)
-            lists = self.param_schedulers
-            lists = lists.values() if isinstance(lists, dict) else [lists]
+            self.param_schedulers = self.build_param_scheduler(
+                copy.deepcopy(self.cfg.param_scheduler)
+            )
             with warnings.catch_warnings():  # that no optimizer steps in between
                 warnings.simplefilter('ignore', UserWarning)
-                for scheduler in [scheduler for part in lists for scheduler in part]:
+                for scheduler in schedulers(self):
                     for _ in range(self._due(scheduler)):
                         scheduler.step()
         rates = [f'{name} {o.param_groups[0]["lr"]:.3g}' for name, o in self._optimizers()]
