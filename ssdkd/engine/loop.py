@@ -275,7 +275,7 @@ class DistillLoop(BaseLoop):
             trained = sum(part.steps > 0 for part in self.clock.rounds[: self._epoch])
             rounds = trained + (0 if self.clock.finished else self.clock.rounds_left)
             self.runner.logger.warning(
-                f'train_cfg.minutes={self.minutes:g} is too short: it has room for '
+                f'train_cfg.minutes={self.minutes:g} is too short: it has room for about '
                 f'{count(rounds, "round")} of the student, in which the learning rates fall by '
                 f'leaps; minutes={needed:g} would suffice for {FEWEST_ROUNDS}'
             )

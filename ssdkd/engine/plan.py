@@ -175,11 +175,11 @@ class Clock:
     def sufficient(self) -> float:
         """The shortest budget for a whole schedule, in seconds, by what rounds have cost.
 
-        It has room for :data:`FEWEST_ROUNDS` rounds of the student, each with at least one
-        step, and with half of its time for steps: in fewer, the learning rate falls by leaps.
+        It has room for :data:`FEWEST_ROUNDS` rounds of the student, each with all of its steps
+        or with half of its time for them: in fewer, the learning rate falls by leaps.
         """
         step, fixed = statistics.median(self._step), self._fixed
-        student = FEWEST_ROUNDS * (fixed + max(step, fixed))
+        student = FEWEST_ROUNDS * (fixed + min(max(step, fixed), self.steps * step))
         return student / (1 - self.warmup_share) + self._validation
 
     @property

@@ -77,7 +77,8 @@ def test_a_budget_that_is_too_short(train, tmp_path, minutes):
     (log,) = (tmp_path / 'run').glob('*/*.log')
     (said,) = re.findall(rf'minutes={minutes} is too short: .*', log.read_text())
     rounds_of_student = sum(part['steps'] > 0 for part in rounds(tmp_path / 'run'))
-    assert f'it has room for {rounds_of_student} round' in said
+    told = int(re.search(r'it has room for about (\d+) round', said)[1])
+    assert abs(told - rounds_of_student) <= 1
     assert re.search(r'minutes=0\.\d would suffice for 20$', said)
 
 
