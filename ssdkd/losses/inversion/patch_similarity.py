@@ -35,9 +35,9 @@ class PatchSimilarityLoss(BaseInversionLoss):
 
     per sample, with the tokens u of the L patches in the output of attention layer l, without
     class and register tokens (PSAQ-ViT, Li et al. 2022, arXiv 2203.02250). Patches of a
-    photograph are similar to some others and differ from the rest, those of noise are all alike.
-    The integral is the trapezoidal rule with ten points from the sample's least similarity to 1,
-    and p is p + 1e-4, as in PSAQ-ViT's code.
+    photograph are similar to some others and differ from the rest; those of noise are all
+    alike. The integral is the trapezoidal rule with ten points, from the sample's least
+    similarity to 1, and p is p + 1e-4, as in PSAQ-ViT's code.
 
     *choice*: what the layer returns counts, after its last projection, where PSAQ-ViT takes the
     mean over its heads before. So the loss reads any attention module, fused or not. Of a layer
