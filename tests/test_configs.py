@@ -316,7 +316,7 @@ def test_teacher_trains(teacher, tmp_path):
     cfg = load_config(Namespace(config=teacher, method=method, cfg_options=None))
     classes = cfg.model.network.model.num_classes
     cfg.train_dataloader = dict(
-        dataset=dict(type='Digits', split='train', image_size=16),
+        dataset=dict(type='Digits', split='train', image_size=32),
         sampler=dict(type='DefaultSampler', shuffle=True),
         collate_fn=dict(type='default_collate'),
         batch_size=4,

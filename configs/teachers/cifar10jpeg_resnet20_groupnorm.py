@@ -11,7 +11,7 @@ model = dict(
     type='Classifier',
     network=dict(
         type='Network',
-        model=dict(type='CifarResNet', depth=20, groups=8),
+        model=dict(type='CifarResNet', depth=20, groups=8, num_classes=10),
         mean=[0.485, 0.456, 0.406],
         std=[0.229, 0.224, 0.225],
     ),
@@ -40,6 +40,6 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True),
 )
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, end=1, convert_to_iter_based=True),
-    dict(type='CosineAnnealingLR', begin=1, convert_to_iter_based=True),
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, end=400),  # warm-up
+    dict(type='CosineAnnealingLR', by_epoch=False),
 ]
