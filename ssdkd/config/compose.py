@@ -38,7 +38,7 @@ TASKS = {
 LIMITS = ('image_size', 'crop_padding', 'flip')
 CROP_FLIP = dict(crop_padding='padding', flip='flip')
 # Names of a pair beside these and LOADERS.
-OTHER = ('autocast', 'budget', 'kind', 'settings', 'train_set')
+OTHER = ('autocast', 'budget', 'kind', 'settings', 'task', 'train_set')
 # What a run takes from the pair as it stands.
 LOADERS = tuple(
     f'{split}_{part}'
