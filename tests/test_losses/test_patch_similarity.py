@@ -31,6 +31,11 @@ SWIN = dict(
 )
 
 
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
+
+
 def vit(name='vit_tiny_patch16_224', **kwargs):
     return varied(timm.create_model(name, **{**VIT, **kwargs}))
 
@@ -113,7 +118,7 @@ def test_windows_of_swin():
 
 def test_feature_maps_of_a_network_without_tokens():
     """The last normalisation of each resolution, averaged to 8x8."""
-    network = CifarResNet(8, groups=4)
+    network = varied(CifarResNet(8, groups=4))
     names = ['layer1.0.bn2', 'layer2.0.bn2', 'layer3.0.bn2']
     first, *others = recorded(network, names, images())
     first = first.reshape(3, 16, 8, 2, 8, 2).mean((3, 5))
@@ -176,7 +181,7 @@ class HuggingFace(nn.Module):
 
 
 def test_tokens_first():
-    network = TokensFirst()
+    network = varied(TokensFirst())
     (output,) = recorded(network, ['attention'], images())
     expected = [-entropy(output[:, i], 0.05) for i in range(3)]
     np.testing.assert_allclose(value(network).detach(), expected, rtol=1e-4)
@@ -186,7 +191,7 @@ def test_tokens_first():
     'output', [lambda x: x, lambda x: (x, None), lambda x: Output(hidden=x, other=None)]
 )
 def test_attention_of_hugging_face(output):
-    network = HuggingFace(output)
+    network = varied(HuggingFace(output))
     assert attention_layers(network) == ['layer']
     (inner,) = recorded(network, ['layer.attention'], images())
     expected = [-entropy(inner[i], 0.05) for i in range(3)]
