@@ -1,4 +1,4 @@
-"""Transformers and a ConvNeXt of timm, trained on digits and distilled with one command each."""
+"""Transformers and a ConvNeXt of timm, trained on digits, distilled with one command each."""
 
 import json
 
