@@ -101,7 +101,9 @@ class QualityHook(Hook):
         for pictures in self._pictures.split(distiller.batch_size):
             pictures = pictures.to(distiller.rng.device).float() / 255
             meter.update(
-                distiller.answer(distiller.evaluated, pictures),
-                distiller.answer(teacher, pictures),
+                *(
+                    distiller.task.outcomes(distiller.answer(role, pictures))
+                    for role in (distiller.evaluated, teacher)
+                )
             )
         return meter.results()
