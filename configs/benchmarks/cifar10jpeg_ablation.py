@@ -5,12 +5,13 @@ effects are free of interactions of two parts, which are mixed with each other. 
 minutes and three of 30: 80 and 48 runs, 38 hours of one run at a time.
 """
 
+_teachers = '{{$SSDKD_SHARED:../shared}}/teachers'
 base = dict(
     pair='cifar10jpeg_resnet56_resnet20',
     method='ssdkd',
     options={  # all six parts off
         'model.teacher.model.depth': 20,
-        'model.teacher.checkpoint': '{{$SSDKD_SHARED:../shared}}/teachers/cifar10_jpeg_resnet20.pth',
+        'model.teacher.checkpoint': f'{_teachers}/cifar10_jpeg_resnet20.pth',
         'model.modulation.diversity': False,
         'model.modulation.difficulty': False,
         'model.sampler': dict(_delete_=True, type='UniformSampler'),

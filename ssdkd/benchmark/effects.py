@@ -57,14 +57,16 @@ def main_effects(
         list[Effect]: In the order of the parts; empty if there are too few runs to tell the
         effects apart.
     """
-    parts = list(levels[0]) if levels else []
+    if not levels:
+        return []
+    parts = list(levels[0])
     blocks = sorted(set(seeds))
     design = np.array(
         [
             [float(seed == block) for block in blocks] + [1.0 if on[p] else -1.0 for p in parts]
             for on, seed in zip(levels, seeds)
         ]
-    ).reshape(len(levels), -1)
+    )
     freedom = design.shape[0] - design.shape[1]
     if freedom < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         return []

@@ -101,7 +101,10 @@ def test_additions_are_copies_of_methods(tmp_path):
         (dict(switches=SWITCHES, fraction=dict(d=['a'])), "fraction.d: 'd' is no switch"),
         (dict(switches=SWITCHES, fraction=dict(c=['c'])), "fraction.c: 'c' is no switch, or"),
         (dict(base=None, methods=METHODS, add=['few']), "add: there is no 'few' in additions"),
-        (dict(base=None, methods=METHODS, additions=dict(few=dict(m={}))), "additions.few.m: there is no method 'm'"),
+        (
+            dict(base=None, methods=METHODS, additions=dict(few=dict(m={}))),
+            "additions.few.m: there is no method 'm'",
+        ),
         (dict(variants={'full': {}}, budget='configs'), "budget='configs' is unknown; give"),
     ],
 )  # fmt: skip

@@ -23,8 +23,8 @@ model = dict(
         modulate=False,
     ),
 )
-# 20 warm-up rounds, then 200 rounds with 400 student steps each. By the clock, what these are of
-# the time on a CPU.
+# 20 warm-up rounds, then 200 rounds with 400 student steps each; warmup_share is the former's
+# part of the time on a CPU.
 train_cfg = dict(warmup_share=0.03)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-2)))  # outer step: 2 x inner
 by_teacher = dict(
