@@ -16,18 +16,21 @@ from typing import Any
 
 from mmengine import registry as root
 from mmengine.config import Config
+from mmengine.hooks import EMAHook
+from mmengine.model import BaseAveragedModel
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError, nearest
-from ssdkd.plugins import is_ours, load_plugins
+from ssdkd.keyword_arguments import destination
+from ssdkd.plugins import load_plugins
 
 
 def argument_names(component: Any) -> list[str] | None:
     """Names of all arguments that a component takes; None if no one can say.
 
-    A constructor with ``**kwargs`` hands them to the next one, as a plugin does that derives
-    from a component of ssdkd and adds an argument. Where the last one is another package's,
-    only that package knows what it does with them.
+    A constructor that hands ``**kwargs`` to the next one takes that one's arguments as well, as
+    a plugin does that derives from a component of ssdkd and adds an argument. What it does with
+    them is read in its source (:func:`destination`).
 
     Args:
         component: A class or a function.
@@ -38,9 +41,16 @@ def argument_names(component: Any) -> list[str] | None:
     for base in chain:
         parameters = inspect.signature(base).parameters.values()
         names += [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
-            known = base is chain[0] or is_ours(base)
-            return [name for name in dict.fromkeys(names) if name != 'self'] if known else None
+        swallowing = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
+        goes_to = destination(base, swallowing[0]) if swallowing else 'nowhere'
+        if base is EMAHook.__init__:  # to the model that it averages in
+            averaged = (c for c in root.MODELS.module_dict.values() if inspect.isclass(c))
+            averaged = [c for c in averaged if issubclass(c, BaseAveragedModel)]
+            names += [name for c in averaged for name in argument_names(c) or ()]
+        elif goes_to == 'elsewhere':
+            return None
+        if goes_to != 'parent':
+            return [name for name in dict.fromkeys(names) if name != 'self']
     return None
 
 

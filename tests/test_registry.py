@@ -255,7 +255,7 @@ class Anything(torch.nn.Linear):
 def test_kwargs_are_those_of_the_parent(monkeypatch):
     monkeypatch.setitem(SAMPLERS.module_dict, 'Plugin', Plugin)
     assert {'share', 'alpha'} < set(argument_names(Plugin))
-    assert argument_names(Anything) is None  # torch's, of which only torch knows the rest
+    assert {'share', 'bias'} < set(argument_names(Anything))
     assert argument_names(SAMPLERS.get('PrioritySampler'))[0] == 'alpha'
     assert SAMPLERS.build(dict(type='Plugin', share=0.5, alpha=0.3)).alpha == 0.3
     message = "sampler 'Plugin': unknown key 'alfa'; did you mean alpha"

@@ -1,5 +1,6 @@
 """Distillation as one function, without a config file."""
 
+import inspect
 import io
 import time
 from argparse import Namespace
@@ -23,13 +24,14 @@ from mmengine.dist import (
 from mmengine.runner import ValLoop
 from torch import nn
 
-from ssdkd.apis.check import check_config
+from ssdkd.apis.check import check_config, check_sections
 from ssdkd.apis.load import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.atomic import write_whole
 from ssdkd.checks import is_number
 from ssdkd.config.read import without_delete
+from ssdkd.config.top_level import KEYS
 from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
@@ -163,6 +165,7 @@ def distill(
     _merge(cfg, overrides)
     cfg.randomness.seed = seed
     check_config(cfg)
+    check_sections(cfg)
     work_dir = _first(work_dir or f'work_dirs/distill/{time.strftime("%Y%m%d_%H%M%S")}')
     work_dir = Path(work_dir)
     with locked(work_dir, launcher):
@@ -289,12 +292,13 @@ def _has_statistics(teacher: nn.Module) -> bool:
 
 
 def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
-    known = [*cfg, 'custom_imports']
+    arguments = [name for name in inspect.signature(distill).parameters if name != 'overrides']
+    known = [*arguments, *KEYS, *cfg]
     for key in overrides:
-        if key.split('.')[0] not in known:
+        if key.split('.')[0] not in (*KEYS, *cfg):
             raise ConfigError(
                 f"distill() has no argument '{key}', and the config has no such key"
-                + nearest(key.split('.')[0], known)
+                + nearest(key.split('.')[0], dict.fromkeys(known), 'see help(distill)')
             )
     cfg.merge_from_dict(overrides)
     rename_keys(cfg)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ssdkd.apis.check import check_config
+from ssdkd.apis.check import check_config, check_sections
 from ssdkd.apis.check_training import check_training
 from ssdkd.config.read import read_config
 from ssdkd.errors import ConfigError
@@ -56,6 +56,7 @@ def load_config(args: Namespace) -> Config:
         )
     import_custom(cfg)
     check_config(cfg)
+    check_sections(cfg)
     check_training(cfg)
     cfg.work_dir = (
         getattr(args, 'work_dir', None)

@@ -11,6 +11,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.mmseg import labelled_batch
 
 VOID = 255  # pixels without a class
+READ_AT_START = 1000  # images of a loader that is read as a whole before training
 
 
 class ValBatches:
@@ -28,8 +29,8 @@ class ValBatches:
         num_classes (int): Number of classes.
 
     Raises:
-        ConfigError: The first batch is none of these, or the loader's data set states another
-            number of classes.
+        ConfigError: A batch is none of these, or the loader's data set states another number of
+            classes. Of more than 1,000 images, only the first batch is read here.
     """
 
     class _Images:
@@ -59,7 +60,13 @@ class ValBatches:
         self.num_classes = num_classes
         self.dataset = self._Images(num_classes, _classes(loader))
         check_classes(self.dataset, 'val_loader', num_classes)
-        if next(iter(self), None) is None:
+        stated = _stated_images(loader)
+        if stated is None or stated <= READ_AT_START:
+            found = sum(1 for _ in self)  # which also counts the images
+        else:
+            found = next(iter(self), None)
+            self.dataset.count = stated
+        if not found:
             raise ConfigError('val_loader gives no batch; without validation, leave it out')
 
     def __len__(self) -> int:
@@ -120,6 +127,12 @@ class ValBatches:
                 f'num_classes={self.num_classes}; number the classes from 0'
             )
         return labels
+
+
+def _stated_images(loader: Iterable) -> int | None:
+    """The number of images that a DataLoader draws, or a data set has; None if none says."""
+    parts = (getattr(loader, 'sampler', None), getattr(loader, 'dataset', None))
+    return next((len(part) for part in parts if hasattr(part, '__len__')), None)
 
 
 def _classes(loader: Iterable) -> Sequence[str] | None:

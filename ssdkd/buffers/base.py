@@ -37,7 +37,7 @@ class BaseBuffer(ABC):
     confidence     [M] float        the teacher's confidence, in [0, 1]
     priority       [M] float        raw ``|delta|`` (docs/method.md), never transformed
     weight         [M] float        importance weight of the slot's latest draw, 1 if new
-    birth          [M] int64        round in which the sample was written
+    birth          [M] int64        round in which the sample was written, from 0
     uses           [M] int64        how often the student has seen it
     =============  ===============  ====================================================
 
@@ -53,7 +53,7 @@ class BaseBuffer(ABC):
         class_counts (Tensor): [K] float64, sum of ``class_share`` over the filled slots of
             *all* processes; [0] before the first :meth:`extend`, and without facts.
         max_priority (Tensor): 0-dim, the largest priority seen so far, at first 1.
-        round (int): The current round, set by the distiller and written to ``birth``.
+        round (int): The current round, from 0, set by the loop and written to ``birth``.
         version (int): Number of calls of :meth:`extend` so far.
         priority_version (int): Number of calls of :meth:`set_priority` so far. A sampler or
             writer that caches sums or ranks of priorities keeps it beside them, with

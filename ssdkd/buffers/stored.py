@@ -18,7 +18,8 @@ class StoredSamples:
     Attributes:
         path: The checkpoint.
         columns: Name -> [n, ...], see :class:`ssdkd.buffers.BaseBuffer`; ``class_share`` and
-            ``confidence`` are absent if the buffer asks the teacher nothing.
+            ``confidence`` are absent if the buffer asks the teacher nothing. ``birth`` counts
+            rounds from 1, as the log does; in a buffer it counts from 0.
         class_counts: [K] float64; [0] without ``class_share``.
     """
 
@@ -61,5 +62,6 @@ def read_samples(run: str | Path) -> StoredSamples:
         )
     names = buffers[0]['columns'].keys()
     columns = {n: torch.cat([buffer['columns'][n] for buffer in buffers]) for n in names}
+    columns['birth'] = columns['birth'] + 1
     # Each process has its own samples, and all of them the counts of all samples.
     return StoredSamples(path, columns, buffers[0]['class_counts'])

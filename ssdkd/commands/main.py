@@ -42,7 +42,7 @@ LIGHT = ('cp', 'doctor', 'list', 'show')
 
 
 def main() -> None:
-    """``ssdkd COMMAND ...``."""
+    """``ssdkd COMMAND ...``; ``ssdkd`` alone lists the commands."""
     guard_start()
     name, given = sys.argv[1:2], sys.argv[2:]
     if '_ARGCOMPLETE' in os.environ:  # the shell asks what a tab could complete
@@ -54,7 +54,7 @@ def main() -> None:
     elif name and not name[0].startswith('-'):
         full_parser().error(f"there is no command '{name[0]}'{nearest(name[0], COMMANDS)}")
     else:
-        full_parser().parse_args(name)  # --help and --version end here
+        full_parser().parse_args(name or ['--help'])  # which ends here, as --version does
 
 
 def tool(name: str, *first: str) -> Callable[[], None]:

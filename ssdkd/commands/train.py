@@ -39,13 +39,17 @@ def run(args: argparse.Namespace) -> None:
     from ssdkd.apis import check_data, load_config, resumable
     from ssdkd.engine import StrictRunner
     from ssdkd.engine.distributed import join_processes
-    from ssdkd.runs import locked
+    from ssdkd.runs import locked, removed_if_unused
 
     if args.minutes is not None:
         args.cfg_options = (args.cfg_options or {}) | {'train_cfg.minutes': args.minutes}
     cfg = load_config(args)
     check_data(cfg, 'val_dataloader')
-    with locked(cfg.work_dir, args.launcher), resumable(cfg.work_dir):
+    with (
+        removed_if_unused(cfg.work_dir),
+        locked(cfg.work_dir, args.launcher),
+        resumable(cfg.work_dir),
+    ):
         apply_args(cfg, args)
         join_processes(args.launcher)
         StrictRunner.from_cfg(cfg).train()

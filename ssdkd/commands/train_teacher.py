@@ -20,13 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from ssdkd.apis import check_data, check_sets, load_config, resumable
     from ssdkd.engine import StrictRunner
-    from ssdkd.runs import check_unused, locked, resume_point
+    from ssdkd.runs import check_unused, locked, removed_if_unused, resume_point
 
     args.method = 'teacher' if is_pair(args.config) else None
     cfg = load_config(args)
     check_data(cfg, 'train_dataloader', 'val_dataloader')
     cfg.launcher = args.launcher
-    with locked(cfg.work_dir, args.launcher), resumable(cfg.work_dir):
+    with (
+        removed_if_unused(cfg.work_dir),
+        locked(cfg.work_dir, args.launcher),
+        resumable(cfg.work_dir),
+    ):
         if args.resume:
             checkpoint = resume_point('auto', cfg.work_dir)
             cfg.resume, cfg.load_from = checkpoint is not None, checkpoint and str(checkpoint)

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from ssdkd.config.files import read_file
 from ssdkd.config.kinds import adapt
 from ssdkd.config.names import IMAGES, find_part, parts
+from ssdkd.config.top_level import KEYS, check_names
 from ssdkd.errors import ConfigError, nearest
 
 METHOD = 'ssdkd'
@@ -29,6 +30,8 @@ TAKEN = {
 # arguments of RandomCropFlip, by these names.
 LIMITS = ('image_size', 'crop_padding', 'flip')
 CROP_FLIP = dict(crop_padding='padding', flip='flip')
+# Names of a pair beside these and LOADERS.
+OTHER = ('autocast', 'budget', 'kind', 'settings', 'train_set')
 # What a run takes from the pair as it stands.
 LOADERS = tuple(
     f'{split}_{part}'
@@ -63,6 +66,7 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
         raise ConfigError(f"'{pair}' is not a pair: it has no {', '.join(missing)}")
     method, default = method or METHOD, names.get('budget', BUDGET)
     budget = budget or default
+    _check_pair(names, pair)
     cfg = _method_for(names, method, budget, pair)
     if 'task' in cfg.model:  # it distils
         cfg.merge_from_dict({key: copy.deepcopy(names[name]) for key, name in TAKEN.items()})
@@ -80,6 +84,16 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
     words += [Path(budget).stem] * (budget != default)
     origin = f'# {pair}, {method}, {budget}\n'
     return Config(cfg.to_dict(), cfg_text=origin, filename=f'{"_".join(words)}.py')
+
+
+def _check_pair(names: Config, pair: str) -> None:
+    """Refuse misspelt names, and keys of a run that a pair leaves to method and budget."""
+    check_names(names, (*PAIR, *LIMITS, *LOADERS, *OTHER), pair)
+    for key in (key for key in KEYS if key in names and key not in LOADERS):
+        raise ConfigError(
+            f"'{pair}' is a pair, of which no {key} is read; put it into settings: "
+            f'settings = dict({key}=...)'
+        )
 
 
 def _method_for(names: Config, method: str, budget: str, pair: str) -> Config:
@@ -140,7 +154,10 @@ def compose_method(method: str, budget: str, teacher: str | None = None) -> Conf
 
 def read_part(kind: str, name: str | Path) -> Config:
     """A file of ``configs/_base_/<kind>``, or one of the user's."""
-    return read_file(find_part(kind, name), str(name))
+    cfg = read_file(find_part(kind, name), str(name))
+    if kind != 'pairs':
+        check_names(cfg, (*KEYS, *TABLES), str(name))
+    return cfg
 
 
 def _parts(model: dict) -> list[dict]:

@@ -5,6 +5,7 @@ from mmengine.config import Config
 from ssdkd.config.compose import TABLES, compose
 from ssdkd.config.files import read_file
 from ssdkd.config.names import find_config, is_pair
+from ssdkd.config.top_level import KEYS, check_names, check_options, warn_of_idle_names
 from ssdkd.errors import ConfigError
 from ssdkd.old_keys import rename_keys
 
@@ -28,6 +29,7 @@ def read_config(
     """
     cfg = _read(name, method, budget)
     rename_keys(cfg)  # before the options, which go before the file under any name
+    check_options(cfg, options or {})
     try:
         cfg.merge_from_dict(options or {})
     except (AttributeError, IndexError, KeyError, TypeError) as error:
@@ -59,4 +61,6 @@ def _read(name: str, method: str | None, budget: str | None) -> Config:
     cfg = read_file(find_config(name), name)
     for table in TABLES:  # of the method that it builds on, for compositions
         cfg.pop(table, None)
+    check_names(cfg, KEYS, name)
+    warn_of_idle_names(cfg, name)
     return cfg

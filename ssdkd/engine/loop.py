@@ -1,6 +1,7 @@
 """The training loop: rounds of inversion and distillation, without any dataset."""
 
 import json
+import math
 import time
 from logging import INFO, WARNING
 from pathlib import Path
@@ -14,10 +15,11 @@ from ssdkd.atomic import write_whole
 from ssdkd.checks import check_int, check_number
 from ssdkd.datasets import check_set
 from ssdkd.distillers.teacher_checks import check_up, probabilities, report
+from ssdkd.distillers.training_pass import check_training_pass
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
-from ssdkd.engine.plan import PARTS, Clock, FixedPlan, Plan, Round, SavedPlan
+from ssdkd.engine.plan import FEWEST_ROUNDS, PARTS, Clock, FixedPlan, Plan, Round, SavedPlan
 from ssdkd.engine.start import describe
 from ssdkd.engine.trained import check_trained
 from ssdkd.environment import environment
@@ -208,6 +210,7 @@ class DistillLoop(BaseLoop):
         self.runner.logger.info(describe(self.runner))
         self._check_up()
         check_memory(self.runner)
+        check_training_pass(self.distiller)
         if self.runner.val_loop is not None:
             check_set(
                 self.runner.val_loop.dataloader.dataset,
@@ -244,6 +247,8 @@ class DistillLoop(BaseLoop):
         if self.clock is not None:
             broadcast_object_list(found)
         if found[0] is None:
+            if self.clock is not None and not self._says_plan:  # nothing was measured before
+                self._warn_if_short()
             if self.clock is not None and not self.clock.finished:
                 self.runner.logger.warning(
                     'The machine slowed down, and the budget of time is spent before the '
@@ -263,10 +268,23 @@ class DistillLoop(BaseLoop):
                     f'{count(self.round.steps, "student step")} in the remaining '
                     f'{duration(60 * self.minutes - self.elapsed)}'
                 )
+                self._warn_if_short()
             self.clock.rounds[self._epoch :] = found
             self.max_rounds = self._epoch + (1 if self.clock.finished else 2)
             self.warmup_rounds += not self.round.steps
         return True
+
+    def _warn_if_short(self) -> None:
+        """Warn if the budget of time has no room for a whole schedule."""
+        needed = math.ceil(self.clock.sufficient / 6) / 10  # minutes
+        if needed > self.minutes:
+            trained = sum(part.steps > 0 for part in self.clock.rounds[: self._epoch])
+            rounds = trained + (0 if self.clock.finished else self.clock.rounds_left)
+            self.runner.logger.warning(
+                f'train_cfg.minutes={self.minutes:g} is too short: it has room for about '
+                f'{count(rounds, "round")} of the student, in which the learning rates fall by '
+                f'leaps; minutes={needed:g} would suffice for {FEWEST_ROUNDS}'
+            )
 
     def _observe(self, seconds: dict[str, float], elapsed: float) -> None:
         """Tell the clock what the round has cost."""

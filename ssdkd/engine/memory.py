@@ -195,6 +195,10 @@ def _copies(distiller: nn.Module, optim_wrapper) -> tuple:
                 memo[id(counter)] = torch.tensor(0, dtype=counter.dtype, device=counter.device)
     else:  # it trains nothing, and may hold a data set
         memo[id(distiller.synthesizer)] = nn.Module()
+    # So does a resumed optimizer, which reads its number of steps.
+    for wrapper in optim_wrapper.values():
+        for value in _scalars(wrapper.optimizer):
+            memo[id(value)] = torch.tensor(1, dtype=value.dtype, device=value.device)
     for module in distiller.modules():
         if isinstance(module, nn.parallel.DistributedDataParallel):
             memo[id(module)] = copy.deepcopy(module.module, memo)
@@ -203,6 +207,11 @@ def _copies(distiller: nn.Module, optim_wrapper) -> tuple:
     if inverts:
         distiller.synthesizer.steps = 1
     return distiller, optim_wrapper
+
+
+def _scalars(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """The 0-dim tensors of an optimizer's state."""
+    return [value for value in _tensors(dict(optimizer.state)) if value.ndim == 0]
 
 
 @contextmanager

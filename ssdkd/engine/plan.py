@@ -184,6 +184,29 @@ class Clock:
         """Whether the last round has been planned."""
         return bool(self.rounds) and self.rounds[-1].after == 1
 
+    @property
+    def sufficient(self) -> float:
+        """The shortest budget for a whole schedule, in seconds, by what rounds have cost.
+
+        It has room for :data:`FEWEST_ROUNDS` rounds of the student, each with all of its steps
+        or with half of its time for them: in fewer, the learning rate falls by leaps.
+        """
+        step, fixed = statistics.median(self._step), self._fixed
+        student = FEWEST_ROUNDS * (fixed + min(max(step, fixed), self.steps * step))
+        return student / (1 - self.warmup_share) + self._validation
+
+    @property
+    def _fixed(self) -> float:
+        """Seconds of a round without its student steps."""
+        fixed = statistics.median(self._inversion) + statistics.mean(self._rest)
+        if self.val_points:
+            student = self.seconds - self._validation - self.student_start
+            share = (fixed + self.steps * statistics.median(self._step)) / max(student, 1e-9)
+            fixed += self._validation * min(self.val_points * share, 1)
+        elif self.val_interval:
+            fixed += self._validation / self.val_interval
+        return fixed
+
     def next(self, done: int, spent: float) -> Round | None:
         if self.finished:
             return None
@@ -214,14 +237,9 @@ class Clock:
             steps = min(FIRST_STEPS, self.steps)
             after = min(before + 1 / FEWEST_ROUNDS, 0.99)
             return Round(steps, before, after)
-        fixed = statistics.median(self._inversion) + statistics.mean(self._rest)
+        fixed = self._fixed
         step = statistics.median(self._step)
         student = end - self.student_start
-        if self.val_points:
-            share = (fixed + self.steps * step) / student  # of a round without validation
-            fixed += self._validation * min(self.val_points * share, 1)
-        elif self.val_interval:
-            fixed += self._validation / self.val_interval
         # A short budget takes fewer steps per round, but gives the student half of its time.
         per_round = max((student / FEWEST_ROUNDS - fixed) / step, fixed / step, 1)
         per_round = min(per_round, self.steps)

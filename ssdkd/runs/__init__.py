@@ -15,6 +15,7 @@ from ssdkd.runs.random_state import (
 )
 from ssdkd.runs.round_log import RoundLog, read_json_lines, read_rounds
 from ssdkd.runs.settings import changed_settings, plain_settings
+from ssdkd.runs.unused import removed_if_unused
 
 __all__ = [
     'RoundLog',
@@ -29,6 +30,7 @@ __all__ = [
     'restore_generator',
     'read_json_lines',
     'read_rounds',
+    'removed_if_unused',
     'resume_point',
     'set_random_state',
 ]

@@ -23,8 +23,9 @@ def ssdkd(*args: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd='/', env=env, capture_output=True, text=True)
 
 
-def test_help_names_every_command():
-    done = ssdkd('--help')
+@pytest.mark.parametrize('line', [(), ('--help',)])
+def test_help_names_every_command(line):
+    done = ssdkd(*line)
     assert done.returncode == 0
     lines = [line.split() for line in done.stdout.splitlines()]
     assert set(COMMANDS) <= {line[0] for line in lines if line}
@@ -50,7 +51,7 @@ def test_help_imports_nothing_heavy(line):
     assert time.process_time() - start < 1
 
 
-@pytest.mark.parametrize('args', [(), ('trian',), ('train',), ('train', 'a', '--no-such')])
+@pytest.mark.parametrize('args', [('trian',), ('train',), ('train', 'a', '--no-such')])
 def test_wrong_lines_end_with_status_2(args, tmp_path):
     done = ssdkd(*args)
     assert done.returncode == 2 and 'usage: ssdkd' in done.stderr

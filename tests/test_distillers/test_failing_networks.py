@@ -1,11 +1,14 @@
 """A network that cannot run is an error with its role, the shape and the user's own line."""
 
+import random
+
 import pytest
 import torch
-from helpers import NO_VAL
+from helpers import NO_VAL, build_runner
 from torch import nn
 
 from ssdkd.apis import distill
+from ssdkd.distillers.training_pass import check_training_pass
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODELS
 
@@ -66,3 +69,58 @@ def test_without_a_line_of_the_user(tmp_path):
         distill(teacher, nn.Sequential(*teacher), **settings)
     assert str(error.value).endswith('; the nearest size that works is 32')
     assert '(in ' not in str(error.value)
+
+
+class Trained(nn.Module):
+    """A network that works in evaluation mode alone."""
+
+    def __init__(self, num_classes: int = 10, mistake: str = 'call', depth: int = 8):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.bn = nn.BatchNorm2d(4)
+        self.dropout = nn.Dropout(0.5)
+        self.linear = nn.Linear(4, num_classes)
+        self.mistake = mistake
+
+    def forward(self, x):
+        x = self.dropout(self.bn(self.conv(x)).mean((2, 3)))
+        if self.training and self.mistake == 'call':
+            return self.auxiliary(x)
+        if self.training and self.mistake == 'form':
+            return [self.linear(x)[:, :2]]
+        if self.training and self.mistake == 'gradient':
+            x, self.linear.weight.requires_grad = x.detach(), False
+            return self.linear(x).detach()
+        return self.linear(x)
+
+
+@pytest.mark.parametrize(
+    'mistake, message',
+    [
+        (
+            'call',
+            r'model.student cannot train: in training mode it fails for images of shape '
+            r"\[16, 3, 16, 16\] with AttributeError: 'Trained' object has no attribute "
+            r"'auxiliary' \(in test_failing_networks.py, line \d+: return self.auxiliary\(x\)",
+        ),
+        ('form', 'model.student in training mode (gives|has)'),
+        ('gradient', 'cannot train: .* does not require grad'),
+    ],
+)
+def test_a_student_that_fails_only_in_training_mode(tiny, mistake, message):
+    model = dict(type='module', path=f'{__name__}.Trained', mistake=mistake, _delete_=True)
+    runner = build_runner(tiny(NO_VAL | {'model.student.model': model}))
+    with pytest.raises(ConfigError, match=message):
+        runner.train()
+    assert runner.train_loop.epoch == 0
+
+
+def test_the_training_pass_leaves_no_trace(distiller):
+    network, states = distiller.student, (torch.get_rng_state(), random.getstate())
+    network.model = nn.Sequential(network.model, nn.Dropout(0.5))
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    network.eval()
+    check_training_pass(distiller)
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    assert not network.training and all(p.grad is None for p in network.parameters())
+    assert torch.equal(torch.get_rng_state(), states[0]) and random.getstate() == states[1]

@@ -223,3 +223,18 @@ def test_a_growing_buffer_counts_what_the_rounds_bring(tiny):
     cfg.model.buffer = dict(type='GrowingBuffer', capacity=100_000)
     memory = estimate(cfg, rounds=1000)
     assert 24_000 * 3072 < memory.buffer['cpu'] < 1.1 * 24_000 * 3072
+
+
+@pytest.mark.parametrize('kind', ['Adam', 'AdamW', 'SGD', 'RMSprop'])
+def test_a_resumed_run_is_estimated_like_a_new_one(tiny, said, kind):
+    """Its optimizers have a state, with a number of steps that they read."""
+    cfg = tiny(OPTIONS | NO_VAL)
+    for role in ('student', 'generator'):
+        cfg.optim_wrapper[role].optimizer = dict(type=kind, lr=1e-3)
+    runner = prepared(cfg)
+    check_memory(runner)
+    runner.model.synthesize(runner.optim_wrapper)
+    runner.model.train_step(None, runner.optim_wrapper)
+    check_memory(runner)
+    new, resumed = (float(re.search(r'student \(cpu\): ([\d.]+) MiB', x)[1]) for x in said)
+    assert 0.5 * new < resumed <= new  # buffer and optimizer are there already

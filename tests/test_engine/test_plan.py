@@ -101,6 +101,20 @@ def test_a_short_budget_gives_the_student_half_of_its_time():
     assert min(steps) * 0.1 >= 0.8  # seconds, beside 1 s of the generator
 
 
+@pytest.mark.parametrize('phase, step', [(2.0, 0.1), (0.5, 0.5), (8.0, 0.02)])
+@pytest.mark.parametrize('val_interval', [None, 5])
+def test_the_budget_that_suffices(phase, step, val_interval):
+    """In it 20 rounds of the student fit and the schedule ends; in half of it they do not."""
+    short = Clock(0.3, 0.15, 20, val_interval)
+    simulate(short, phase, step)
+    needed = short.sufficient / 60
+    for minutes, fits in ((needed * 1.05, True), (needed / 2, False)):
+        clock = Clock(minutes, 0.15, 20, val_interval)
+        rounds, _ = simulate(clock, phase, step)
+        assert rounds[-1].after == 1
+        assert (sum(r.steps > 0 for r in rounds) >= 19) == fits, minutes
+
+
 def test_resumed_time_counts():
     first = Clock(10, 0.15, 20, None)
     spent = 0.0

@@ -55,7 +55,7 @@ def test_every_pixel_and_every_class_is_there(exported):
         assert row['label'] == labels[i] == int(row['file'].split('/')[0])
         for name in ('priority', 'confidence'):
             assert row[name] == pytest.approx(buffer['columns'][name][i].item(), abs=1e-6)
-        assert row['birth'] == 0 and row['uses'] == 0
+        assert row['birth'] == 1 and row['uses'] == 0
 
 
 def test_comes_back_in_as_a_dataset_of_ours(exported):

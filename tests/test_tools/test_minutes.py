@@ -70,6 +70,18 @@ def test_minutes_plan_a_run_that_a_saved_plan_repeats(train, tmp_path):
     assert not (tmp_path / 'again/plan.json').exists()
 
 
+@pytest.mark.parametrize('minutes', ['0.002', '0.01'])
+def test_a_budget_that_is_too_short(train, tmp_path, minutes):
+    """It is said once, also where it ends before a step could be measured."""
+    train('run', '--minutes', minutes)
+    (log,) = (tmp_path / 'run').glob('*/*.log')
+    (said,) = re.findall(rf'minutes={minutes} is too short: .*', log.read_text())
+    rounds_of_student = sum(part['steps'] > 0 for part in rounds(tmp_path / 'run'))
+    told = int(re.search(r'it has room for about (\d+) round', said)[1])
+    assert abs(told - rounds_of_student) <= 1
+    assert re.search(r'minutes=0\.\d would suffice for 20$', said)
+
+
 def test_a_resumed_run_counts_the_time_before(train, tmp_path):
     train('run', '--minutes', '0.03')
     whole = rounds(tmp_path / 'run')

@@ -46,7 +46,7 @@ def test_groups_hold_every_sample_once_in_order(samples):
     assert rows[0].label == f'priority {low:.3g} to {high:.3g}: 6 samples'
     few = rows_by_priority(samples, columns=2, groups=4)[0].indices
     assert few.tolist() == [rows[0].indices[0], rows[0].indices[-1]], 'the ends of the range'
-    assert rows_by_age(samples, 3, groups=2)[0].label == 'rounds 6 to 11: 12 samples'
+    assert rows_by_age(samples, 3, groups=2)[0].label == 'rounds 7 to 12: 12 samples'
 
 
 def test_neighbours_are_those_of_brute_force(samples):
