@@ -244,7 +244,8 @@ class Clock:
         per_round = max((student / FEWEST_ROUNDS - fixed) / step, fixed / step, 1)
         per_round = min(per_round, self.steps)
         rounds = max(round(left / (fixed + per_round * step)), 1)
-        steps = round((left / rounds - fixed) / step)
+        # The steps of many rounds come out just above or just below a whole number.
+        steps = int((left / rounds - fixed) / step + 0.1)
         if left < -OVERRUN * self.seconds:
             return None
         self.rounds_left = rounds
