@@ -87,6 +87,7 @@ def distill(
     budget: int | None = None,
     minutes: float | None = None,
     task: str = 'classification',
+    output: str | int | dict[str, str | int] | None = None,
     val_loader: Iterable | None = None,
     work_dir: str | Path | None = None,
     seed: int = 0,
@@ -109,10 +110,11 @@ def distill(
 
     Args:
         teacher (nn.Module): A trained network that maps images to logits [N, K] or
-            [N, K, H, W].
+            [N, K, H, W], which may be part of what it returns; see ``output``.
         student (nn.Module): The network to train, starting with its present weights. Afterwards
             it holds the trained weights and is in evaluation mode.
-        num_classes (int): Number of classes K.
+        num_classes (int): Number of classes K; 2 for a network with one logit, and the number
+            of labels if an image may have several.
         image_size (int | tuple[int, int]): Side of the synthetic images, or (H, W): multiples
             of 4 below 64 pixels, of 32 from 64 to 512.
         mean (float | Sequence[float]): Mean that the teacher's training subtracted from
@@ -125,11 +127,18 @@ def distill(
             how much time is left.
         minutes (float, optional): A budget of time in place of ``budget``: as many rounds as
             fit, with the learning rates at their end; see ``DistillLoop``.
-        task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
+        task (str): ``'classification'``, ``'binary'`` (one logit with a sigmoid),
+            ``'multilabel'`` (a sigmoid for each label) or ``'segmentation'`` (which needs
+            mmsegmentation).
+        output (str | int | dict, optional): Where the logits are in what both networks return:
+            a key, an attribute, an index, or the import path of a function that gives them. A
+            dict ``{'teacher': ..., 'student': ...}`` says it of each. Defaults to None:
+            ``logits`` or ``out`` of a dict, a dataclass or a Hugging Face ``ModelOutput``, the
+            first element of a tuple; the log says what is taken.
         val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
-            [0, 1] and *not* normalised. They only measure accuracy or mIoU a few times. With
-            several processes, each gives all batches or its part. Defaults to None: nothing is
-            measured.
+            [0, 1] and *not* normalised. They only measure accuracy, mAP or mIoU a few times.
+            With several processes, each gives all batches or its part. Defaults to None:
+            nothing is measured.
         work_dir (str | Path, optional): A folder without a run in it. Defaults to
             ``work_dirs/distill/<time>``.
         seed (int): Seed of all random numbers. Defaults to 0.
@@ -149,6 +158,7 @@ def distill(
     device = str(device or mmengine_device.get_device())
     launcher = _join(device)
     _check_networks(teacher, student)
+    outputs = _by_role(output)
     normalisation = dict(mean=_per_channel('mean', mean), std=_per_channel('std', std))
     cfg = recommended(
         num_classes=num_classes,
@@ -161,7 +171,7 @@ def distill(
     )
     val = val_loader
     if val is not None:
-        val = ValBatches(val_loader, task == 'segmentation', num_classes)
+        val = ValBatches(val_loader, task, num_classes)
     _merge(cfg, overrides)
     cfg.randomness.seed = seed
     check_config(cfg)
@@ -176,7 +186,7 @@ def distill(
         if launcher != 'none':
             command = f'tools/dist_train.sh {path} {get_world_size()}'
         if is_main_process():
-            _save(cfg, teacher, student, normalisation, work_dir)
+            _save(cfg, teacher, student, normalisation, outputs, work_dir)
             text = HEADER.format(command=command) + cfg.pretty_text
             write_whole(path, text)
         barrier()
@@ -199,9 +209,10 @@ def distill(
                 f'The config of this run is {path}; {command} makes the same student.'
             )
             if val is not None:
-                metric = dict(type='Accuracy')
-                if task == 'segmentation':
-                    metric = dict(METRIC)
+                metric = {
+                    'multilabel': dict(type='MultiLabelScores'),
+                    'segmentation': dict(METRIC),
+                }.get(task, dict(type='Accuracy'))
                 # An object cannot stand in a config, from which the runner builds its own.
                 runner._val_loop = ValLoop(runner, val, metric)
             model = runner.train()
@@ -305,8 +316,24 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
     without_delete(cfg)
 
 
+def _by_role(output: Any) -> dict[str, dict]:
+    """The argument ``output`` as arguments of both networks."""
+    if isinstance(output, dict) and output.keys() - {'teacher', 'student'}:
+        raise ConfigError(
+            f"output={output} must have the keys 'teacher' and 'student', or be one key, index "
+            'or import path for both'
+        )
+    by_role = output if isinstance(output, dict) else dict(teacher=output, student=output)
+    return {role: dict(output=part) for role, part in by_role.items() if part is not None}
+
+
 def _save(
-    cfg: Config, teacher: nn.Module, student: nn.Module, normalisation: dict, work_dir: Path
+    cfg: Config,
+    teacher: nn.Module,
+    student: nn.Module,
+    normalisation: dict,
+    outputs: dict[str, dict],
+    work_dir: Path,
 ) -> None:
     """Write the networks, and name them in the config."""
     work_dir.mkdir(parents=True, exist_ok=True)
@@ -322,7 +349,8 @@ def _save(
         write_whole(work_dir / file, content.getvalue())
         # mmengine puts the config's own folder there, so that the work directory can move.
         source = dict(type='SavedModule', file='{{ fileDirname }}/' + file)
-        cfg.model[role] = dict(cfg.model.get(role, {}), model=source, **normalisation)
+        part = dict(cfg.model.get(role, {}), model=source, **normalisation)
+        cfg.model[role] = part | outputs.get(role, {})
 
 
 @contextmanager

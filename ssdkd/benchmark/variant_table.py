@@ -15,7 +15,7 @@ from ssdkd.runs.summary import student_role
 from ssdkd.visualization.balance import plot_balance, read_balance
 
 CONFIDENCE = 0.95
-PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc')
+PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc', 'mAP', 'f1')
 
 
 def unit(metric: str) -> str:
