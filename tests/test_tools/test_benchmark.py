@@ -186,7 +186,8 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
                 (run / 'summary.json').write_text(json.dumps(summary))
         plans = PlanFile(budget, 1, 1, 'ssdkd benchmark', {})
         plans.write(out / folder)
-    call_tool('benchmark.py', *command, '--report-only')
+        call_tool('benchmark.py', *command, '--report-only')  # on what has begun
+        assert '| part | 2 student steps |' in (out / 'effects.md').read_text()
     assert (out / 'effects.md').read_text() in capsys.readouterr().out
     rows = list(csv.DictReader(open(out / 'effects.csv')))
     found = {(row['budget'], row['part']): float(row['effect']) for row in rows}
