@@ -74,9 +74,7 @@ def test_what_is_stated_goes_first():
     'arguments', [dict(mean=[0.1, 0.2], std=[0.1] * 3), dict(mean=[0.1, 0.2], channels=1)]
 )
 def test_numbers_that_do_not_fit(arguments):
-    with pytest.raises(
-        ConfigError, match='but the images have . channels; give one number, or'
-    ):
+    with pytest.raises(ConfigError, match='but the images have . channels; give one'):
         Network(nn.Conv2d(1, 4, 3), **arguments)
 
 
