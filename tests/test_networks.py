@@ -111,7 +111,6 @@ class Row:
     arguments: dict = field(default_factory=dict)
     says: str = ''
     refused: str = ''
-    slow: bool = False
 
 
 def own(**arguments):
@@ -147,7 +146,6 @@ ROWS = {
         torchvision('googlenet', aux_logits=True, init_weights=False),
         size(64),
         "GoogLeNetOutputs (logits [4, 5], aux_logits2 [4, 5], aux_logits1 [4, 5]): 'logits'",
-        slow=True,
     ),
     'torchvision, segmentor': lambda: Row(
         torchvision('lraspp_mobilenet_v3_large', weights_backbone=None),
@@ -177,7 +175,7 @@ ROWS = {
     '28x60 pixels': lambda: Row(own(), size(28, 60)),
     '112 pixels': lambda: Row(own(), size(112), 'makes images of 128x128 pixels'),
     '200x299 pixels': lambda: Row(own(), size(200, 299), 'makes images of 224x320 pixels'),
-    '512 pixels': lambda: Row(own(), size(512), slow=True),
+    '512 pixels': lambda: Row(own(), size(512)),
     'in DataParallel': lambda: Row(lambda: nn.DataParallel(Own())),
     'in half or double precision': lambda: Row(lambda: Own().double(), says='cast to float32'),
     'TorchScript or torch.export': lambda: Row(
@@ -185,6 +183,7 @@ ROWS = {
         refused='give the original module',
     ),
 }
+# Of more than half a minute; `make test-slow` runs them.
 SLOW = ('torchvision, with auxiliary outputs', '512 pixels')
 
 
