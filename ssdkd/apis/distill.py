@@ -35,7 +35,7 @@ from ssdkd.config.top_level import KEYS
 from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
-from ssdkd.losses import has_statistics
+from ssdkd.losses import has_other_norms, has_statistics
 from ssdkd.mmseg import METRIC
 from ssdkd.models.channels import image_channels
 from ssdkd.old_keys import rename_keys
@@ -178,6 +178,7 @@ def distill(
         minutes=minutes,
         batch_norm=_has_statistics(teacher),
         channels=channels,
+        other_norms=has_other_norms(teacher),
     )
     val = val_loader
     if val is not None:
@@ -212,8 +213,8 @@ def distill(
                 write_whole(path, text)  # over the runner's own copy, which names this folder
             if not _has_statistics(teacher):
                 runner.logger.warning(
-                    'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
-                    'left out, and the samples depend only on the predicted classes.'
+                    'The teacher has no batch-norm statistics: model.synthesizer.losses has '
+                    'priors of images and classes instead, see docs/teacher.md.'
                 )
             runner.logger.info(
                 f'The config of this run is {path}; {command} makes the same student.'

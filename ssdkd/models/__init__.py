@@ -7,7 +7,7 @@ from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, channels_of, student_config
 from ssdkd.models.output import NetworkOutput, recording
-from ssdkd.models.precision import has_bfloat16
+from ssdkd.models.precision import chosen_precision, has_bfloat16
 from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
 from ssdkd.models.reuse import reuse_layers
@@ -27,6 +27,7 @@ __all__ = [
     'ResNet',
     'Teacher',
     'WideResNet',
+    'chosen_precision',
     'has_bfloat16',
     'image_channels',
     'imported_model',

@@ -11,9 +11,7 @@ from ssdkd.registry import GENERATORS
 class PluginName(BaseGenerator):
     """A map of a quarter of the size, enlarged twice and coloured."""
 
-    def __init__(
-        self, latent_dim=256, image_size=32, width=64, num_classes=None, channels=3
-    ):
+    def __init__(self, latent_dim=256, image_size=32, width=64, num_classes=None, channels=3):
         size = checked_size(image_size, smallest=8)
         super().__init__(latent_dim, size, num_classes, channels)
         height, side = made_size(type(self).__name__, size, step=4)
