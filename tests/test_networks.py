@@ -123,7 +123,7 @@ def size(*sides, **arguments):
 
 SEGMENTS = size(64, task='segmentation')
 ROWS = {
-    'timm, with batch norm': lambda: Row(timm('resnet10t')),
+    'timm, with batch norm': lambda: Row(timm('mobilenetv3_small_050')),
     'timm, ViT': lambda: Row(
         timm('vit_tiny_patch16_224', img_size=32, patch_size=8, embed_dim=24, depth=2)
     ),
@@ -141,7 +141,7 @@ ROWS = {
     'timm, ConvNeXt': lambda: Row(
         timm('convnext_atto', depths=(1, 1, 1, 1), dims=(8, 8, 16, 16))
     ),
-    'torchvision, classifier': lambda: Row(torchvision('resnet18')),
+    'torchvision, classifier': lambda: Row(torchvision('mobilenet_v3_small')),
     'torchvision, with auxiliary outputs': lambda: Row(
         torchvision('googlenet', aux_logits=True, init_weights=False),
         size(64),

@@ -15,7 +15,7 @@ from ssdkd.generators import (
     ShapesGenerator,
     build_generator,
 )
-from ssdkd.registry import GENERATORS
+from ssdkd.registry import GENERATORS, MODELS
 
 SIZES = {
     DCGANGenerator: [8, 32, (12, 20), 30],
@@ -155,3 +155,13 @@ def test_without_a_type_the_size_decides(size, kind, log):
     cfg = dict(width=1) if size is None else dict(width=1, image_size=size)
     assert type(build_generator(cfg)) is kind
     assert log()[0].startswith(f'generator: no type is named; {kind.__name__} is for')
+
+
+def test_a_config_without_a_type(tiny, log):
+    generator = dict(_delete_=True, image_size=18, width=4)
+    distiller = MODELS.build(tiny({'model.synthesizer.generator': generator}).model)
+    assert type(distiller.synthesizer.generator) is DCGANGenerator
+    assert (
+        'DCGANGenerator makes images of 20x20 pixels, of which the centre is kept: 18x18'
+        in (log())
+    )
