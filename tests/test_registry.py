@@ -155,6 +155,7 @@ MINIMAL = {
         'EstimateHook': {},
         'ExportHook': {},
         'PanelHook': dict(out_dir='panels'),
+        'QualityHook': {},
         'SafeCheckpointHook': {},
         'SampleGridHook': {},
         'ScheduleHook': {},

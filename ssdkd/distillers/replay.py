@@ -239,6 +239,7 @@ class ReplayDistiller(BaseDistiller):
                 optim_wrapper=optim_wrapper,
                 rng=self.rng,
                 round=self.buffer.round,
+                share=self.share,
                 warmup=warmup,
             )
             batch, log = self.synthesizer.synthesize(context)

@@ -3,7 +3,7 @@
 from ssdkd.generators.base import BaseGenerator
 from ssdkd.generators.dcgan import DCGANGenerator
 from ssdkd.generators.deep import DeepGenerator
-from ssdkd.generators.shapes import ShapesGenerator
+from ssdkd.generators.shapes import ShapesGenerator, random_shapes
 from ssdkd.generators.sizes import build_generator
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     'DeepGenerator',
     'ShapesGenerator',
     'build_generator',
+    'random_shapes',
 ]

@@ -87,6 +87,29 @@ class ShapesGenerator(BaseGenerator):
         return self.crop(torch.sigmoid(refined))
 
 
+@torch.no_grad()
+def random_shapes(
+    count: int, image_size: tuple[int, int], seed: int, shapes: int = 15, channels: int = 3
+) -> Tensor:
+    """Pictures of random shapes, which no network has refined -> uint8 [count, C, H, W].
+
+    Args:
+        count: Number of pictures.
+        image_size: (H, W).
+        seed: The same seed gives the same pictures on every machine.
+        shapes: Shapes per picture.
+        channels: C.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    numbers = torch.randn(count, (NUMBERS + channels) * shapes + channels, generator=rng)
+    pictures = []
+    for part in numbers.split(max(1, 2**15 // math.prod(image_size))):  # masks take memory
+        background, parts = part[:, :channels], part[:, channels:]
+        parts = parts.unflatten(1, (shapes, NUMBERS + channels))
+        pictures.append(draw_shapes(parts, background, image_size).mul(255).round().byte())
+    return torch.cat(pictures)
+
+
 def draw_shapes(shapes: Tensor, background: Tensor, image_size: tuple[int, int]) -> Tensor:
     """Draw shapes over each other, differentiably.
 
