@@ -230,12 +230,12 @@ IMAGES, LABELS = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])
 )
 def test_bad_val_sets(batch, message):
     with pytest.raises(ConfigError, match=message):
-        ValBatches([] if batch is None else [batch], False, 3)
+        ValBatches([] if batch is None else [batch], 'classification', 3)
 
 
 def test_good_val_sets():
     as_dict = dict(inputs=IMAGES.numpy(), data_samples=[2, 0])
-    batches = ValBatches([(IMAGES, LABELS), as_dict], False, 3)
+    batches = ValBatches([(IMAGES, LABELS), as_dict], 'classification', 3)
     labels = [batch['data_samples'].tolist() for batch in batches]
     assert labels == [[0, 1], [2, 0]] and len(batches) == 2 and len(batches.dataset) == 4
 
