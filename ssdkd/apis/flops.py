@@ -14,7 +14,7 @@ from ssdkd.distillers.parts import with_channels
 from ssdkd.errors import ConfigError
 from ssdkd.generators import build_generator
 from ssdkd.mmseg import without_pretrained
-from ssdkd.models import Network
+from ssdkd.models import Network, channels_of
 from ssdkd.registry import MODELS
 
 
@@ -83,7 +83,8 @@ def costs(cfg: Config, size: tuple[int, int]) -> dict[str, Cost]:
         size: (H, W) of the images; the generator's is its own.
     """
     networks = {role: _network(cfg, role) for role in network_roles(cfg)}
-    channels = networks['teacher'].channels
+    teacher = networks['teacher']
+    channels = teacher.channels if isinstance(teacher, Logits) else channels_of(teacher)
     image = torch.zeros(1, channels, *size)
     found = {role: count(network, (image,)) for role, network in networks.items()}
     synthesizer = with_channels(copy.deepcopy(cfg.model.get('synthesizer') or {}), channels)
