@@ -26,6 +26,7 @@ from ssdkd.apis.surroundings import kept_surroundings
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.atomic import write_whole
 from ssdkd.checks import is_number
+from ssdkd.config.compose import TASKS
 from ssdkd.config.read import read_config, without_delete
 from ssdkd.config.top_level import KEYS
 from ssdkd.distillers import BaseDistiller
@@ -50,6 +51,8 @@ load one that you did not make. The config has no val set; training does not rea
 """
 
 '''
+# What the val set measures, by task.
+METRICS = dict(multilabel=dict(type='MultiLabelScores'), segmentation=METRIC)
 ACCURACY = dict(type='Accuracy')
 # Arguments of distill() that describe a new run.
 NEEDED = ('teacher', 'student', 'num_classes', 'image_size', 'mean', 'std')
@@ -66,6 +69,7 @@ def distill(
     budget: int | None = None,
     minutes: float | None = None,
     task: str | None = None,
+    output: str | int | dict[str, str | int] | None = None,
     val_loader: Iterable | None = None,
     work_dir: str | Path | None = None,
     resume: str | Path | None = None,
@@ -92,10 +96,11 @@ def distill(
 
     Args:
         teacher (nn.Module): A trained network that maps images to logits [N, K] or
-            [N, K, H, W].
+            [N, K, H, W], which may be part of what it returns; see ``output``.
         student (nn.Module): The network to train, starting with its present weights. Afterwards
             it holds the trained weights and is in evaluation mode.
-        num_classes (int): Number of classes K.
+        num_classes (int): Number of classes K; 2 for a network with one logit, and the number
+            of labels if an image may have several.
         image_size (int | tuple[int, int]): Side of the synthetic images, or (H, W): multiples
             of 4 below 64 pixels, of 32 from 64 to 512.
         mean (float | Sequence[float]): Mean that the teacher's training subtracted from
@@ -108,11 +113,17 @@ def distill(
             how much time is left.
         minutes (float, optional): A budget of time in place of ``budget``: as many rounds as
             fit, with the learning rates at their end; see ``DistillLoop``.
-        task (str): ``'classification'`` or ``'segmentation'`` (which needs mmsegmentation).
+        task (str): ``'classification'`` (the default), ``'binary'`` (one logit with a sigmoid),
+            ``'multilabel'`` (a sigmoid for each label) or ``'segmentation'``.
+        output (str | int | dict, optional): Where the logits are in what both networks return:
+            a key, an attribute, an index, or the import path of a function that gives them. A
+            dict ``{'teacher': ..., 'student': ...}`` says it of each. Defaults to None:
+            ``logits`` or ``out`` of a dict, a dataclass or a Hugging Face ``ModelOutput``, the
+            first element of a tuple; the log says what is taken.
         val_loader (Iterable, optional): A ``DataLoader``, a data set, or any other form of
             docs/val_sets.md, with images uint8 or float in [0, 1] and *not* normalised. They
-            only measure accuracy or mIoU a few times. With several processes, each gives all
-            batches or its part. Defaults to None: nothing is measured.
+            only measure accuracy, mAP or mIoU a few times. With several processes, each gives
+            all batches or its part. Defaults to None: nothing is measured.
         work_dir (str | Path, optional): A folder without a run in it. Defaults to a new one,
             ``work_dirs/distill/<time>``.
         resume (str | Path, optional): Work directory of an earlier call, which goes on from its
@@ -150,7 +161,7 @@ def distill(
         raise ConfigError(f"work_dir='{work_dir}' and resume='{resume}' must be one folder")
     device = str(device or get_device())
     with kept_surroundings(device):
-        launcher = _join(device)
+        launcher, outputs = _join(device), _by_role(output)
         if resume is not None:
             cfg = _stored(Path(resume), budget, minutes)
             stated = dict(num_classes=num_classes, image_size=image_size, task=task)
@@ -172,15 +183,15 @@ def distill(
         if not missing:
             normalisation = dict(mean=_per_channel('mean', mean), std=_per_channel('std', std))
             for role in ('teacher', 'student'):
-                cfg.model[role] = dict(cfg.model.get(role, {}), **normalisation)
+                part = dict(cfg.model.get(role, {}), **normalisation)
+                cfg.model[role] = part | outputs.get(role, {})
         _merge(cfg, overrides)
         cfg.randomness.seed = cfg.randomness.seed if seed is None else seed
         check_config(cfg)
         check_sections(cfg)
         val = None
         if val_loader is not None:
-            task_cfg = cfg.model.task
-            val = ValBatches(val_loader, task_cfg.type == 'Segmentation', task_cfg.num_classes)
+            val = ValBatches(val_loader, _task(cfg), cfg.model.task.num_classes)
         folder = Path(first(resume or work_dir or _new_folder()))
         with (
             removed_if_unused(folder, made=work_dir is None and resume is None),
@@ -263,9 +274,8 @@ def _train(
         )
     runner.logger.info(f'The config of this run is {path}. {said}')
     if val is not None:
-        segments = cfg.model.task.type == 'Segmentation'
         # An object cannot stand in a config, from which the runner builds its own.
-        runner._val_loop = ValLoop(runner, val, dict(METRIC if segments else ACCURACY))
+        runner._val_loop = ValLoop(runner, val, dict(METRICS.get(_task(cfg), ACCURACY)))
     runner.train()
     report = first(write_report(work_dir)[0] if is_main_process() else None)
     runner.logger.info(f'The report is {report}.')
@@ -295,7 +305,7 @@ def _check_same(cfg: Config, work_dir: str | Path, stated: dict[str, Any]) -> No
     stored = dict(
         num_classes=task.num_classes,
         image_size=size[0] if size[0] == size[1] else size,
-        task='segmentation' if task.type == 'Segmentation' else 'classification',
+        task=_task(cfg),
     )
     for key, value in stated.items():
         value = tuple(value) if isinstance(value, list) else value
@@ -315,6 +325,23 @@ def _network(cfg: Config, role: str, work_dir: str | Path) -> nn.Module:
             'in that call'
         )
     return saved_module(source.file)
+
+
+def _task(cfg: Config) -> str:
+    """The argument ``task`` for a config; that of a plugin's counts as classification."""
+    names = (name for name, kind in TASKS.items() if kind == cfg.model.task.type)
+    return next(names, 'classification')
+
+
+def _by_role(output: Any) -> dict[str, dict]:
+    """The argument ``output`` as arguments of both networks."""
+    if isinstance(output, dict) and output.keys() - {'teacher', 'student'}:
+        raise ConfigError(
+            f"output={output} must have the keys 'teacher' and 'student', or be one key, index "
+            'or import path for both'
+        )
+    by_role = output if isinstance(output, dict) else dict(teacher=output, student=output)
+    return {role: dict(output=part) for role, part in by_role.items() if part is not None}
 
 
 def _new_folder() -> Path:

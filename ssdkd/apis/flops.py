@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from ssdkd.apis.networks import members, network_roles
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import without_pretrained
+from ssdkd.models.logits import LogitsReader
+from ssdkd.models.prepare import prepared
 from ssdkd.registry import GENERATORS, MODELS
 
 
@@ -34,15 +36,15 @@ class Cost:
 
 
 class Logits(nn.Module):
-    """A plain network that returns a tensor, also if it is a segmentor of torchvision."""
+    """A plain network that returns its logits alone, which tracing asks for."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, reader: LogitsReader):
         super().__init__()
         self.network = network
+        self.reader = reader
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.network(images)
-        return logits['out'] if isinstance(logits, dict) else logits
+        return self.reader(self.network(images), images)
 
 
 def count(network: nn.Module, inputs: tuple[Tensor, ...]) -> Cost:
@@ -61,6 +63,7 @@ def count(network: nn.Module, inputs: tuple[Tensor, ...]) -> Cost:
     logging.getLogger('fvcore.nn.jit_analysis').setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')  # of torch.jit, about shapes that become fixed
+        network(*inputs)  # the log says what is taken as logits; in a trace there are no shapes
         flops = FlopCountAnalysis(network, inputs).unsupported_ops_warnings(False)
         activations = ActivationCountAnalysis(network, inputs).unsupported_ops_warnings(False)
         return Cost(
@@ -122,7 +125,8 @@ def _network(cfg: Config, role: str) -> nn.Module:
             'what it costs cannot be counted; count its parts one by one'
         )
     if key in found:
-        return Logits(MODELS.build(part.model))
+        reader = LogitsReader(key, part.get('output'))
+        return Logits(prepared(MODELS.build(part.model)), reader)
     for member in found.values():  # as a module, which a Teacher takes without a checkpoint
         member.model = MODELS.build(member.model)
     return MODELS.build(part)

@@ -89,7 +89,10 @@ def build_network(cfg: Config, role: str = 'student', checkpoint: str | None = N
     Raises:
         ConfigError: It cannot be built, or its weights do not load.
     """
-    return MODELS.build(copy.deepcopy(network_config(cfg, role, checkpoint))).eval()
+    network = MODELS.build(copy.deepcopy(network_config(cfg, role, checkpoint))).eval()
+    if isinstance(network, Network):
+        network.reader.name = role
+    return network
 
 
 def check_distils(cfg: Config) -> None:

@@ -2,10 +2,8 @@
 
 from mmengine.config import Config
 
-from ssdkd.config.compose import BUDGET, compose_method
+from ssdkd.config.compose import BUDGET, compose_method, set_task
 from ssdkd.errors import ConfigError
-
-TASKS = ('classification', 'segmentation')
 
 
 def recommended(
@@ -21,10 +19,10 @@ def recommended(
     """The default settings, without ``model.teacher`` and ``model.student``.
 
     Args:
-        num_classes (int): Outputs of both networks, at least 2.
+        num_classes (int): Classes or labels, at least 2.
         image_size (int | tuple[int, int]): Side or (H, W). Below 64 pixels multiples of 4 and
             the settings for 32x32; from 64 to 512 multiples of 32 and those for 224x224.
-        task (str): ``'classification'`` or ``'segmentation'``.
+        task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         device (str): ``'cpu'`` gets thousands of student steps, anything else the schedules
             for an accelerator.
         budget (int, optional): Rounds in all. The share that warms up stays the same. Defaults
@@ -36,15 +34,17 @@ def recommended(
     Raises:
         ConfigError: A value cannot work; the message says which would.
     """
-    if task not in TASKS:
-        raise ConfigError(f"task='{task}' must be one of {', '.join(map(repr, TASKS))}")
     if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 2:
-        raise ConfigError(f'num_classes={num_classes} must be an int, at least 2')
+        raise ConfigError(
+            f'num_classes={num_classes} must be an int, at least 2; a network with one logit '
+            "has two classes: num_classes=2 and task='binary'"
+        )
     height, width = _pair(image_size)
     shorter = min(height, width)
     large, on_cpu, segments = shorter >= 64, str(device) == 'cpu', task == 'segmentation'
     method = 'ssdkd_imagenet' if large else 'ssdkd'
     cfg = compose_method('ssdkd_seg' if segments else method, 'cpu' if on_cpu else BUDGET)
+    set_task(cfg, task)
 
     model, schedule = cfg.model, cfg.train_cfg
     model.task.num_classes = num_classes

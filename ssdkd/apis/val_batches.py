@@ -23,9 +23,10 @@ class ValBatches:
     Args:
         loader (Iterable): Gives ``(images, labels)`` or ``dict(inputs=, data_samples=)``, again
             each time it is iterated. Images [N, 3, H, W] are uint8 or float in [0, 1]; labels
-            are integers, [N], or [N, H, W] with 255 for void. Lists of mmseg's own samples
-            pass as they are.
-        segments (bool): The task is segmentation.
+            are integers, [N], or [N, H, W] with 255 for void, or the numbers 0 and 1 of any
+            type, [N, L] of several labels and [N] or [N, 1] of a binary task. Lists of mmseg's
+            own samples pass as they are.
+        task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         num_classes (int): Number of classes.
 
     Raises:
@@ -47,7 +48,7 @@ class ValBatches:
         def __getitem__(self, index: int) -> None:
             """Nothing: the first batch has been looked at already."""
 
-    def __init__(self, loader: Iterable, segments: bool, num_classes: int):
+    def __init__(self, loader: Iterable, task: str, num_classes: int):
         if not isinstance(loader, Iterable):
             raise ConfigError(f'val_loader is a {type(loader).__name__}; give an iterable')
         if iter(loader) is loader:
@@ -56,7 +57,8 @@ class ValBatches:
                 'DataLoader or list(val_loader)'
             )
         self.loader = loader
-        self.segments = segments
+        self.task = task
+        self.segments = task == 'segmentation'
         self.num_classes = num_classes
         self.dataset = self._Images(num_classes, _classes(loader))
         check_classes(self.dataset, 'val_loader', num_classes)
@@ -114,6 +116,8 @@ class ValBatches:
     def _labels(self, labels, images) -> Tensor:
         labels = torch.as_tensor(labels)
         form = [len(images), *images.shape[2:]] if self.segments else [len(images)]
+        if self.task in ('binary', 'multilabel'):
+            return self._truths(labels, form)
         if list(labels.shape) != form or labels.is_floating_point():
             raise ConfigError(
                 f'val_loader gives {labels.dtype} labels of shape {list(labels.shape)}; give '
@@ -127,6 +131,19 @@ class ValBatches:
                 f'num_classes={self.num_classes}; number the classes from 0'
             )
         return labels
+
+    def _truths(self, labels: Tensor, form: list[int]) -> Tensor:
+        """Labels 0 and 1, as the loss of these tasks takes them, of any type."""
+        several = self.task == 'multilabel'
+        form = [*form, self.num_classes] if several else form
+        if not several and list(labels.shape) == [*form, 1]:
+            labels = labels[:, 0]
+        if list(labels.shape) != form or not ((labels == 0) | (labels == 1)).all():
+            raise ConfigError(
+                f'val_loader gives {labels.dtype} labels of shape {list(labels.shape)}; for '
+                f"task='{self.task}' give the numbers 0 and 1, shape {form}"
+            )
+        return labels.long()
 
 
 def _stated_images(loader: Iterable) -> int | None:

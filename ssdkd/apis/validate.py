@@ -15,6 +15,7 @@ from ssdkd.apis.sets import check_sets
 from ssdkd.engine import DistillLoop, StrictRunner
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import without_pretrained
+from ssdkd.models import Network
 from ssdkd.registry import MODELS
 
 
@@ -62,8 +63,11 @@ def validate(cfg: Config, say: Callable[[str], None] = print) -> list[str]:
             runner.train()
         except _FirstStep:
             pass
-        if isinstance(runner.train_loop, DistillLoop) and not random_teacher:
-            for text in runner.train_loop.check_ups:
+        if isinstance(runner.train_loop, DistillLoop):
+            for network in runner.train_loop.distiller.networks.values():
+                if isinstance(network, Network) and network.reader.line:
+                    say(network.reader.line)
+            for text in runner.train_loop.check_ups if not random_teacher else ():
                 say(text)
     return missing
 

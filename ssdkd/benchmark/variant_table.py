@@ -12,7 +12,7 @@ from ssdkd.benchmark.spec import Spec
 from ssdkd.runs.summary import student_role
 from ssdkd.visualization.balance import plot_balance, read_balance
 
-PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc')
+PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc', 'mAP', 'f1')
 
 
 def unit(metric: str) -> str:

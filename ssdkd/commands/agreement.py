@@ -1,7 +1,8 @@
 """Compare a student with its teacher on a folder of any images, without labels.
 
 It prints three figures:
-- agreement: the share of images (segmentation: pixels) for which both predict the same class;
+- agreement: the share of images for which both predict the same class (segmentation: of pixels;
+  several labels: of labels);
 - the mean KL divergence of the student from the teacher, in nats;
 - the expected calibration error of the student, with the teacher's class as the label: the mean
   distance between agreement and confidence, over 15 bins of the student's confidence.
@@ -9,6 +10,7 @@ Images are resized to cover the image size, and cropped.
 """
 
 import argparse
+import copy
 import json
 from pathlib import Path
 
@@ -41,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from ssdkd.datasets.files import ImageFiles, cover_and_crop
     from ssdkd.distillers.teacher_checks import take_logarithm
     from ssdkd.evaluation import AgreementMeter
+    from ssdkd.registry import TASKS
     from ssdkd.visualization import plot_reliability
 
     cfg = load_config(args)
@@ -50,8 +53,10 @@ def run(args: argparse.Namespace) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     teacher = build_network(cfg, 'teacher').to(device)
     student = build_network(cfg, args.role, args.checkpoint).to(device)
+    task = TASKS.build(copy.deepcopy(cfg.model.task))
     for network in (teacher, student):
-        take_logarithm(network, size)
+        if task.exclusive:
+            take_logarithm(network, size)
     meter = AgreementMeter()
     batches = [
         files.names[i : i + args.batch_size]
@@ -61,16 +66,16 @@ def run(args: argparse.Namespace) -> None:
         images = torch.stack([cover_and_crop(files.open(name), size) for name in names])
         images = images.to(device).float() / 255
         with torch.no_grad():
-            meter.update(student(images), teacher(images))
+            logits = student(images), teacher(images)
+        meter.update(*map(task.outcomes, logits))
     results = meter.results()
     out = Path(args.out) if args.out else Path(args.checkpoint).with_name('agreement.png')
-    cases = 'pixels' if cfg.model.task.type == 'Segmentation' else 'images'
-    plot_reliability(results, out, cases)
+    plot_reliability(results, out, task.cases)
     facts = dict(student=args.checkpoint, images_of=args.images, image_size=list(size))
     write_whole(out.with_suffix('.json'), json.dumps(facts | results, indent=1) + '\n')
     error = results['agreement_error']
     error = '' if error is None else f' (standard error over images {error:.2f})'
-    print(f'\n{results["images"]} images of {size[0]}x{size[1]} pixels; cases are {cases}')
+    print(f'\n{results["images"]} images of {size[0]}x{size[1]} pixels; cases are {task.cases}')
     print(f'agreement with the teacher: {results["agreement"]:.2f} %{error}')
     print(f'mean KL(teacher || student): {results["kl"]:.4f} nats')
     print(f'expected calibration error: {results["ece"]:.2f} percentage points')

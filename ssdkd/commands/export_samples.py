@@ -1,16 +1,19 @@
 """Write the synthetic samples of a run as image files that any trainer reads.
 
 Classification: CLASS/INDEX.png, the layout of torchvision's ImageFolder. The class is the
-teacher's prediction. Segmentation: img_dir/train and ann_dir/train, the layout of mmseg, with
-the teacher's prediction for each pixel. manifest.json holds the classes, the normalisation, and
-for each sample the teacher's confidence, its priority and its age.
+teacher's prediction. Several labels: images/INDEX.png and labels.json, with the labels that the
+teacher predicts for each. Segmentation: img_dir/train and ann_dir/train, the layout of mmseg,
+with the teacher's prediction for each pixel. manifest.json holds the classes, the
+normalisation, and for each sample the teacher's confidence, its priority and its age.
 
-A config of ssdkd reads the folder as dict(type='ImageFolder', root=FOLDER).
+A config of ssdkd reads the folder as dict(type='ImageFolder', root=FOLDER), and several labels
+as dict(type='LabelledImages', root=FOLDER/images, labels=FOLDER/labels.json, num_labels=L).
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +49,8 @@ def build_teacher(cfg: Config) -> Network:
 
 def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples) -> dict:
     """The head of the manifest."""
+    import numpy as np
+
     from ssdkd.apis import network_config
     from ssdkd.mmseg import dataset_facts
     from ssdkd.models.normalisation import stated_normalisation
@@ -59,11 +64,11 @@ def manifest_facts(cfg: Config, args: argparse.Namespace, samples: StoredSamples
         config=args.config,
         checkpoint=str(samples.path),
         task=cfg.model.task.type,
-        num_classes=cfg.model.task.num_classes,
+        num_classes=len(samples.class_counts) or cfg.model.task.get('num_classes', 2),
         classes=list((meta or {}).get('classes') or cfg.get('classes') or []) or None,
         image_size=list(samples.columns['image'].shape[-2:]),
-        mean=list(mean or []) or None,
-        std=list(std or []) or None,
+        mean=None if mean is None else np.atleast_1d(mean).tolist(),
+        std=None if std is None else np.atleast_1d(std).tolist(),
     )
 
 
@@ -77,26 +82,34 @@ def run(args: argparse.Namespace) -> None:
         distinct_colours,
         teacher_labels,
         write_image_folder,
+        write_labelled_images,
         write_segmentation_folder,
     )
     from ssdkd.mmseg import dataset_facts
+    from ssdkd.registry import TASKS
 
     cfg = load_config(args)
     check_distils(cfg)
     samples = read_samples(args.checkpoint)
     out = Path(args.out) if args.out else samples.path.with_name('exported_samples')
     facts = manifest_facts(cfg, args, samples)
-    num_classes, images = cfg.model.task.num_classes, samples.columns['image']
-    if cfg.model.task.type == 'Segmentation':
+    task = TASKS.build(copy.deepcopy(cfg.model.task))
+    num_classes, images = task.num_classes, samples.columns['image']
+    empty = []
+    if task.cases == 'pixels':
         meta, _ = dataset_facts(cfg)
         palette = (meta or {}).get('palette') or distinct_colours(num_classes)
-        maps = teacher_labels(build_teacher(cfg), images)
+        maps = teacher_labels(build_teacher(cfg), images, lambda logits: logits.argmax(dim=1))
         write_segmentation_folder(samples, maps, palette, out, facts, track_iter_progress)
-        empty = []
+    elif task.cases == 'labels':
+        labels = teacher_labels(build_teacher(cfg), images, lambda logits: logits > 0)
+        labels = torch.stack(list(labels))
+        write_labelled_images(samples, labels, out, facts, track_iter_progress)
     else:
         labels = samples.labels
         if labels is None:  # this buffer asked the teacher nothing
-            labels = torch.stack(list(teacher_labels(build_teacher(cfg), images)))
+            read = teacher_labels(build_teacher(cfg), images, lambda z: task.classify(z).label)
+            labels = torch.stack(list(read))
         empty = write_image_folder(
             samples, labels, num_classes, out, facts, track_iter_progress
         )

@@ -83,7 +83,7 @@ def _run(args: argparse.Namespace) -> None:
         cfg.pop(key, None)
     cfg.custom_hooks = hooks
     runner = StrictRunner.from_cfg(cfg)
-    num_classes = task['num_classes'] if distils else None
+    num_classes = runner.model.task.num_classes if distils else None
     check_sets(runner, runner.model.network, 'test', num_classes=num_classes)
     images = count(len(runner.test_dataloader.dataset), 'image')
     runner.logger.info(f'Test of the {args.role if distils else "network"} on {images}')

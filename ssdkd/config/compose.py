@@ -26,12 +26,19 @@ TAKEN = {
     'model.student': 'student',
     'model.task.num_classes': 'num_classes',
 }
+# What a pair, and distill(), call the tasks.
+TASKS = {
+    'classification': 'Classification',
+    'binary': 'BinaryClassification',
+    'multilabel': 'MultiLabelClassification',
+    'segmentation': 'Segmentation',
+}
 # What the pair's data limits, replaced wherever a method has such a key. The last two are also
 # arguments of RandomCropFlip, by these names.
 LIMITS = ('image_size', 'crop_padding', 'flip')
 CROP_FLIP = dict(crop_padding='padding', flip='flip')
 # Names of a pair beside these and LOADERS.
-OTHER = ('autocast', 'budget', 'kind', 'settings', 'train_set')
+OTHER = ('autocast', 'budget', 'kind', 'settings', 'task', 'train_set')
 # What a run takes from the pair as it stands.
 LOADERS = tuple(
     f'{split}_{part}'
@@ -70,6 +77,8 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
     cfg = _method_for(names, method, budget, pair)
     if 'task' in cfg.model:  # it distils
         cfg.merge_from_dict({key: copy.deepcopy(names[name]) for key, name in TAKEN.items()})
+        if 'task' in names:
+            set_task(cfg, names.task)
     for part in _parts(cfg.model):
         _limit(part, dict(zip(LIMITS, LIMITS)), names)
         for transform in part.get('augment') or ():
@@ -175,6 +184,15 @@ def _limit(part: dict, keys: dict[str, str], names: Config) -> None:
         names: The pair.
     """
     part.update({k: names[name] for name, k in keys.items() if k in part and name in names})
+
+
+def set_task(cfg: Config, task: str) -> None:
+    """Change a config's task to one of ``TASKS``, and the metric that the best round has."""
+    if task not in TASKS:
+        raise ConfigError(f"task='{task}' must be one of {', '.join(map(repr, TASKS))}")
+    cfg.model.task.type = TASKS[task]
+    if task == 'multilabel':
+        cfg.default_hooks.checkpoint.save_best = 'mAP'
 
 
 def _value(expression: str, names: Config, method: str, pair: str) -> object:

@@ -210,6 +210,8 @@ class BaseDistiller(BaseModel, ABC):
         """
         network, size = self.part(name), self.synthesizer.image_size
         where = f'model.{self.roles[name].path}'
+        if isinstance(network, Network):
+            network.reader.name = where
         output = self._try(name, size)
         if isinstance(output, Exception):
             side = nearest_size(lambda s: isinstance(self._try(name, s), NetworkOutput), size)
@@ -218,8 +220,13 @@ class BaseDistiller(BaseModel, ABC):
                 f'{[1, 3, *size]} with {describe_error(output)}'
                 + (f'; the nearest size that works is {side}' if side else '')
             ) from output
-        self.task.check_output(output.logits, where, trained)
-        if is_probability(output.logits) and isinstance(network, Network):
+        try:
+            self.task.check_output(output.logits, where, trained)
+        except ConfigError as error:
+            others = isinstance(network, Network) and network.reader.others
+            raise ConfigError(f'{error}; {others}' if others else str(error)) from error
+        probable = self.task.exclusive and is_probability(output.logits)
+        if probable and isinstance(network, Network):
             network.gives_probabilities = True
             output = self._try(name, size)
         return output

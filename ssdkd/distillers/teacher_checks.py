@@ -16,6 +16,7 @@ from ssdkd.losses import has_statistics
 from ssdkd.models import Network
 from ssdkd.models.layer_inputs import is_compiled
 from ssdkd.runs import random_state, set_random_state
+from ssdkd.tasks import BaseTask
 from ssdkd.user_code import describe_error
 from ssdkd.words import count
 
@@ -27,12 +28,13 @@ PIXELS = 64 * 32 * 32  # of all probes together: small images are cheap
 
 
 @torch.no_grad()
-def check_up(network: nn.Module, size: Sequence[int]) -> tuple[list[str], str]:
+def check_up(network: nn.Module, size: Sequence[int], task: BaseTask) -> tuple[list[str], str]:
     """Examine a trained network on random images.
 
     Args:
-        network: A teacher: images [N, 3, H, W] in [0, 1] to logits [N, K] or [N, K, H, W].
+        network: A teacher: images [N, 3, H, W] in [0, 1] to logits.
         size: (H, W) of the images.
+        task: What the logits mean.
 
     Returns:
         tuple: The findings, one line each, and a line about what was looked at.
@@ -47,6 +49,7 @@ def check_up(network: nn.Module, size: Sequence[int]) -> tuple[list[str], str]:
             return [f'its forward fails for shape {shape} with {describe_error(error)}'], ''
         if not (isinstance(logits, Tensor) and logits.ndim > 1 and logits.is_floating_point()):
             return [], 'outputs of this form are not examined'
+        distances = to_prediction(logits, task)
         findings = [
             *unset_normalisation(network),
             *probabilities(network),
@@ -54,12 +57,13 @@ def check_up(network: nn.Module, size: Sequence[int]) -> tuple[list[str], str]:
             *uncalled_statistics(network, called),
             *unstable(network, images, logits),
             *constant(logits),
-            *unreachable(logits),
+            *unreachable(distances),
         ]
     low, high = logits.min().item(), logits.max().item()
-    reached, classes = len(_per_class(logits).argmax(1).unique()), logits.shape[1]
+    reached, classes = int((distances == 0).any(0).sum()), distances.shape[1]
+    kind = 'labels' if task.cases == 'labels' else 'classes'
     looked = (
-        f'{count(len(images), "random image")}: {reached} of {classes} classes predicted, '
+        f'{count(len(images), "random image")}: {reached} of {classes} {kind} predicted, '
         f'logits from {low:.3g} to {high:.3g}'
     )
     return findings, looked
@@ -258,15 +262,27 @@ def constant(logits: Tensor) -> list[str]:
     ]
 
 
-def unreachable(logits: Tensor) -> list[str]:
+def to_prediction(logits: Tensor, task: BaseTask) -> Tensor:
+    r"""How far each logit is from being predicted, [images or pixels, K], 0 where it is.
+
+    :math:`g_k = \max_j z_j - z_k` of a class, and :math:`g_k = \max(0, -z_k)` of a label.
+    """
+    if task.cases == 'labels':
+        return F.relu(-logits.float())
+    z = _per_class(task.outcomes(logits.float()))
+    return z.max(1, keepdim=True)[0] - z
+
+
+def unreachable(g: Tensor) -> list[str]:
     r"""Classes that random images do not come near.
 
-    With the distance :math:`g_k = \max_j z_j - z_k` of a class over all images (and pixels),
-    those with :math:`\bar g_k > 10 + 10 \, \sigma(g_k)`: such a distance is no accident of
-    the images. It is that of a class without training data, or one that is masked.
+    Those with :math:`\bar g_k > 10 + 10 \, \sigma(g_k)` over all images (and pixels): such a
+    distance is no accident of the images. It is that of a class without training data, or one
+    that is masked.
+
+    Args:
+        g: [N, K], of :func:`to_prediction`.
     """
-    z = _per_class(logits)
-    g = z.max(1, keepdim=True)[0] - z
     far = (g.mean(0) > 10 + 10 * g.std(0)).nonzero().flatten().tolist()
     if not far:
         return []

@@ -303,7 +303,7 @@ class DistillLoop(BaseLoop):
             if self.distiller.roles[name].optimizer is not None:
                 findings, looked = probabilities(network), None
             else:
-                findings, looked = check_up(network, size)
+                findings, looked = check_up(network, size, self.distiller.task)
             if looked or findings:
                 text = report(name, findings, looked)
                 self.check_ups.append(text)

@@ -2,5 +2,6 @@
 
 from ssdkd.evaluation.accuracy import Accuracy
 from ssdkd.evaluation.agreement import AgreementMeter
+from ssdkd.evaluation.multi_label import MultiLabelScores
 
-__all__ = ['Accuracy', 'AgreementMeter']
+__all__ = ['Accuracy', 'AgreementMeter', 'MultiLabelScores']

@@ -11,8 +11,8 @@ from ssdkd.tasks import kl_divergence
 class AgreementMeter:
     """Agreement and calibration of a student against its teacher's answers.
 
-    A *case* is an image, or in segmentation a pixel. The student's *confidence* is its largest
-    class probability. Results:
+    A *case* is an image, in segmentation a pixel, of several labels each of them. The
+    student's *confidence* is its largest class probability. Results:
 
     - ``agreement``: share of cases in which both say the same class, in percent, with its
       standard error over images, ``agreement_error`` (pixels of an image are not independent);
@@ -35,7 +35,12 @@ class AgreementMeter:
 
     @torch.no_grad()
     def update(self, student: Tensor, teacher: Tensor) -> None:
-        """Add the logits [N, K, ...] of both for the same images."""
+        """Add the logits of both for the same images, as :meth:`BaseTask.outcomes` gives them.
+
+        Args:
+            student: [N, C, ...].
+            teacher: Of the same shape.
+        """
         confidence, label = student.double().softmax(dim=1).max(dim=1)
         teacher_confidence, wanted = teacher.double().softmax(dim=1).max(dim=1)
         hits = (label == wanted).double()

@@ -95,12 +95,52 @@ def write_segmentation_folder(
         _write_manifest(folder, samples, rows, facts)
 
 
+def write_labelled_images(
+    samples: StoredSamples, labels: Tensor, out: Path, facts: dict, track: Progress
+) -> None:
+    """Write ``images/<index>.png``, and ``labels.json`` with the labels of each.
+
+    ``LabelledImages`` reads both.
+
+    Args:
+        samples: The samples; pixels are written without loss.
+        labels: [n, L] bool.
+        out: Folder, absent or empty.
+        facts: What else the manifest is to say.
+        track: See :func:`write_image_folder`.
+    """
+    _check_empty(out)
+    width = len(str(len(samples) - 1))
+    names = [f'{i:0{width}d}.png' for i in range(len(samples))]
+    listed = [row.nonzero()[:, 0].tolist() for row in labels]
+    with whole_folder(out) as folder:
+        (folder / 'images').mkdir()
+        for i in track(list(range(len(samples)))):
+            _save(samples, i, folder / 'images' / names[i])
+        table = ',\n '.join(f'{json.dumps(n)}: {k}' for n, k in zip(names, listed))
+        (folder / 'labels.json').write_text(f'{{{table}}}\n')
+        rows = [dict(file=f'images/{n}', labels=k) for n, k in zip(names, listed)]
+        _write_manifest(folder, samples, rows, facts)
+
+
 @torch.no_grad()
-def teacher_labels(teacher: Network, images: Tensor, batch_size: int = 32) -> Iterable[Tensor]:
-    """The teacher's classes of uint8 images [n, 3, H, W], one after another: [] or [H, W]."""
+def teacher_labels(
+    teacher: Network,
+    images: Tensor,
+    read: Callable[[Tensor], Tensor],
+    batch_size: int = 32,
+) -> Iterable[Tensor]:
+    """The teacher's predictions of images, one after another.
+
+    Args:
+        teacher: The teacher.
+        images: uint8 [n, C, H, W].
+        read: Logits of a batch to predictions.
+        batch_size: Images per pass.
+    """
     device = next(teacher.parameters()).device
     for batch in images.split(batch_size):
-        yield from teacher(batch.to(device).float() / 255).argmax(dim=1).cpu()
+        yield from read(teacher(batch.to(device).float() / 255)).cpu()
 
 
 def distinct_colours(n: int) -> list[list[int]]:

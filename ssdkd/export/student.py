@@ -83,6 +83,8 @@ def export(
     """
     require_packages(form)
     example = torch.rand(TRACED_BATCH, 3, *size, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network(example)  # says what is taken as logits, which a traced pass should not
     if form == 'state_dict':
         save_plain(network, path, meta, pipeline)
         run = _load_plain(path, network, model)
@@ -148,7 +150,7 @@ def _load_plain(
         for key in ('pretrained', 'weights'):
             model.pop(key, None)
     mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
-    fresh = Network(model, mean, std, checkpoint=str(path))
+    fresh = Network(model, mean, std, checkpoint=str(path), output=network.reader.output)
     state = torch.load(path, map_location='cpu', weights_only=True)
     # Once more, without the lenience of our own loading.
     fresh.model.load_state_dict(state['state_dict'] if is_mmseg_model(fresh.model) else state)

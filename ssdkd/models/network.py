@@ -12,6 +12,7 @@ from ssdkd.checks import is_number
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import normalisation_of, without_pretrained
 from ssdkd.models.checkpoint import load_weights, recorded_classes
+from ssdkd.models.logits import LogitsReader
 from ssdkd.models.normalisation import stated_normalisation
 from ssdkd.models.prepare import prepared
 from ssdkd.models.saved import is_saved
@@ -28,7 +29,7 @@ class Network(nn.Module):
     ``network.classes`` are the class names in the order of the outputs if the checkpoint
     records them, otherwise None. ``network.unset`` names what of mean and std nobody states.
     With ``network.gives_probabilities``, which the distiller sets, the logarithm of the plain
-    network's output is returned.
+    network's output is returned. ``network.reader`` says what is taken of what it returns.
 
     Args:
         model (dict | nn.Module): The network, or its config in the registry MODELS. Of an
@@ -45,10 +46,15 @@ class Network(nn.Module):
             Defaults to ``'student'``.
         checkpoint_key (str, optional): Where the weights lie in that file, such as
             ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
+        output (str | int, optional): Key, attribute or index of the logits in what the plain
+            network returns, or the import path of a function of it that gives them. Defaults
+            to None: the rules of :class:`LogitsReader`, such as ``logits`` of a Hugging Face
+            ``ModelOutput`` and the first element of a tuple.
 
     Raises:
         ConfigError: The weights do not load or are not finite, or mean and std are not one or
-            three numbers, those of std above 0.
+            three numbers, those of std above 0; later, at a pass, that the logits in what the
+            plain network returns are ambiguous.
     """
 
     def __init__(
@@ -59,6 +65,7 @@ class Network(nn.Module):
         checkpoint: str | None = None,
         role: str = 'student',
         checkpoint_key: str | None = None,
+        output: str | int | None = None,
     ):
         super().__init__()
         if checkpoint is not None:
@@ -68,6 +75,7 @@ class Network(nn.Module):
             mean, std = stated_normalisation(model)
         self.unset = [key for key, value in (('mean', mean), ('std', std)) if value is None]
         self.gives_probabilities = False
+        self.reader = LogitsReader(type(self.model).__name__, output)
         # Not in the state dict: they belong to the config, and users want plain weights.
         self.register_buffer('mean', _per_channel('mean', mean, 0.0), persistent=False)
         self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
@@ -85,12 +93,8 @@ class Network(nn.Module):
 
         The logits of a segmentor that are smaller than the image are enlarged to it.
         """
-        logits = self.model((images - self.mean) / self.std)
-        if isinstance(logits, dict):  # a segmentor of torchvision
-            logits = logits['out']
-        elif isinstance(logits, tuple) and 'logits' in getattr(logits, '_fields', ()):
-            logits = logits.logits  # its GoogLeNet and Inception, in training
-        if getattr(logits, 'ndim', 0) == 4 and logits.shape[2:] != images.shape[2:]:
+        logits = self.reader(self.model((images - self.mean) / self.std), images)
+        if logits.ndim == 4 and logits.shape[2:] != images.shape[2:]:
             # As the network's own library does it, where the network says how.
             corners = getattr(self.model, 'align_corners', False)
             logits = F.interpolate(
@@ -113,6 +117,7 @@ class Teacher(Network):
             is a module already, or its config names a ``SavedModule`` or asks for pretrained
             weights.
         checkpoint_key (str, optional): Where the weights lie in that file; see ``Network``.
+        output (str | int, optional): Where the logits are in what it returns; see ``Network``.
 
     Raises:
         ConfigError: Nothing says where the trained weights are.
@@ -125,6 +130,7 @@ class Teacher(Network):
         std: Sequence[float] | None = None,
         checkpoint: str | None = None,
         checkpoint_key: str | None = None,
+        output: str | int | None = None,
     ):
         has_weights = not isinstance(model, dict) or is_saved(model) or asks_for_weights(model)
         if checkpoint is None and not has_weights:
@@ -132,7 +138,9 @@ class Teacher(Network):
                 "teacher: key 'checkpoint' is None, so its weights would be random; "
                 'give the file with the trained weights'
             )
-        super().__init__(model, mean, std, checkpoint, checkpoint_key=checkpoint_key)
+        super().__init__(
+            model, mean, std, checkpoint, checkpoint_key=checkpoint_key, output=output
+        )
         self.requires_grad_(False)
         self.eval()
 
@@ -172,6 +180,7 @@ def _initialise(model: BaseModule) -> None:
 
 def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:
     values = [default] if values is None else values
+    values = [values] if is_number(values) else values
     values = values.flatten().tolist() if isinstance(values, np.ndarray | Tensor) else values
     allowed = '(0, inf)' if key == 'std' else '(-inf, inf)'
     if not (

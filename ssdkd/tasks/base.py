@@ -1,5 +1,6 @@
 """The contract of a task."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
@@ -7,6 +8,12 @@ from torch import Tensor
 
 from ssdkd.checks import check_int
 from ssdkd.errors import ConfigError
+
+ONE_LOGIT = (
+    'one logit, with a sigmoid, is that of two classes: use '
+    "model.task=dict(type='BinaryClassification', num_classes=2) (task='binary' with "
+    'num_classes=2 in distill())'
+)
 
 
 class TaskOutput(NamedTuple):
@@ -32,6 +39,10 @@ class BaseTask(ABC):
         data_preprocessor (dict | None): Config of the mmengine data preprocessor that makes
             RGB images, uint8 or in [0, 1], of an evaluation batch; None: the dataset does.
         logits_form (str): Shape of the logits that the task reads, for messages: ``'[N, K]'``.
+        cases (str): What a network decides about: ``'images'``, ``'pixels'`` or ``'labels'``.
+        exclusive (bool): Whether the classes exclude each other, so that probabilities are a
+            softmax of the logits and sum to 1; otherwise each logit has a sigmoid.
+        outputs (int): Number of logits per image or pixel, K by default.
 
     Args:
         num_classes (int): Number of classes K, at least 2: the share of a single class is
@@ -43,10 +54,27 @@ class BaseTask(ABC):
 
     data_preprocessor: dict | None = None
     logits_form: str
+    cases: str = 'images'
+    exclusive: bool = True
 
     def __init__(self, num_classes: int):
+        if num_classes == 1:
+            raise ConfigError(f'model.task.num_classes=1: {ONE_LOGIT}')
         check_int('model.task', 2, num_classes=num_classes)
         self.num_classes = num_classes
+
+    @property
+    def outputs(self) -> int:
+        return self.num_classes
+
+    def misfit(self, outputs: int) -> str:
+        """What is wrong with a network of so many outputs, and what to do about it."""
+        if outputs == 1:
+            return f'has 1 output; {ONE_LOGIT}'
+        return (
+            f'has {outputs} outputs, but model.task.num_classes={self.num_classes}; make them '
+            'equal'
+        )
 
     def check_output(self, output: Tensor, where: str, trained: bool) -> None:
         """Check that a network's output fits this task.
@@ -69,16 +97,33 @@ class BaseTask(ABC):
                 f'{where} gives {found}, but {type(self).__name__} needs {self.logits_form}; '
                 'choose another network or another model.task'
             )
-        if output.shape[1] != self.num_classes:
-            raise ConfigError(
-                f'{where} has {output.shape[1]} outputs, but '
-                f'model.task.num_classes={self.num_classes}; make them equal'
-            )
+        if output.shape[1] != self.outputs:
+            raise ConfigError(f'{where} {self.misfit(output.shape[1])}')
         if trained and not output.isfinite().all():
             raise ConfigError(
                 f'{where} gives logits that are not finite for a blank image, though its '
                 f'weights are finite: check {where}.mean and .std, or take another checkpoint'
             )
+
+    def outcomes(self, logits: Tensor) -> Tensor:
+        """Logits of outcomes that exclude each other in dimension 1 (default: as they are).
+
+        A softmax over it gives probabilities. What losses and metrics read that are not tied
+        to a task. Further dimensions are places, such as pixels.
+
+        Returns:
+            Tensor: [N, C, ...].
+        """
+        return logits
+
+    def log_mean_share(self, logits: Tensor) -> Tensor:
+        """Logarithm of the classes' mean probability in a batch, differentiable -> [K].
+
+        Their exponentials sum to 1. The mean is over samples and places.
+        """
+        log_p = self.outcomes(logits.float()).log_softmax(dim=1).movedim(1, 0).flatten(1)
+        # In logarithms to the end: a class that no sample has must not give 0 * log(0).
+        return log_p.logsumexp(dim=1) - math.log(log_p.shape[1])
 
     @abstractmethod
     def classify(self, logits: Tensor) -> TaskOutput:

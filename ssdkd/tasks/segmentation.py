@@ -26,8 +26,8 @@ class Segmentation(BaseTask):
     ``-log`` of that class's mean probability over the pixels (*choice*; the paper is silent).
 
     Args:
-        num_classes (int): Number of classes K, at least 2. A network with one output and a
-            sigmoid does not fit: foreground and background are two classes.
+        num_classes (int): Number of classes K, at least 2. Of a network with one output and a
+            sigmoid, ``output`` must make two: foreground and background are two classes.
         min_confidence (float): Threshold in [0, 1). Pixels with a lower confidence of the
             teacher do not count in the divergence; an image with only such pixels has
             divergence 0. Defaults to 0: all pixels count.
@@ -38,11 +38,20 @@ class Segmentation(BaseTask):
 
     data_preprocessor = DATA_PREPROCESSOR
     logits_form = '[N, K, H, W]'
+    cases = 'pixels'
 
     def __init__(self, num_classes: int, min_confidence: float = 0.0):
         super().__init__(num_classes)
         check_number('model.task', '[0, 1)', min_confidence=min_confidence)
         self.min_confidence = min_confidence
+
+    def misfit(self, outputs: int) -> str:
+        if outputs != 1:
+            return super().misfit(outputs)
+        return (
+            'has 1 output, but foreground and background are two classes: let output= name a '
+            'function that returns the logits (0, z) of both, torch.cat([0 * z, z], 1)'
+        )
 
     @torch.no_grad()
     def classify(self, logits: Tensor) -> TaskOutput:

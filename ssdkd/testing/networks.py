@@ -40,7 +40,7 @@ def tiny_networks(task: BaseTask, side: int = SIDE) -> tuple[Teacher, Network]:
     made = []
     with global_seed(1):
         for role in (Teacher, Network):
-            model = TinyNet(task.num_classes, is_dense(task))
+            model = TinyNet(task.outputs, is_dense(task))
             with torch.no_grad():
                 for _ in range(3):  # so that the batch norms remember something
                     model((torch.rand(8, 3, side, side) - 0.5) / 0.25)

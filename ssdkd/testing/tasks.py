@@ -20,17 +20,22 @@ def check_task(component: Callable[..., BaseTask], **arguments) -> None:
     Args:
         component: The class, or a function that makes a new task; it is called with
             ``num_classes`` and the arguments.
-        **arguments: Given to it each time.
+        **arguments: Given to it each time, such as the only ``num_classes`` that it takes.
 
     Raises:
         ContractError: It breaks a rule; the message says which.
     """
-    make = Maker(component, arguments)
-    task = make(BaseTask, num_classes=K)
-    make.must(task.num_classes == K, 'have num_classes as given')
+    make = Maker(component, dict(num_classes=K) | arguments)
+    task = make(BaseTask)
+    make.must(task.num_classes == make.arguments['num_classes'], 'have num_classes as given')
     make.must(
         str(getattr(task, 'logits_form', '')).count(',') in (1, 3),
         "say in logits_form which logits it reads, '[N, K]' or '[N, K, H, W]'",
+    )
+    make.must(
+        task.cases in ('images', 'pixels', 'labels'),
+        "have cases as 'images', 'pixels' or 'labels'",
+        f'got {task.cases!r}',
     )
     for n in (1, 5):
         for scale in (1.0, 1e4):
@@ -42,13 +47,14 @@ def check_task(component: Callable[..., BaseTask], **arguments) -> None:
 
 
 def _logits(task: BaseTask, n: int, seed: int) -> Tensor:
-    shape = (n, task.num_classes) + ((3, 5) if is_dense(task) else ())
+    shape = (n, task.outputs) + ((3, 5) if is_dense(task) else ())
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _check_all(make: Maker, task: BaseTask, student: Tensor, teacher: Tensor) -> None:
     n = len(student)
-    targets = torch.arange(n) % K
+    k = task.num_classes
+    targets = torch.arange(n) % k
     before = cloned([student, teacher, targets])
     runs = []
     for seed in (1, 2):
@@ -65,12 +71,13 @@ def _check_all(make: Maker, task: BaseTask, student: Tensor, teacher: Tensor) ->
             )
     said = runs[0]
     share, label, confidence = said['classify']
-    make.must_be('class_share', share, (n, K))
+    make.must_be('class_share', share, (n, k))
     make.must(
         (share >= 0).all() and torch.allclose(share.sum(1), torch.ones(n), atol=1e-3),
         'return class shares that are not negative and sum to 1',
         f'got {share.tolist()}',
     )
+    _check_outcomes(make, task, student)
     make.must_be('label', label, (n,), torch.int64)
     make.must(
         torch.equal(share.gather(1, label[:, None])[:, 0], share.amax(1)),
@@ -104,9 +111,24 @@ def _check_all(make: Maker, task: BaseTask, student: Tensor, teacher: Tensor) ->
     make.must(same(before, [student, teacher, targets]), 'leave logits and targets as they are')
 
 
+def _check_outcomes(make: Maker, task: BaseTask, logits: Tensor) -> None:
+    with make.doing('return outcomes of the logits'):
+        outcomes = task.outcomes(logits)
+    make.must(
+        outcomes.ndim >= 2 and len(outcomes) == len(logits) and outcomes.shape[1] > 1,
+        'return outcomes [N, C, ...] of at least two that exclude each other',
+        f'got {list(outcomes.shape)}',
+    )
+    share = task.log_mean_share(logits)
+    make.must_be('log_mean_share', share, (task.num_classes,))
+    make.must(
+        abs(share.exp().sum() - 1) < 1e-3, 'return the logarithms of shares that sum to 1'
+    )
+
+
 def _check_learning(make: Maker, task: BaseTask) -> None:
     student, teacher = _logits(task, 5, 1).requires_grad_(), _logits(task, 5, 2)
-    targets = torch.arange(5) % K
+    targets = torch.arange(5) % task.num_classes
     divergence = task.divergence(student, teacher, 2.0)
     part = task.divergence(student[:2], teacher[:2], 2.0)
     make.must(
@@ -135,7 +157,10 @@ def _check_learning(make: Maker, task: BaseTask) -> None:
             )
         make.must((after < values).all(), f'have a {name} that its own gradient lowers')
     wanted = student.detach().clone()
-    wanted[torch.arange(5), targets] += 1
+    if task.outputs == task.num_classes:
+        wanted[torch.arange(5), targets] += 1
+    else:  # one logit, of class 1
+        wanted += 2 * targets[:, None] - 1
     make.must(
         (task.class_prior(wanted, targets) < prior).all(),
         'return a class prior that falls as the logit of the target class grows',

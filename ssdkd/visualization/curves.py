@@ -21,7 +21,7 @@ TITLES = {
     'buffer/class_ratio': 'Buffer: largest class / smallest class',
     'buffer/confidence': "Buffer: teacher's mean confidence",
 }
-PERCENT = ('accuracy', 'mIoU', 'aAcc', 'mAcc')
+PERCENT = ('accuracy', 'mIoU', 'aAcc', 'mAcc', 'mAP', 'f1')
 UNITS = {
     'loss': 'weighted mean over samples',
     'divergence': 'sum of the terms; KL: nats',

@@ -23,6 +23,7 @@ from ssdkd.runs import random_state
 from ssdkd.tasks import Classification
 
 SIZE = (16, 16)
+TASK = Classification(10)
 NORMALISED = dict(mean=[0.5] * 3, std=[0.5] * 3)
 
 
@@ -59,7 +60,7 @@ def seed():
 
 
 def findings(model: nn.Module, **normalisation) -> list[str]:
-    found, looked = check_up(Teacher(model, **(normalisation or NORMALISED)), SIZE)
+    found, looked = check_up(Teacher(model, **(normalisation or NORMALISED)), SIZE, TASK)
     assert looked.startswith('64 random images: ')
     assert all('\n' not in line for line in found)
     return found
@@ -150,17 +151,17 @@ class OneByOne(Net):
 
 
 def test_networks_that_cannot_be_examined():
-    found, looked = check_up(Teacher(OneByOne(), **NORMALISED), SIZE)
+    found, looked = check_up(Teacher(OneByOne(), **NORMALISED), SIZE, TASK)
     assert looked == '' and len(found) == 1 and '\n' not in found[0]
     assert found[0].startswith(
         'its forward fails for shape [64, 3, 16, 16] with RuntimeError: '
     )
     assert 'return super().forward(x.reshape(1, 3, 16, 16)))' in found[0]
     assert '(in test_teacher_checks.py, line ' in found[0]
-    pairs = Teacher(Net(lambda z: (z, z)), **NORMALISED)
-    assert check_up(pairs, SIZE) == ([], 'outputs of this form are not examined')
+    decided = Teacher(Net(lambda z: z.argmax(1)), **NORMALISED)
+    assert check_up(decided, SIZE, TASK) == ([], 'outputs of this form are not examined')
     nothing_to_train = Teacher(nn.Flatten(), **NORMALISED)
-    assert check_up(nothing_to_train, SIZE)[0] == []
+    assert check_up(nothing_to_train, SIZE, TASK)[0] == []
 
 
 def test_a_compiled_network_is_not_compiled_for_it():
@@ -209,7 +210,7 @@ def test_nothing_changes(mistake):
     teacher = Teacher(MISTAKES[mistake][0](), **NORMALISED)
     before = {k: v.clone() for k, v in teacher.state_dict().items()}
     states = random_state()
-    check_up(teacher, SIZE)
+    check_up(teacher, SIZE, TASK)
     assert all(torch.equal(v, before[k]) for k, v in teacher.state_dict().items())
     assert torch.equal(random_state()['torch'], states['torch'])
     assert not any(m._forward_pre_hooks for m in teacher.modules())
@@ -255,7 +256,7 @@ def test_the_logarithm_of_probabilities_gives_the_same_losses():
     certain = Teacher(nn.Flatten())
     certain.gives_probabilities = True
     assert certain(torch.zeros(1, 3, 1, 1)).isfinite().all()
-    assert check_up(ended, SIZE)[0] == [
+    assert check_up(ended, SIZE, TASK)[0] == [
         'outputs are probabilities, as of a softmax at the end: their logarithm is used as '
         'logits'
     ]

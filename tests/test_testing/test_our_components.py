@@ -14,7 +14,7 @@ from ssdkd.registry import (
     TASKS,
     WRITERS,
 )
-from ssdkd.tasks import Segmentation
+from ssdkd.tasks import BinaryClassification, MultiLabelClassification, Segmentation
 from ssdkd.testing import (
     check_batch_transform,
     check_buffer,
@@ -58,6 +58,7 @@ ARGUMENTS = {
         dict(normalize=False, gamma=2.0),
     ],
     'Segmentation': [dict(min_confidence=0.3)],
+    'BinaryClassification': [dict(num_classes=2)],
     'ContrastiveSynthesizer': [
         dict(generator=IMAGE, bank_size=10, negatives=6, head_dim=4, **INVERSION)
     ],
@@ -77,7 +78,7 @@ ARGUMENTS = {
         dict(dataset=dict(type='Digits', image_size=8, split='val'), samples=100)
     ],
 }
-NEEDS_ARGUMENTS = {'batch_transform', 'generator', 'synthesizer'}
+NEEDS_ARGUMENTS = {'batch_transform', 'generator', 'synthesizer', 'BinaryClassification'}
 
 
 def cases(registry):
@@ -87,7 +88,7 @@ def cases(registry):
             continue  # of a project that the same session tests
         for i, arguments in enumerate(ARGUMENTS.get(name, [])):
             found.append(pytest.param(registry.get(name), arguments, id=f'{name}-{i + 1}'))
-        if registry.name not in NEEDS_ARGUMENTS:
+        if not {registry.name, name} & NEEDS_ARGUMENTS:
             found.append(pytest.param(registry.get(name), {}, id=name))
         assert registry.name not in NEEDS_ARGUMENTS or name in ARGUMENTS, name
     return pytest.mark.parametrize('component, arguments', found)
@@ -114,7 +115,11 @@ def test_generator(component, arguments):
 
 
 @cases(LOSSES)
-@pytest.mark.parametrize('task', [None, Segmentation(4)], ids=['images', 'pixels'])
+@pytest.mark.parametrize(
+    'task',
+    [None, Segmentation(4), BinaryClassification(), MultiLabelClassification(4)],
+    ids=['images', 'pixels', 'binary', 'labels'],
+)
 def test_loss(component, arguments, task):
     check_loss(component, task, **arguments)
 

@@ -15,8 +15,9 @@ class InformationEntropyLoss(BaseInversionLoss):
     .. math:: \sum_k \bar p_k \log \bar p_k, \qquad \bar p = \frac{1}{N} \sum_x p_t(x)
 
     in nats, a batch statistic in [-log K, 0]; in segmentation the mean runs over the pixels,
-    too (DAFL, Chen et al. 2019, arXiv 1904.01186; DFQ, Choi et al. 2020, arXiv
-    2005.04136). In distributed training each process spreads its own batch.
+    too, and of several labels :math:`\bar p_k` is the share of label k in all labels (DAFL,
+    Chen et al. 2019, arXiv 1904.01186; DFQ, Choi et al. 2020, arXiv 2005.04136). In distributed
+    training each process spreads its own batch.
 
     Args:
         weight (float): Factor of this term. Defaults to 5 / log(10): DAFL's code has 5 and
@@ -27,7 +28,5 @@ class InformationEntropyLoss(BaseInversionLoss):
         super().__init__(weight)
 
     def forward(self, state: InversionState) -> Tensor:
-        log_p = state.teacher_logits.float().log_softmax(dim=1).movedim(1, 0).flatten(1)
-        # In logarithms to the end: a class that no sample has must not give 0 * log(0).
-        log_mean = log_p.logsumexp(dim=1) - math.log(log_p.shape[1])
+        log_mean = state.task.log_mean_share(state.teacher_logits)
         return (log_mean.exp() * log_mean).sum()

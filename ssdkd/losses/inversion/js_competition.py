@@ -19,7 +19,7 @@ class JSCompetitionLoss(BaseInversionLoss):
         \quad m = \tfrac12 (p + q)
 
     with both distributions at temperature T (Adaptive DeepInversion, Yin et al. 2020, arXiv
-    1912.08795), in [1 - log 2, 1]; in segmentation its mean over the pixels.
+    1912.08795), in [1 - log 2, 1]; its mean over the pixels or labels if there are several.
     The authors' code also clips the probabilities to [0.01, 0.99], which takes the gradient
     from confident predictions, and exchanges the arguments of the two KL; we follow the paper.
 
@@ -41,7 +41,7 @@ class JSCompetitionLoss(BaseInversionLoss):
 
     def forward(self, state: InversionState) -> Tensor:
         log_p, log_q = (
-            (logits.float() / self.temperature).log_softmax(dim=1)
+            (state.task.outcomes(logits.float()) / self.temperature).log_softmax(dim=1)
             for logits in (state.teacher_logits, state.student_logits)
         )
         log_m = torch.logaddexp(log_p, log_q) - math.log(2)

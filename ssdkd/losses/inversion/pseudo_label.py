@@ -13,9 +13,9 @@ class PseudoLabelLoss(BaseInversionLoss):
 
     .. math:: -\log \max_k p_t(k | x)
 
-    ("one-hot loss", DAFL, Chen et al. 2019, arXiv 1904.01186), in segmentation its mean
-    over the pixels. Unlike ``ClassPriorLoss`` it leaves the choice of the class to the
-    generator.
+    ("one-hot loss", DAFL, Chen et al. 2019, arXiv 1904.01186), its mean over the
+    pixels or labels if there are several. Unlike ``ClassPriorLoss`` it leaves the choice of the
+    class to the generator.
 
     Args:
         weight (float): Factor of this term. Defaults to 1, as in DAFL's code.
@@ -24,6 +24,6 @@ class PseudoLabelLoss(BaseInversionLoss):
     modulated = True
 
     def forward(self, state: InversionState) -> Tensor:
-        logits = state.teacher_logits.float()
+        logits = state.task.outcomes(state.teacher_logits.float())
         loss = -F.log_softmax(logits, dim=1).amax(dim=1)
         return loss.reshape(len(loss), -1).mean(dim=1)
