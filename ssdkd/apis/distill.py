@@ -275,6 +275,8 @@ def _train(
     runner.logger.info(f'The config of this run is {path}. {said}')
     if val is not None:
         # An object cannot stand in a config, from which the runner builds its own.
+        for line in val.findings:
+            runner.logger.warning(line)
         runner._val_loop = ValLoop(runner, val, dict(METRICS.get(_task(cfg), ACCURACY)))
     runner.train()
     report = first(write_report(work_dir)[0] if is_main_process() else None)
