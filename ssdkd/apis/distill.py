@@ -4,7 +4,8 @@ import inspect
 import itertools
 import time
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from ssdkd.mmseg import METRIC
 from ssdkd.models import saved_module
 from ssdkd.old_keys import rename_keys
 from ssdkd.registry import nearest
-from ssdkd.runs import check_unused, locked, removed_if_unused, resume_point
+from ssdkd.runs import check_unused, locked, read_rounds, removed_if_unused, resume_point
 from ssdkd.runs.files import CONFIG, PLAN
 
 HEADER = '''\
@@ -232,8 +233,6 @@ def _train(
         launcher: How the processes were started.
         resume: Whether to go on from a checkpoint there.
     """
-    from ssdkd.visualization import write_report
-
     if not resume:
         check_unused(work_dir, 'choose another work_dir, or go on with resume=')
     barrier()  # the first process may write when all have looked
@@ -252,9 +251,44 @@ def _train(
     if reason is not None:
         repeat = said = f'No command can repeat the run ({reason}); call distill() again.'
     text = HEADER.format(repeat=repeat) + cfg.pretty_text
-    if is_main_process():
-        write_whole(path, text)
-    barrier()
+    with _kept_if_refused(path, work_dir):
+        if is_main_process():
+            write_whole(path, text)
+        barrier()
+        return _run(path, text, said, val, work_dir, launcher, resume)
+
+
+@contextmanager
+def _kept_if_refused(path: Path, work_dir: Path) -> Iterator[None]:
+    """Put an earlier config back if a ``ConfigError`` comes before another round."""
+    before = path.read_text() if path.is_file() else None
+    done = len(read_rounds(work_dir))
+    try:
+        yield
+    except ConfigError:
+        if before is not None and is_main_process() and len(read_rounds(work_dir)) == done:
+            write_whole(path, before)
+        raise
+
+
+def _run(
+    path: Path,
+    text: str,
+    said: str,
+    val: ValBatches | None,
+    work_dir: Path,
+    launcher: str,
+    resume: bool,
+) -> tuple[Config, BaseDistiller]:
+    """Run a config that is written; arguments as in :func:`_train`.
+
+    Args:
+        path: The file.
+        text: What is in it.
+        said: How the run can be repeated, for the log.
+    """
+    from ssdkd.visualization import write_report
+
     cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
     # One of its own for each run of a process, also of two in the same folder.
     cfg.experiment_name = f'{work_dir.resolve()}_{time.time_ns()}'

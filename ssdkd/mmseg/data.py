@@ -94,7 +94,7 @@ def labelled_batch(images: Tensor, labels: Tensor) -> dict:
     """
     if not is_installed():
         raise ConfigError(
-            "val_loader: mmsegmentation measures mIoU, and is not installed; run pip install "
+            'val_loader: mmsegmentation measures mIoU, and is not installed; run pip install '
             "'ssdkd[seg]', or leave val_loader out"
         )
     from mmseg.structures import SegDataSample

@@ -79,8 +79,9 @@ def change_all() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     multiprocessing.set_start_method('spawn', force=True)
-    for kind in (DefaultScope, MMLogger, MessageHub):
-        kind.get_instance(f'changed {kind.__name__}')
+    DefaultScope.get_instance('changed', scope_name='mmseg')
+    for kind in (MMLogger, MessageHub):
+        kind.get_instance('changed')
     for logger in (logging.root, logging.getLogger('mine')):
         logger.setLevel(logging.CRITICAL)
         logger.addHandler(logging.NullHandler())
