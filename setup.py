@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 
 class BuildWithConfigs(build_py):
-    """Copies configs and tools into ``ssdkd/.mim``, where ``mim`` and ``ssdkd`` look for them.
+    """Copies configs, tools and projects into ``ssdkd/.mim``, where ``mim`` and ``ssdkd`` look.
 
     An editable installation has them in the clone.
     """
@@ -19,8 +19,9 @@ class BuildWithConfigs(build_py):
             return
         target = Path(self.build_lib, 'ssdkd/.mim')
         shutil.rmtree(target, ignore_errors=True)
-        for name in ('configs', 'tools'):
-            shutil.copytree(name, target / name, ignore=shutil.ignore_patterns('__pycache__'))
+        for name in ('configs', 'tools', 'projects'):
+            ignored = shutil.ignore_patterns('__pycache__', 'test_*.py')
+            shutil.copytree(name, target / name, ignore=ignored)
         shutil.copy('model-index.yml', target)
 
 

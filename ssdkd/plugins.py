@@ -7,16 +7,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.registry import Registry
 
 from ssdkd.errors import ConfigError
+from ssdkd.paths import PROJECTS
 
 GROUP = 'ssdkd.plugins'
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def load_plugins(registries: Sequence[Registry]) -> list[Plugin]:
 def import_modules(names: str | Iterable[str], allow_failed_imports: bool = False) -> None:
     """Import the modules that ``custom_imports`` of a config names.
 
-    They are also looked for in the current folder and in the repository's, from which
+    They are also looked for in the current folder and beside the shipped ``projects``, so that
     ``projects.my_sampler.sampler`` can be imported.
 
     Args:
@@ -80,7 +79,7 @@ def import_modules(names: str | Iterable[str], allow_failed_imports: bool = Fals
     Raises:
         ConfigError: A module cannot be imported; the message says which, and why.
     """
-    places = [os.getcwd(), str(ROOT)]
+    places = [os.getcwd(), str(PROJECTS.parent)]
     # At the end, so that a folder of the user's cannot stand in the way of a library.
     sys.path.extend(place for place in places if place not in sys.path)
     for name in [names] if isinstance(names, str) else names:

@@ -76,7 +76,7 @@ def small_peer(method: str, folder: Path, pair: str = DIGITS_PAIR) -> Config:
         cfg.model.autocast = None
         cfg.model.teacher.model.pop('weights', None)
     sizes = dict(batch_size=batch, samples=2 * batch, image_size=size)
-    for key, value in (sizes | dict(steps=2, reset_round=2)).items():
+    for key, value in (sizes | dict(steps=2)).items():
         if key in synthesizer:
             synthesizer[key] = value
     if 'generator' in synthesizer:

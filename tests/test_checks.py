@@ -173,6 +173,8 @@ REFUSED = [
     ('DistillLoop', 'warmup_rounds', -3),
     *[(f'{name}Hook', 'interval', 0) for name in ('BufferStatistics', 'SampleGrid')],
     ('EstimateHook', 'rounds', 0),
+    ('QualityHook', 'interval', 0),
+    ('QualityHook', 'images', 1),
     ('Accuracy', 'topk', (1, '5')),
     ('Network', 'mean', (0.5, math.nan, 0.5)),
     ('Network', 'std', (0.5, math.inf, 0.5)),

@@ -12,9 +12,11 @@ from ssdkd.config.read import read_config
 from ssdkd.plugins import import_modules
 
 NAYER = str(ROOT / 'projects/nayer/nayer.py')
+CPNET = str(ROOT / 'projects/cpnet/cpnet.py')
 CONFIGS = [
     ('digits_resnet20_resnet8', NAYER),
     ('cifar10jpeg_resnet56_resnet20', NAYER),
+    ('digits_resnet20_resnet8', CPNET),
     (str(ROOT / 'projects/bandit_sampler/config.py'), None),
 ]
 
@@ -23,7 +25,10 @@ def small(name: str, method: str | None, folder: Path) -> Config:
     cfg = read_config(name, method=method)
     import_modules(cfg.custom_imports.imports)
     cfg.model.synthesizer.update(batch_size=14, steps=2)
-    cfg.model.synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
+    if method == CPNET:
+        cfg.model.synthesizer.update(image_size=16, latent_dim=16)
+    else:
+        cfg.model.synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
     cfg.model.batch_size = 8
     cfg.model.buffer.capacity = 24
     cfg.train_cfg.update(max_rounds=3, warmup_rounds=1, steps_per_round=3)

@@ -10,7 +10,7 @@ default_hooks = dict(
     checkpoint=dict(
         type='DistillCheckpointHook',
         interval=5,  # rounds
-        save_best='accuracy',  # only if there is a val set
+        save_best='accuracy',  # without a val set by the estimate of QualityHook
         rule='greater',
     ),
 )
@@ -20,6 +20,7 @@ custom_hooks = [
     dict(type='ExportHook'),
     dict(type='SummaryHook'),
     dict(type='EstimateHook'),
+    dict(type='QualityHook', interval=10),
 ]
 
 log_processor = dict(type='RoundLogProcessor')

@@ -3,9 +3,7 @@
 import inspect
 import itertools
 import time
-from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,48 +11,27 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import barrier, get_world_size, init_dist, is_main_process
-from mmengine.runner import ValLoop
+from mmengine.dist import init_dist, is_main_process
 from torch import nn
 
 from ssdkd.apis.check import check_config, check_sections
 from ssdkd.apis.given import check_networks, first, given
-from ssdkd.apis.load import load_config
-from ssdkd.apis.networks import sample_size
+from ssdkd.apis.one_run import any_statistics, task_of, train
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.result import DistillResult
+from ssdkd.apis.resumed import check_same, stored_config, stored_network
 from ssdkd.apis.surroundings import kept_surroundings
 from ssdkd.apis.val_batches import ValBatches
-from ssdkd.atomic import write_whole
 from ssdkd.checks import is_number
-from ssdkd.config.compose import TASKS
-from ssdkd.config.read import read_config, without_delete
+from ssdkd.config.read import without_delete
 from ssdkd.config.top_level import KEYS
-from ssdkd.distillers import BaseDistiller
-from ssdkd.engine import StrictRunner
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
-from ssdkd.losses import has_statistics
-from ssdkd.mmseg import METRIC
-from ssdkd.models import saved_module
+from ssdkd.losses import has_other_norms
 from ssdkd.old_keys import rename_keys
 from ssdkd.registry import nearest
-from ssdkd.runs import check_unused, locked, read_rounds, removed_if_unused, resume_point
-from ssdkd.runs.files import CONFIG, PLAN
+from ssdkd.runs import locked, removed_if_unused
 
-HEADER = '''\
-"""The config of a run of distill().
-
-{repeat}
-
-Both networks are beside this file as whole modules. Loading such a file runs code, so never
-load one that you did not make. The config has no val set; training does not read it.
-"""
-
-'''
-# What the val set measures, by task.
-METRICS = dict(multilabel=dict(type='MultiLabelScores'), segmentation=METRIC)
-ACCURACY = dict(type='Accuracy')
 # Arguments of distill() that describe a new run.
 NEEDED = ('teacher', 'student', 'num_classes', 'image_size', 'mean', 'std')
 
@@ -164,11 +141,13 @@ def distill(
     with kept_surroundings(device):
         launcher, outputs = _join(device), _by_role(output)
         if resume is not None:
-            cfg = _stored(Path(resume), budget, minutes)
+            cfg = stored_config(Path(resume), budget, minutes)
             stated = dict(num_classes=num_classes, image_size=image_size, task=task)
-            _check_same(cfg, resume, stated)
+            check_same(cfg, resume, stated)
         if missing:
-            teacher, student = (_network(cfg, role, resume) for role in ('teacher', 'student'))
+            teacher, student = (
+                stored_network(cfg, role, resume) for role in ('teacher', 'student')
+            )
         else:
             check_networks(teacher, student)
         if resume is None:
@@ -179,7 +158,8 @@ def distill(
                 device=device,
                 budget=budget,
                 minutes=minutes,
-                batch_norm=_has_statistics(teacher),
+                batch_norm=any_statistics(teacher),
+                other_norms=has_other_norms(teacher),
             )
         if not missing:
             normalisation = dict(mean=_per_channel('mean', mean), std=_per_channel('std', std))
@@ -192,7 +172,7 @@ def distill(
         check_sections(cfg)
         val = None
         if val_loader is not None:
-            val = ValBatches(val_loader, _task(cfg), cfg.model.task.num_classes)
+            val = ValBatches(val_loader, task_of(cfg), cfg.model.task.num_classes)
         folder = Path(first(resume or work_dir or _new_folder()))
         with (
             removed_if_unused(folder, made=work_dir is None and resume is None),
@@ -202,7 +182,7 @@ def distill(
                 reason,
             ),
         ):
-            cfg, distiller = _train(
+            cfg, distiller = train(
                 cfg, sources, reason, val, folder, launcher, resume is not None
             )
         history = _history(folder)
@@ -211,162 +191,6 @@ def distill(
     return DistillResult(
         student.eval(), history, distiller.buffer, distiller.part('student'), cfg, folder
     )
-
-
-def _train(
-    cfg: Config,
-    sources: dict[str, dict],
-    reason: str | None,
-    val: ValBatches | None,
-    work_dir: Path,
-    launcher: str,
-    resume: bool,
-) -> tuple[Config, BaseDistiller]:
-    """Write the config, run it, write the report -> the config as run, the distiller.
-
-    Args:
-        cfg: All settings.
-        sources: Config of each network, in the config's own terms.
-        reason: Why no command can repeat the run; None if one can.
-        val: The val set.
-        work_dir: The folder, which exists and is locked.
-        launcher: How the processes were started.
-        resume: Whether to go on from a checkpoint there.
-    """
-    if not resume:
-        check_unused(work_dir, 'choose another work_dir, or go on with resume=')
-    barrier()  # the first process may write when all have looked
-    path = work_dir / CONFIG
-    for role, source in sources.items():
-        cfg.model[role] = dict(cfg.model[role], model=source)
-    command = f'ssdkd train {path}'
-    if launcher != 'none':
-        command = f'tools/dist_train.sh {path} {get_world_size()}'
-    if cfg.train_cfg.get('minutes') is not None:  # the clock alone makes another student
-        command += (
-            f' --work-dir {work_dir}_again --cfg-options train_cfg.plan={work_dir / PLAN}'
-        )
-    repeat = f'This command trains the same student:\n\n    {command}'
-    said = f'{command} makes the same student.'
-    if reason is not None:
-        repeat = said = f'No command can repeat the run ({reason}); call distill() again.'
-    text = HEADER.format(repeat=repeat) + cfg.pretty_text
-    with _kept_if_refused(path, work_dir):
-        if is_main_process():
-            write_whole(path, text)
-        barrier()
-        return _run(path, text, said, val, work_dir, launcher, resume)
-
-
-@contextmanager
-def _kept_if_refused(path: Path, work_dir: Path) -> Iterator[None]:
-    """Put an earlier config back if a ``ConfigError`` comes before another round."""
-    before = path.read_text() if path.is_file() else None
-    done = len(read_rounds(work_dir))
-    try:
-        yield
-    except ConfigError:
-        if before is not None and is_main_process() and len(read_rounds(work_dir)) == done:
-            write_whole(path, before)
-        raise
-
-
-def _run(
-    path: Path,
-    text: str,
-    said: str,
-    val: ValBatches | None,
-    work_dir: Path,
-    launcher: str,
-    resume: bool,
-) -> tuple[Config, BaseDistiller]:
-    """Run a config that is written; arguments as in :func:`_train`.
-
-    Args:
-        path: The file.
-        text: What is in it.
-        said: How the run can be repeated, for the log.
-    """
-    from ssdkd.visualization import write_report
-
-    cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
-    # One of its own for each run of a process, also of two in the same folder.
-    cfg.experiment_name = f'{work_dir.resolve()}_{time.time_ns()}'
-    if launcher != 'none':
-        cfg.launcher = launcher
-        cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
-    checkpoint = resume_point('auto', work_dir) if resume else None
-    cfg.load_from, cfg.resume = checkpoint and str(checkpoint), checkpoint is not None
-    runner = StrictRunner.from_cfg(cfg)
-    if is_main_process():
-        write_whole(path, text)  # over the runner's own copy, which names this folder
-    distiller = getattr(runner.model, 'module', runner.model)
-    if not _has_statistics(distiller.part('teacher')):
-        runner.logger.warning(
-            'The teacher has no batch-norm statistics: model.synthesizer.losses.bn is '
-            'left out, and the samples depend only on the predicted classes.'
-        )
-    runner.logger.info(f'The config of this run is {path}. {said}')
-    if val is not None:
-        # An object cannot stand in a config, from which the runner builds its own.
-        for line in val.findings:
-            runner.logger.warning(line)
-        runner._val_loop = ValLoop(runner, val, dict(METRICS.get(_task(cfg), ACCURACY)))
-    runner.train()
-    report = first(write_report(work_dir)[0] if is_main_process() else None)
-    runner.logger.info(f'The report is {report}.')
-    return cfg, distiller
-
-
-def _stored(work_dir: Path, budget: int | None, minutes: float | None) -> Config:
-    """The config of an earlier call, with another length.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    path = work_dir / CONFIG
-    if not path.is_file():
-        raise ConfigError(f"resume='{work_dir}': there is no config.py of distill() in it")
-    cfg = read_config(str(path))
-    if budget is not None:
-        cfg.train_cfg.max_rounds = budget
-    if minutes is not None:
-        cfg.train_cfg.minutes = minutes
-    return cfg
-
-
-def _check_same(cfg: Config, work_dir: str | Path, stated: dict[str, Any]) -> None:
-    """Check that arguments agree with the config of the run that they resume."""
-    task, size = cfg.model.task, sample_size(cfg)
-    stored = dict(
-        num_classes=task.num_classes,
-        image_size=size[0] if size[0] == size[1] else size,
-        task=_task(cfg),
-    )
-    for key, value in stated.items():
-        value = tuple(value) if isinstance(value, list) else value
-        if value not in (None, stored[key], size if key == 'image_size' else None):
-            raise ConfigError(
-                f"{key}={value}, but the run in '{work_dir}' has {key}={stored[key]}; leave "
-                'the argument out, or start another run'
-            )
-
-
-def _network(cfg: Config, role: str, work_dir: str | Path) -> nn.Module:
-    """A network of an earlier call, as it was at the start."""
-    source = cfg.model[role].model
-    if source.type != 'SavedModule':
-        raise ConfigError(
-            f"resume='{work_dir}': the {role} of that run is in no file; give all arguments as "
-            'in that call'
-        )
-    return saved_module(source.file)
-
-
-def _task(cfg: Config) -> str:
-    """The argument ``task`` for a config; that of a plugin's counts as classification."""
-    names = (name for name, kind in TASKS.items() if kind == cfg.model.task.type)
-    return next(names, 'classification')
 
 
 def _by_role(output: Any) -> dict[str, dict]:
@@ -428,10 +252,6 @@ def _per_channel(key: str, values: float | Sequence[float]) -> list[float]:
             + ('; divide those for images up to 255 by 255' if large else '')
         )
     return [float(n) for n in numbers]
-
-
-def _has_statistics(teacher: nn.Module) -> bool:
-    return any(map(has_statistics, teacher.modules()))
 
 
 def _merge(cfg: Config, overrides: dict[str, Any]) -> None:

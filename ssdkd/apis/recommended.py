@@ -2,8 +2,13 @@
 
 from mmengine.config import Config
 
-from ssdkd.config.compose import BUDGET, compose_method, set_task
+from ssdkd.config.compose import BUDGET, compose_method, read_part, set_task
 from ssdkd.errors import ConfigError
+
+# The method for teachers that store no statistics, and its priors that need none.
+WITHOUT_BN = 'ssdkd_without_bn'
+OF_IMAGES = ('patches', 'variation')
+OF_CLASSES = ('confidence', 'balance')
 
 
 def recommended(
@@ -15,6 +20,7 @@ def recommended(
     budget: int | None = None,
     minutes: float | None = None,
     batch_norm: bool = True,
+    other_norms: bool = False,
 ) -> Config:
     """The default settings, without ``model.teacher`` and ``model.student``.
 
@@ -28,8 +34,10 @@ def recommended(
         budget (int, optional): Rounds in all. The share that warms up stays the same. Defaults
             to the schedule's.
         minutes (float, optional): A budget of time, in place of rounds.
-        batch_norm (bool): Whether the teacher has batch-norm layers; without them their loss
-            is left out.
+        batch_norm (bool): Whether the teacher has batch-norm layers. Without them the priors of
+            the method ``ssdkd_without_bn`` take the place of their loss.
+        other_norms (bool): Whether it also has normalisation layers without statistics, as a
+            transformer with a convolutional stem has. Then the priors of images are added.
 
     Raises:
         ConfigError: A value cannot work; the message says which would.
@@ -42,7 +50,8 @@ def recommended(
     height, width = _pair(image_size)
     shorter = min(height, width)
     large, on_cpu, segments = shorter >= 64, str(device) == 'cpu', task == 'segmentation'
-    method = 'ssdkd_imagenet' if large else 'ssdkd'
+    method = 'ssdkd' if batch_norm else WITHOUT_BN
+    method = 'ssdkd_imagenet' if large else method
     cfg = compose_method('ssdkd_seg' if segments else method, 'cpu' if on_cpu else BUDGET)
     set_task(cfg, task)
 
@@ -54,10 +63,12 @@ def recommended(
     padding = shorter // (16 if segments else 8)
     model.augment[0].padding = padding  # the first of these methods is RandomCropFlip
     model.synthesizer.augment[0].padding = padding if segments or not large else 4
-    if not batch_norm:  # the class prior is what is left to train the generator
-        prior = model.synthesizer.losses.get('class_prior')
-        prior = prior or dict(type='ClassPriorLoss', weight=0.5)
-        model.synthesizer.losses.update(bn=None, class_prior=prior)
+    priors = read_part('methods', WITHOUT_BN).model.synthesizer.losses
+    losses = model.synthesizer.losses
+    if not batch_norm or other_norms:
+        losses.update({name: priors[name] for name in OF_IMAGES})
+    if not batch_norm:
+        losses.update({name: priors[name] for name in OF_CLASSES}, bn=None, class_prior=None)
     if minutes is not None:
         if budget is not None:
             raise ConfigError('budget counts rounds and minutes time; give one of them')

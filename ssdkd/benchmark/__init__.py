@@ -1,16 +1,15 @@
 """Benchmarks: methods x seeds under an equal budget, as tools/benchmark.py runs them."""
 
 from ssdkd.benchmark.cells import Cell, Trainer
-from ssdkd.benchmark.plan import Plan, PlanFile
+from ssdkd.benchmark.plan import PlanFile, planned_config
 from ssdkd.benchmark.report import write_report
 from ssdkd.benchmark.run import Benchmark, locked, make_cells
-from ssdkd.benchmark.spec import Method, Spec, make_spec, method_config, read_spec
+from ssdkd.benchmark.spec import Method, Spec, make_spec, method_config, read_spec, read_specs
 
 __all__ = [
     'Benchmark',
     'Cell',
     'Method',
-    'Plan',
     'PlanFile',
     'Spec',
     'Trainer',
@@ -18,6 +17,8 @@ __all__ = [
     'make_cells',
     'make_spec',
     'method_config',
+    'planned_config',
     'read_spec',
+    'read_specs',
     'write_report',
 ]

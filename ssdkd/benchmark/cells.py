@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +41,8 @@ class Cell:
     @property
     def failure(self) -> str | None:
         """Why it failed; None if it did not."""
-        for folder in (trial_folder(self.folder.parent), self.folder):
-            if (folder / 'failed.txt').is_file():
-                return (folder / 'failed.txt').read_text()
-        return None
+        path = self.folder / 'failed.txt'
+        return path.read_text() if path.is_file() else None
 
     @property
     def state(self) -> str:
@@ -53,11 +50,6 @@ class Cell:
         if self.failure:
             return 'failed'
         return 'finished' if self.summary else 'not run'
-
-
-def trial_folder(folder: Path) -> Path:
-    """Where the trial of a method runs, given the method's folder."""
-    return folder / 'trial'
 
 
 def mark_failed(folder: Path, message: str) -> None:
@@ -106,17 +98,11 @@ class Trainer:
         parts = (self.script, config, '--work-dir', folder, '--seed', seed, '--resume')
         return [sys.executable, *map(str, parts)]
 
-    def train(
-        self,
-        config: Path,
-        folder: Path,
-        seed: int,
-        enough: Callable[[], bool] = lambda: False,
-    ) -> int | None:
-        """Run to the end, or until ``enough()``; the output goes to ``output.txt``.
+    def train(self, config: Path, folder: Path, seed: int) -> int | None:
+        """Run to the end; the output goes to ``output.txt``.
 
         Returns:
-            int | None: Exit status; None if the run was ended by ``enough`` or :meth:`stop`.
+            int | None: Exit status; None if the run was ended by :meth:`stop`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / 'output.txt', 'a') as output:
@@ -130,7 +116,7 @@ class Trainer:
             )
         process_groups.add(process.pid)
         try:
-            while not (self.stopping.is_set() or enough()):
+            while not self.stopping.is_set():
                 try:
                     status = process.wait(POLL_SECONDS)
                     return None if self.stopping.is_set() else status
@@ -175,28 +161,23 @@ def why(status: int, output: Path) -> str:
     return f'{ended}\n{last_lines(output)}\n'
 
 
-class Clock:
-    """Estimates the time that is left, from what the finished part has taken.
+class TimeLeft:
+    """Estimates the time that is left, from what the finished runs have taken.
 
     Args:
-        minutes: Expected minutes of each piece of work; None if unknown.
-        jobs: Pieces at a time.
+        runs: Their number.
+        jobs: Runs at a time.
+        minutes: Of each; None if unknown.
     """
 
-    def __init__(self, minutes: list[float | None], jobs: int):
-        known = [m for m in minutes if m is not None]
-        mean = sum(known) / len(known) if known else 1.0
-        self.expected = [mean if m is None else m for m in minutes]
-        self.known = bool(known)
+    def __init__(self, runs: int, jobs: int, minutes: float | None):
+        self.runs = runs
         self.jobs = jobs
+        self.minutes = minutes
         self.start = time.monotonic()
-        self.done = 0.0
 
-    def left(self, index: int | None = None) -> float | None:
-        """Minutes left, after piece ``index`` has ended; None if nothing is known yet."""
-        if index is not None:
-            self.done += self.expected[index]
-        rest = sum(self.expected) - self.done
-        if self.done:
-            return rest * (time.monotonic() - self.start) / 60 / self.done
-        return rest / self.jobs if self.known else None
+    def after(self, done: int) -> float | None:
+        """Minutes left after a number of runs; None if nothing is known yet."""
+        if done:
+            return (self.runs - done) * (time.monotonic() - self.start) / 60 / done
+        return None if self.minutes is None else self.runs * self.minutes / self.jobs

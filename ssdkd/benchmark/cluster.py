@@ -4,7 +4,6 @@ import os
 import pickle
 import signal
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +78,11 @@ class ClusterTrainer(Trainer):
         except (NameError, ValueError, AssertionError) as error:
             raise ConfigError(f'--executor-options: {str(error).splitlines()[0]}') from error
 
-    def train(
-        self,
-        config: Path,
-        folder: Path,
-        seed: int,
-        enough: Callable[[], bool] = lambda: False,
-    ) -> int | None:
+    def train(self, config: Path, folder: Path, seed: int) -> int | None:
         """See :meth:`Trainer.train`; the time in the queue is waited for, too."""
         folder.mkdir(parents=True, exist_ok=True)
         job = self._unfinished(folder) or self._submit(config, folder, seed)
-        while not (self.stopping.is_set() or enough()):
+        while not self.stopping.is_set():
             if job.done():
                 (folder / 'job.pkl').unlink()
                 return self._status(job, folder / 'output.txt')

@@ -16,11 +16,12 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 import ssdkd
-from ssdkd.benchmark.cells import Trainer
-from ssdkd.benchmark.plan import PlanFile, plan_without_trial
+from ssdkd.benchmark.cells import Cell, Trainer
+from ssdkd.benchmark.effects import write_effects
+from ssdkd.benchmark.plan import PlanFile, describe, planned_config
 from ssdkd.benchmark.report import write_report
 from ssdkd.benchmark.run import Benchmark, locked, make_cells
-from ssdkd.benchmark.spec import Spec, method_config, read_spec
+from ssdkd.benchmark.spec import Spec, method_config, read_specs
 from ssdkd.errors import ConfigError
 from ssdkd.interrupt import hinting
 from ssdkd.paths import CLONE, TOOLS
@@ -91,18 +92,8 @@ def environment() -> dict[str, str]:
 
 def dry_run(spec: Spec, configs: dict, plans: PlanFile, trainer: Trainer, out: Path) -> None:
     """Print what would be run."""
-    for name in configs:
-        method = spec.methods[name]
-        plan = plans.methods.get(name)
-        plan = plan or plan_without_trial(spec, configs[name], method)
-        if plan is None:
-            print(f'# {method.label}: rounds for {spec.minutes:g} min, by a trial')
-        else:
-            about = f', about {plan.minutes:.1f} min' if plan.minutes else ''
-            print(
-                f'# {method.label}: {plan.max_rounds} rounds ({plan.warmup_rounds} of '
-                f'warm-up), {plan.student_steps} student steps{about} per run'
-            )
+    for name, cfg in configs.items():
+        print(f'# {spec.methods[name].label}: {describe(cfg)} per run')
     for cell in make_cells(spec, out):
         if cell.method.name in configs:
             line = trainer.command(out / cell.method.name / CONFIG, cell.folder, cell.seed)
@@ -110,23 +101,20 @@ def dry_run(spec: Spec, configs: dict, plans: PlanFile, trainer: Trainer, out: P
             print(f'OMP_NUM_THREADS={plans.threads} {shlex.join(line)}{ended}')
 
 
-def report(spec: Spec, plans: PlanFile, out: Path) -> None:
-    """Write the report, print it, and end with status 1 if a run has failed."""
+def report(spec: Spec, plans: PlanFile, out: Path) -> list[Cell]:
+    """Write the report and print it -> the cells."""
     cells = make_cells(spec, out)
     print('\n' + write_report(spec, cells, plans, out))
     print(f'report: {out / "report.md"}')
-    failed = [cell.name for cell in cells if cell.state == 'failed']
-    if failed:
-        text = f'{len(failed)} of {len(cells)} runs failed: {"; ".join(failed)}'
-        print(f'{text} (--retry-failed runs them again)', file=sys.stderr)
-        sys.exit(1)
+    return cells
 
 
 def run_benchmark(args: argparse.Namespace) -> None:
     """Run ``ssdkd benchmark`` with its arguments."""
     quiet()
-    spec = read_spec(args.spec, args.cfg_options)
-    run_spec(spec, Path(args.work_dir or f'work_dirs/benchmark_{spec.path.stem}'), args)
+    specs = read_specs(args.spec, args.cfg_options)
+    stem = next(iter(specs.values())).path.stem
+    run_specs(specs, Path(args.work_dir or f'work_dirs/benchmark_{stem}'), args)
 
 
 def quiet() -> None:
@@ -134,22 +122,34 @@ def quiet() -> None:
     MMLogger.get_current_instance().setLevel('WARNING')
 
 
-def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> None:
-    """Run a benchmark, or report on it.
+def run_specs(specs: dict[str, Spec], out: Path, args: argparse.Namespace) -> None:
+    """Run a benchmark, budget after budget, and end with status 1 if a run has failed.
 
     Args:
-        spec: What to compare.
+        specs: Folder in the work directory -> what to compare there.
         out: Work directory.
         args: Arguments of ``ssdkd benchmark``, without ``spec``.
     """
+    cells = {folder: run_spec(spec, out / folder, args) for folder, spec in specs.items()}
+    if not args.dry_run and any(spec.levels for spec in specs.values()):
+        print(write_effects(specs, cells, out))
+    every = [cell for part in cells.values() for cell in part]
+    failed = [cell.name for cell in every if cell.state == 'failed']
+    if failed and not args.dry_run:
+        text = f'{len(failed)} of {len(every)} runs failed: {"; ".join(failed)}'
+        print(f'{text} (--retry-failed runs them again)', file=sys.stderr)
+        sys.exit(1)
+
+
+def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> list[Cell]:
+    """Run a benchmark with one budget, or report on it -> its cells."""
     chosen = chosen_methods(spec, args.methods)
     plans = PlanFile.read(out)
     if args.report_only:
         if plans is None:
             raise ConfigError(f"--report-only: '{out}' holds no benchmark")
         plans.check(spec, plans.jobs, plans.threads, out)
-        report(spec, plans, out)
-        return
+        return report(spec, plans, out)
 
     if args.executor == 'submitit':
         threads = args.threads or args.executor_options.get('cpus_per_task', 1)
@@ -160,19 +160,18 @@ def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> None:
     for name, value in (('--jobs', args.jobs), ('--threads', threads)):
         if value < 1:
             raise ConfigError(f'{name}={value} must be at least 1')
-    if args.replan and spec.minutes is None:
-        raise ConfigError('--replan is for a budget in minutes')
     if plans is None:
         plans = PlanFile(spec.budget, args.jobs, threads, args.line, environment())
     plans.check(spec, args.jobs, threads, out)
     plans.jobs, plans.threads = args.jobs, threads  # others only where they may differ
     needs_val = spec.metric is not None
-    configs = {name: method_config(spec.methods[name], needs_val) for name in chosen}
+    methods = [spec.methods[name] for name in chosen]
+    configs = {m.name: planned_config(method_config(m, needs_val), spec, m) for m in methods}
     for name, other in equal_variants(spec, configs):
         print(f"'{name}' is the same as '{other}' with this config", flush=True)
     if args.dry_run:
         dry_run(spec, configs, plans, Trainer(TRAIN, threads), out)
-        return
+        return make_cells(spec, out)
 
     with locked(out) as lock:
         trainer = make_trainer(args, threads, lock, out)
@@ -181,8 +180,6 @@ def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> None:
         )
         if args.retry_failed:
             benchmark.forget_failures()
-        if args.replan:
-            benchmark.replan()
 
         def hint() -> str:
             write_report(spec, make_cells(spec, out), plans, out)
@@ -190,4 +187,4 @@ def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> None:
 
         with hinting(hint):
             benchmark.run()
-    report(spec, plans, out)
+    return report(spec, plans, out)

@@ -3,14 +3,14 @@
 import copy
 import re
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmengine.config import Config
 
 from ssdkd.apis.check import check_data
 from ssdkd.apis.load import load_config
-from ssdkd.benchmark.variants import variant_methods
+from ssdkd.benchmark.variants import added_methods, switch_levels, variant_methods
 from ssdkd.config.names import find_config
 from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
@@ -21,6 +21,9 @@ KEYS = (
     'variants',
     'switches',
     'combinations',
+    'fraction',
+    'additions',
+    'add',
     'seeds',
     'budget',
     'metric',
@@ -40,7 +43,6 @@ METHOD_KEYS = (
     'seeds',
     'x',
     'warmup_rounds',
-    'scale_rounds',
 )
 BUDGETS = ('minutes', 'student_steps')
 AS_CONFIGURED = 'config'  # the budget of runs as long as their configs say
@@ -57,8 +59,8 @@ class Method:
         options: Config key -> value, those of the whole benchmark included.
         seeds: Its runs.
         x: Where it stands on the axis of the second plot; None if it has no place there.
-        warmup_rounds: Rounds of warm-up; None keeps the config's share of all rounds.
-        scale_rounds: Config keys with a number of rounds, which keeps its share of all rounds.
+        warmup_rounds: Rounds of warm-up, with a budget in student steps; None keeps the
+            config's share of all rounds.
         method: With a pair: what distils it; None for SSD-KD.
         budget: With a pair: how long and how large; None for what the pair is made for.
     """
@@ -70,7 +72,6 @@ class Method:
     seeds: tuple[int, ...]
     x: float | None = None
     warmup_rounds: int | None = None
-    scale_rounds: tuple[str, ...] = ()
     method: str | None = None
     budget: str | None = None
 
@@ -82,7 +83,7 @@ class Spec:
     Attributes:
         path: The file it was read from.
         methods: Name -> method.
-        minutes: Wall-clock minutes of inversion and distillation for each run.
+        minutes: Wall-clock minutes for each run, validation included.
         student_steps: Steps of the student for each run.
         metric: What the val set measures, such as ``accuracy`` or ``mIoU``; None for what a run
             is judged by, and then a val set is not needed.
@@ -90,6 +91,8 @@ class Spec:
         ours: Method that the ratios of time are taken to; None for no ratios.
         x: Label of the second plot's axis; None for no such plot.
         variants: Names of the methods that are variants of one base, which have a table.
+        levels: Names of the variants that are combinations of switches -> which are on, by
+            switch.
         balance: Names of the methods whose buffers are drawn side by side.
     """
 
@@ -102,6 +105,7 @@ class Spec:
     ours: str | None = None
     x: str | None = None
     variants: tuple[str, ...] = ()
+    levels: dict[str, dict[str, bool]] = field(default_factory=dict)
     balance: tuple[str, ...] = ()
 
     @property
@@ -115,11 +119,23 @@ class Spec:
 
 
 def read_spec(path: str | Path, options: dict | None = None) -> Spec:
+    """Read a specification with one budget: see :func:`read_specs`."""
+    specs = read_specs(path, options)
+    if len(specs) > 1:
+        raise ConfigError(f"budget: '{path}' has {len(specs)} budgets; give one")
+    return next(iter(specs.values()))
+
+
+def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]:
     """Read a specification, a Python file such as those in configs/benchmarks/.
 
     Args:
         path: The file, or the name of a shipped one.
         options: Dotted key -> value, replacing values of the file.
+
+    Returns:
+        dict: Folder in the work directory -> specification, for each of its budgets; the
+        folder of a single budget is ``''``.
 
     Raises:
         ConfigError: The file is missing or wrong; the message names the key.
@@ -131,7 +147,22 @@ def read_spec(path: str | Path, options: dict | None = None) -> Spec:
         raise ConfigError(f"benchmark '{path}': {error}") from error
     if options:
         cfg.merge_from_dict(options)
-    return make_spec(cfg.to_dict(), path)
+    raw = cfg.to_dict()
+    if not isinstance(raw.get('budget'), list):
+        return {'': make_spec(raw, path)}
+    specs = {}
+    for i, given in enumerate(raw['budget']):
+        if not isinstance(given, dict) or set(given) - {'seeds'} == set():
+            raise ConfigError(f'budget.{i}={given} must be such as dict(minutes=10, seeds=[0])')
+        budget = {k: v for k, v in given.items() if k != 'seeds'}
+        seeds = given.get('seeds', raw.get('seeds', [0]))
+        spec = make_spec(raw | dict(budget=budget, seeds=seeds), path)
+        ((kind, number),) = spec.budget.items()
+        folder = f'{number:g}_{kind}'
+        if folder in specs:
+            raise ConfigError(f'budget.{i}={given}: another one has its folder {folder!r}, too')
+        specs[folder] = spec
+    return specs
 
 
 def make_spec(raw: dict, path: Path) -> Spec:
@@ -146,6 +177,8 @@ def make_spec(raw: dict, path: Path) -> Spec:
     """
     _check_keys({k: v for k, v in raw.items() if not k.startswith('_')}, KEYS, '')
     listed, variants = raw.get('methods') or {}, variant_methods(raw)
+    if isinstance(listed, dict):
+        listed = listed | added_methods(raw, listed)
     if not isinstance(listed, dict) or not listed | variants:
         raise ConfigError(
             'methods: name at least one, as dict(ssdkd=dict(config=...)), or give base and '
@@ -172,6 +205,7 @@ def make_spec(raw: dict, path: Path) -> Spec:
         ours=raw.get('ours'),
         x=raw.get('x'),
         variants=tuple(variants),
+        levels=switch_levels(raw),
         balance=tuple(raw.get('balance', ())),
     )
 
@@ -191,6 +225,11 @@ def _method(name: str, given: dict, raw: dict) -> Method:
     warmup = given.get('warmup_rounds')
     if warmup is not None and not (isinstance(warmup, int) and warmup >= 0):
         raise ConfigError(f'{key}.warmup_rounds={warmup} must be an int of 0 or more, or None')
+    if warmup is not None and 'minutes' in (raw.get('budget') or ()):
+        raise ConfigError(
+            f'{key}.warmup_rounds={warmup}: with a budget in minutes the warm-up is a share of '
+            "the time; give options={'train_cfg.warmup_share': 0.1}"
+        )
     x = given.get('x')
     if x is not None and not isinstance(x, int | float):
         raise ConfigError(f"{key}.x='{x}' must be a number, its place on the axis")
@@ -202,7 +241,6 @@ def _method(name: str, given: dict, raw: dict) -> Method:
         tuple(seeds),
         x,
         warmup,
-        tuple(given.get('scale_rounds', ())),
         given.get('method', 'ssdkd' if 'pair' in given else None),
         given.get('budget'),
     )
@@ -279,16 +317,4 @@ def method_config(method: Method, needs_val: bool = True) -> Config:
         raise ConfigError(
             f'{key}: val_dataloader is None; a benchmark needs a val set to measure with'
         )
-    for name in method.scale_rounds:
-        if not isinstance(_value(cfg, name), int):
-            raise ConfigError(
-                f"{key}.scale_rounds: '{name}' is {_value(cfg, name)} in the config, not a "
-                'number of rounds'
-            )
-    return cfg
-
-
-def _value(cfg: Config, dotted: str):
-    for part in dotted.split('.'):
-        cfg = cfg.get(part) if isinstance(cfg, dict | Config) else None
     return cfg

@@ -6,12 +6,15 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from scipy import stats
+
 from ssdkd.atomic import write_whole
 from ssdkd.benchmark.cells import Cell
 from ssdkd.benchmark.spec import Spec
 from ssdkd.runs.summary import student_role
 from ssdkd.visualization.balance import plot_balance, read_balance
 
+CONFIDENCE = 0.95
 PERCENT = ('accuracy', 'top', 'mIoU', 'mAcc', 'aAcc', 'mAP', 'f1')
 
 
@@ -31,7 +34,8 @@ def write_variants(spec: Spec, cells: Sequence[Cell], out: Path) -> str:
     seeds = ' '.join(map(str, spec.methods[spec.variants[0]].seeds))
     metric = 'without a val set' if spec.metric is None else spec.metric + unit(spec.metric)
     student = f'student {metric}, mean ± std'
-    table = [['variant', student, f'seeds {seeds}', 'class ratio', 'minutes']]
+    interval = f'{CONFIDENCE:.0%} interval'
+    table = [['variant', student, interval, f'seeds {seeds}', 'class ratio', 'minutes']]
     for name in spec.variants:
         mine = [cell for cell in cells if cell.method.name == name]
         table.append([spec.methods[name].label, *_values(mine, spec.metric)])
@@ -58,20 +62,31 @@ def _values(cells: list[Cell], metric: str | None) -> list[str]:
     ]
     done = [summary for summary in summaries if summary]
     if not done:
-        return ['failed' if 'failed' in each else '-', ' '.join(each), '-', '-']
+        return ['failed' if 'failed' in each else '-', '-', ' '.join(each), '-', '-']
     ratios = [_class_ratio(cell) for cell in cells if cell.summary]
     minutes = [(s['inversion_seconds'] + s['distillation_seconds']) / 60 for s in done]
-    result = '-'
+    result = interval = '-'
     if metric is not None:
         scores = [_score(summary, metric) for summary in done]
         spread = f' ± {statistics.stdev(scores):.2f}' if len(done) > 1 else ''
         result = f'{statistics.mean(scores):.2f}{spread}'
+        if len(done) > 1:
+            low, high = mean_interval(scores)
+            interval = f'[{low:.2f}, {high:.2f}]'
     return [
         result,
+        interval,
         ' '.join(each),
         f'{statistics.mean(ratios):.2f}',
         f'{statistics.mean(minutes):.1f}',
     ]
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Confidence interval of the mean of at least two values, by Student's t."""
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stats.sem(values)
+    mean = statistics.mean(values)
+    return float(mean - half), float(mean + half)
 
 
 def _class_ratio(cell: Cell) -> float:

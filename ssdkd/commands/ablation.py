@@ -57,12 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='change config values in all variants',
     )
-    parser.set_defaults(methods=None, retry_failed=True, replan=False)
+    parser.set_defaults(methods=None, retry_failed=True)
 
 
 def run(args: argparse.Namespace) -> None:
     from ssdkd.benchmark import make_spec
-    from ssdkd.benchmark.session import quiet, run_spec
+    from ssdkd.benchmark.session import quiet, run_specs
     from ssdkd.config.read import read_config
 
     quiet()
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.work_dir or f'work_dirs/ablation_{name}')
     spec = make_spec(specification(args), Path(f'ablation_{name}.py'))
     keep_setting(args, out)
-    run_spec(spec, out, args)
+    run_specs({'': spec}, out, args)
 
 
 def specification(args: argparse.Namespace) -> dict:

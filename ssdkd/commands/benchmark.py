@@ -27,12 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_running(parser)
     add_cfg_options(parser, 'change values of the spec, such as budget.minutes=1')
     parser.add_argument('--retry-failed', action='store_true', help='run failed runs again')
-    parser.add_argument(
-        '--replan',
-        action='store_true',
-        help='run methods again that missed the budget by more than 10 %%, with the number of '
-        'rounds from their measured times',
-    )
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from ssdkd.errors import ConfigError, nearest
-from ssdkd.paths import CONFIGS
+from ssdkd.paths import CONFIGS, PROJECTS
 
 # What a config can be composed of: the folder in configs/_base_, and what a message calls it.
 KINDS = {'pairs': 'pair', 'methods': 'method', 'schedules': 'budget', '': 'part'}
@@ -40,7 +40,7 @@ def find_part(kind: str, name: str | Path, missing_ok: bool = False) -> Path | N
 
     Args:
         kind (str): ``'pairs'``, ``'methods'`` or ``'schedules'``, which are the budgets.
-        name (str | Path): Name of a shipped one, or a file.
+        name (str | Path): Name of a shipped one, a file, or one of the shipped ``projects/``.
         missing_ok (bool): Whether to return None where there is no such file. Defaults to
             False.
 
@@ -49,6 +49,8 @@ def find_part(kind: str, name: str | Path, missing_ok: bool = False) -> Path | N
     """
     if Path(name).is_file():
         return Path(name)
+    if str(name).startswith('projects/') and (PROJECTS.parent / name).is_file():
+        return PROJECTS.parent / name
     plain = str(name).removeprefix(PREFIX).removeprefix(f'_base_/{kind}/').removesuffix('.py')
     path = CONFIGS / '_base_' / kind / f'{plain}.py'
     if '..' not in Path(plain).parts and path.is_file():

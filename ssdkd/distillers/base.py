@@ -66,6 +66,8 @@ class BaseDistiller(BaseModel, ABC):
         batch_size: Samples per step of the students.
         autocast: ``'bfloat16'``, or None for float32.
         evaluated: The network that :meth:`forward` runs, by its role.
+        share: Share of the student's training that has passed before and after the round, both
+            in [0, 1]; the loop sets them.
         rng: Source of all randomness; None before :meth:`seed`.
     """
 
@@ -76,6 +78,7 @@ class BaseDistiller(BaseModel, ABC):
     batch_size: int
     autocast: str | None
     evaluated: str = 'student'
+    share: tuple[float, float] = (0.0, 0.0)
     rng: torch.Generator | None = None
 
     # What a subclass defines.

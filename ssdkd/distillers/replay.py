@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 
 import torch
-from mmengine.device import get_device
 from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
@@ -19,7 +18,7 @@ from ssdkd.models import (
     Network,
     NetworkOutput,
     Teacher,
-    has_bfloat16,
+    chosen_precision,
     reuse_layers,
     student_config,
 )
@@ -112,11 +111,6 @@ class ReplayDistiller(BaseDistiller):
         check_bool('model', channels_last=channels_last)
         task: BaseTask = TASKS.build(task)
         super().__init__(task.data_preprocessor)
-        if autocast not in (None, 'bfloat16', 'auto'):
-            raise ConfigError(f"model.autocast='{autocast}' must be None, 'bfloat16' or 'auto'")
-        if autocast == 'auto':
-            autocast = 'bfloat16' if has_bfloat16(get_device()) else None
-            print_log(f"model.autocast='auto' is {autocast or 'float32'} here", 'current')
         self.task = task
         self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
         self.student: Network = build_part('student', MODELS, student_config(student, teacher))
@@ -152,7 +146,7 @@ class ReplayDistiller(BaseDistiller):
         self.modulate = modulate
         self.normalize = normalize
         self.augment = Augmentation('model', augment)
-        self.autocast = autocast
+        self.autocast = chosen_precision(autocast)
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         for term in self.distillation.values():
             term.attach(self.teacher, self.student)
@@ -239,6 +233,7 @@ class ReplayDistiller(BaseDistiller):
                 optim_wrapper=optim_wrapper,
                 rng=self.rng,
                 round=self.buffer.round,
+                share=self.share,
                 warmup=warmup,
             )
             batch, log = self.synthesizer.synthesize(context)

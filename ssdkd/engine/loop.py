@@ -71,6 +71,9 @@ class DistillLoop(BaseLoop):
         plan (str, optional): ``plan.json`` of a run with ``minutes``: its rounds, and so its
             student, to the bit. Defaults to None.
         val_interval (int): Rounds between validations, if there is a val set. Defaults to 1.
+        val_points (int, optional): Validations in all, evenly over the student's training, in
+            place of ``val_interval``: methods whose rounds differ in length are measured
+            equally often. Defaults to None.
         val_begin (int): First round that may validate. Defaults to 1.
 
     Raises:
@@ -88,6 +91,7 @@ class DistillLoop(BaseLoop):
         warmup_share: float = 0.15,
         plan: str | None = None,
         val_interval: int = 1,
+        val_points: int | None = None,
         val_begin: int = 1,
     ):
         if dataloader:
@@ -98,6 +102,7 @@ class DistillLoop(BaseLoop):
         check_int('train_cfg', 1, steps_per_round=steps_per_round)
         check_int('train_cfg', 0, warmup_rounds=warmup_rounds)
         check_int('train_cfg', 1, val_interval=val_interval, val_begin=val_begin)
+        check_int('train_cfg', 1, optional=True, val_points=val_points)
         check_number('train_cfg', '(0, inf)', optional=True, minutes=minutes)
         check_number('train_cfg', '[0, 1)', warmup_share=warmup_share)
         super().__init__(runner, LatentStream(steps_per_round))
@@ -105,6 +110,7 @@ class DistillLoop(BaseLoop):
         self.warmup_rounds = warmup_rounds
         self.minutes = minutes
         self.val_interval = val_interval
+        self.val_points = val_points
         self.val_begin = val_begin
         self._epoch = 0
         self._iter = 0
@@ -120,8 +126,8 @@ class DistillLoop(BaseLoop):
             self.warmup_rounds = sum(not part.steps for part in self.plan.rounds)
         elif minutes is not None:
             share = warmup_share if warmup_rounds else 0.0
-            validates = val_interval if runner.val_loop is not None else None
-            self.plan = self.clock = Clock(minutes, share, steps_per_round, validates)
+            validates = (val_interval, val_points) if runner.val_loop is not None else (None,)
+            self.plan = self.clock = Clock(minutes, share, steps_per_round, *validates)
             self.max_rounds = 1  # at least; known at the last round
         else:
             check_int('train_cfg', 1, max_rounds=max_rounds)
@@ -179,8 +185,8 @@ class DistillLoop(BaseLoop):
     @property
     def part(self) -> int:
         """The part of the time that has passed, of a run whose schedule counts these."""
-        done = self.plan.rounds[self._epoch - 1].after if self._epoch else None
-        return int((done or 0) * (PARTS - 1))
+        done = self.plan.rounds[self._epoch - 1].after if self._epoch else 0.0
+        return int(done * (PARTS - 1))
 
     def position(self, number: int) -> str:
         """Where the run is in a round, for the log: ``'12/60'``, or ``'12, 3.5/30 min'``."""
@@ -298,6 +304,9 @@ class DistillLoop(BaseLoop):
         if self.clock is not None:
             self.clock.load(info['clock'], self._before)
             self.warmup_rounds = sum(not part.steps for part in self.clock.rounds)
+            self.round = self.clock.rounds[-1]
+        else:
+            self.round = self.plan.next(self.start[0] - 1, self._before)
 
     def _check_up(self) -> None:
         """Examine the networks that are only read, and log what is found."""
@@ -319,7 +328,11 @@ class DistillLoop(BaseLoop):
 
     def _validates(self) -> bool:
         """Whether to validate after the round that has just ended."""
-        due = self._epoch % self.val_interval == 0 or self._epoch == self.max_rounds
+        if self.val_points is None:
+            due = self._epoch % self.val_interval == 0
+        else:
+            due = self.round.passes(self.val_points)
+        due = due or self._epoch == self.max_rounds
         return self.runner.val_loop is not None and 0 < self._epoch >= self.val_begin and due
 
     @property
@@ -350,6 +363,7 @@ class DistillLoop(BaseLoop):
         self.runner.call_hook('before_train_epoch')
         self.distiller.train()
         self.distiller.buffer.round = self._epoch
+        self.distiller.share = (self.round.before, self.round.after)
         warmup = not self.round.steps
 
         start = self._now()

@@ -34,20 +34,23 @@ class Round:
 
     Attributes:
         steps: Student steps after the generator phase; 0 in a warm-up round.
-        before: Share of the learning-rate schedule that has passed before the round, in
-            [0, 1]; None if the schedule counts steps.
-        after: The same after the round. A run by the clock ends with a round whose ``after``
-            is 1.
+        before: Share of the student's training that has passed before the round, in [0, 1]:
+            of its rounds, or by the clock of its time.
+        after: The same after the round. A run ends with a round whose ``after`` is 1.
     """
 
     steps: int
-    before: float | None = None
-    after: float | None = None
+    before: float = 0.0
+    after: float = 0.0
 
     def part(self, step: int) -> int:
         """The part of the schedule, of :data:`PARTS`, that is due after a step of the round."""
         share = self.before + (self.after - self.before) * (step + 1) / self.steps
         return int(share * (PARTS - 1))
+
+    def passes(self, points: int) -> bool:
+        """Whether it passes one of a number of points, evenly over the student's training."""
+        return int(self.after * points) > int(self.before * points)
 
 
 class Plan(Protocol):
@@ -79,7 +82,10 @@ class FixedPlan:
     def next(self, done: int, spent: float) -> Round | None:
         if done >= self.max_rounds:
             return None
-        return Round(0 if done < self.warmup_rounds else self.steps_per_round)
+        if done < self.warmup_rounds:
+            return Round(0)
+        number, rounds = done - self.warmup_rounds, self.max_rounds - self.warmup_rounds
+        return Round(self.steps_per_round, number / rounds, (number + 1) / rounds)
 
 
 class SavedPlan:
@@ -123,15 +129,22 @@ class Clock:
         warmup_share (float): Share of the budget for the warm-up, in [0, 1).
         steps (int): Student steps per round.
         val_interval (int | None): Rounds between validations; None without a val set.
+        val_points (int | None): Validations in all, in place of ``val_interval``.
     """
 
     def __init__(
-        self, minutes: float, warmup_share: float, steps: int, val_interval: int | None
+        self,
+        minutes: float,
+        warmup_share: float,
+        steps: int,
+        val_interval: int | None,
+        val_points: int | None = None,
     ):
         self.seconds = 60 * minutes
         self.warmup_share = warmup_share
         self.steps = steps
         self.val_interval = val_interval
+        self.val_points = val_points
         self.rounds: list[Round] = []
         self.student_start: float | None = None  # seconds before the first student step
         self.rounds_left = 1  # that train the student, as far as it can be told
@@ -186,7 +199,11 @@ class Clock:
     def _fixed(self) -> float:
         """Seconds of a round without its student steps."""
         fixed = statistics.median(self._inversion) + statistics.mean(self._rest)
-        if self.val_interval:
+        if self.val_points:
+            student = self.seconds - self._validation - self.student_start
+            share = (fixed + self.steps * statistics.median(self._step)) / max(student, 1e-9)
+            fixed += self._validation * min(self.val_points * share, 1)
+        elif self.val_interval:
             fixed += self._validation / self.val_interval
         return fixed
 
@@ -227,7 +244,8 @@ class Clock:
         per_round = max((student / FEWEST_ROUNDS - fixed) / step, fixed / step, 1)
         per_round = min(per_round, self.steps)
         rounds = max(round(left / (fixed + per_round * step)), 1)
-        steps = int((left / rounds - fixed) / step)
+        # The steps of many rounds come out just above or just below a whole number.
+        steps = int((left / rounds - fixed) / step + 0.1)
         if left < -OVERRUN * self.seconds:
             return None
         self.rounds_left = rounds

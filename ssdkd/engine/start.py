@@ -75,6 +75,8 @@ def _device(model: nn.Module) -> str:
 def _validation(runner) -> str:
     if runner.val_loop is None:
         return 'none'
-    dataset, every = runner.val_loop.dataloader.dataset, runner.train_loop.val_interval
-    each = 'every round' if every == 1 else f'every {count(every, "round")}'
-    return f'{count(len(dataset), "image")}, {each}'
+    loop = runner.train_loop
+    each = 'every round' if loop.val_interval == 1 else f'every {loop.val_interval} rounds'
+    if loop.val_points is not None:
+        each = f'{count(loop.val_points, "time")}, evenly'
+    return f'{count(len(runner.val_loop.dataloader.dataset), "image")}, {each}'

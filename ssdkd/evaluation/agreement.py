@@ -21,6 +21,10 @@ class AgreementMeter:
       1706.04599) with the teacher's class in the place of the label: over bins of equal width
       of the student's confidence, the mean distance of the bin's agreement and its mean
       confidence, weighted by its cases, in percentage points;
+    - ``kappa``: Cohen's kappa (1960, "A coefficient of agreement for nominal scales"),
+      ``(p - q) / (1 - q)`` of the agreement p and the agreement q that two networks would have
+      by chance which predict each class as often as these do: 1 is full agreement, 0 what
+      chance gives, also where both always predict the same class;
     - ``student_confidence`` and ``teacher_confidence``: means, in percent.
 
     Args:
@@ -31,6 +35,7 @@ class AgreementMeter:
         # Of each bin: cases, cases that agree, sum of the confidence.
         self.bins = torch.zeros(bins, 3, dtype=torch.float64)
         self.per_image: list[float] = []
+        self.predicted: Tensor | None = None  # cases by class, of the student and the teacher
         self.kl = self.teacher_confidence = 0.0
 
     @torch.no_grad()
@@ -47,6 +52,11 @@ class AgreementMeter:
         self.per_image += (
             hits.flatten(1).mean(dim=1).tolist() if hits.ndim > 1 else hits.tolist()
         )
+        counts = [
+            torch.bincount(x.flatten(), minlength=student.shape[1]) for x in (label, wanted)
+        ]
+        counts = torch.stack(counts).double().cpu()
+        self.predicted = counts if self.predicted is None else self.predicted + counts
         self.kl += float(kl_divergence(student, teacher, 1.0).double().sum())
         self.teacher_confidence += float(teacher_confidence.sum())
         number = len(self.bins)
@@ -81,6 +91,7 @@ class AgreementMeter:
             images=len(images),
             cases=int(cases),
             agreement=100 * hits / cases,
+            kappa=cohens_kappa(hits / cases, self.predicted / cases),
             agreement_error=None if math.isnan(error) else 100 * error,
             kl=self.kl / cases,
             ece=100 * float(gaps) / cases,
@@ -88,3 +99,14 @@ class AgreementMeter:
             teacher_confidence=100 * self.teacher_confidence / cases,
             bins=rows,
         )
+
+
+def cohens_kappa(agreement: float, frequencies: Tensor) -> float:
+    """Agreement beyond chance, at most 1.
+
+    Args:
+        agreement: Share of cases in which two raters agree.
+        frequencies: [2, K], how often each of the two says each class; rows sum to 1.
+    """
+    chance = float(frequencies.prod(dim=0).sum())
+    return 0.0 if chance > 1 - 1e-9 else (agreement - chance) / (1 - chance)

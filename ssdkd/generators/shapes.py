@@ -76,6 +76,27 @@ class ShapesGenerator(BaseGenerator):
         return torch.sigmoid(self.layers(2 * picture - 1) + picture.clamp(0.02, 0.98).logit())
 
 
+@torch.no_grad()
+def random_shapes(
+    count: int, image_size: tuple[int, int], seed: int, shapes: int = 15
+) -> Tensor:
+    """Pictures of random shapes, which no network has refined -> uint8 [count, 3, H, W].
+
+    Args:
+        count: Number of pictures.
+        image_size: (H, W).
+        seed: The same seed gives the same pictures on every machine.
+        shapes: Shapes per picture.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    numbers = torch.randn(count, NUMBERS * shapes + 3, generator=rng)
+    pictures = []
+    for part in numbers.split(max(1, 2**15 // math.prod(image_size))):  # masks take memory
+        parts = part[:, 3:].unflatten(1, (shapes, NUMBERS))
+        pictures.append(draw_shapes(parts, part[:, :3], image_size).mul(255).round().byte())
+    return torch.cat(pictures)
+
+
 def draw_shapes(shapes: Tensor, background: Tensor, image_size: tuple[int, int]) -> Tensor:
     """Draw shapes over each other, differentiably.
 

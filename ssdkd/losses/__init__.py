@@ -22,10 +22,13 @@ from ssdkd.losses.inversion import (
     InversionState,
     JSCompetitionLoss,
     L2Loss,
+    PatchSimilarityLoss,
     PseudoLabelLoss,
     TotalVariationLoss,
+    TotalVariationTargetLoss,
     activation,
     bn_statistics,
+    has_other_norms,
     has_statistics,
 )
 
@@ -58,7 +61,10 @@ __all__ = [
     'L2Loss',
     'LayerInputs',
     'ModulatingFunction',
+    'PatchSimilarityLoss',
     'PseudoLabelLoss',
     'TotalVariationLoss',
+    'TotalVariationTargetLoss',
+    'has_other_norms',
     'has_statistics',
 ]

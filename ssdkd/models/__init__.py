@@ -6,7 +6,7 @@ from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, student_config
 from ssdkd.models.output import NetworkOutput, recording
-from ssdkd.models.precision import has_bfloat16
+from ssdkd.models.precision import chosen_precision, has_bfloat16
 from ssdkd.models.predictor import Predictor
 from ssdkd.models.resnet import ResNet
 from ssdkd.models.reuse import reuse_layers
@@ -25,6 +25,7 @@ __all__ = [
     'ResNet',
     'Teacher',
     'WideResNet',
+    'chosen_precision',
     'has_bfloat16',
     'imported_model',
     'load_weights',

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ssdkd.checks import check_bool
+from ssdkd.models.precision import chosen_precision
 from ssdkd.registry import MODELS
 from ssdkd.transforms import Augmentation, accepts_old_keys, to_unit_range
 
@@ -22,12 +25,29 @@ class Classifier(BaseModel):
         network (dict): Config of a :class:`Network`.
         augment (Sequence[dict]): Configs of batch transforms, applied to the training images
             in their order. Defaults to none.
+        autocast (str, optional): ``'bfloat16'`` runs the network in mixed precision, ``'auto'``
+            only on a device with instructions for it. Defaults to None: float32.
+        channels_last (bool): Keep the network in the channels-last memory format, which
+            convolutions on many devices prefer. Defaults to False.
+
+    Raises:
+        ConfigError: A value cannot work.
     """
 
-    def __init__(self, network: dict, augment: Sequence[dict] = ()):
+    def __init__(
+        self,
+        network: dict,
+        augment: Sequence[dict] = (),
+        autocast: str | None = None,
+        channels_last: bool = False,
+    ):
+        check_bool('model', channels_last=channels_last)
         super().__init__()
         self.network = MODELS.build(network)
         self.augment = Augmentation('model', augment)
+        self.autocast = chosen_precision(autocast)
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network.to(memory_format=self.memory_format)
 
     def forward(
         self, inputs: Tensor, data_samples: Tensor | None = None, mode: str = 'tensor'
@@ -45,7 +65,13 @@ class Classifier(BaseModel):
         """
         images = to_unit_range(inputs)
         if mode == 'loss':
-            images = self.augment(images)
-            return dict(loss=F.cross_entropy(self.network(images), data_samples))
-        logits = self.network(images)
+            logits = self._logits(self.augment(images))
+            return dict(loss=F.cross_entropy(logits, data_samples))
+        logits = self._logits(images)
         return [dict(logits=logits)] if mode == 'predict' else logits
+
+    def _logits(self, images: Tensor) -> Tensor:
+        images = images.contiguous(memory_format=self.memory_format)
+        enabled = self.autocast is not None
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):
+            return self.network(images).float()

@@ -1,6 +1,6 @@
-"""Record the inputs of some layers of the teacher."""
+"""Record the inputs or outputs of some layers of the teacher."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -102,14 +102,17 @@ class LayerInputs:
             if self._watched.get(name) is layer:
                 continue
             if not any(layer is other for other in self._watched.values()):
-                hook = partial(self._record, key)
-                self._handles.append(layer.register_forward_pre_hook(hook, with_kwargs=True))
+                self._handles.append(self._hook(key, layer))
             self._watched[name] = layer
             changed = True
         if changed and any(map(is_compiled, self.network.modules())):
             # What is compiled already knows nothing of the new hooks, and is not checked for
             # them: torch would go on with it, also for another network of the same class.
             torch.compiler.reset()
+
+    def _hook(self, name: str, layer: nn.Module) -> RemovableHandle:
+        record = partial(self._record_input, name)
+        return layer.register_forward_pre_hook(record, with_kwargs=True)
 
     def _find(self, name: str) -> nn.Module:
         try:
@@ -129,7 +132,10 @@ class LayerInputs:
     def _end(self, network: nn.Module, inputs: tuple, output) -> None:
         self._running = False
 
-    def _record(self, name: str, layer: nn.Module, inputs: tuple, keywords: dict) -> None:
+    def _record_input(self, name: str, layer: nn.Module, inputs: tuple, keywords: dict) -> None:
+        self._record(name, inputs[0] if inputs else next(iter(keywords.values()), None))
+
+    def _record(self, name: str, x: Tensor) -> None:
         if not self._running:
             return
         if not torch.is_grad_enabled():
@@ -140,8 +146,24 @@ class LayerInputs:
             )
         if self.latest:
             self._calls = []
-        x = inputs[0] if inputs else next(iter(keywords.values()))
         self._calls.append((name, self.keep(x) if self.keep else x))
+
+
+class LayerOutputs(LayerInputs):
+    """The outputs of some layers of a network in its latest pass with gradients.
+
+    Like :class:`LayerInputs`. Of an output with several parts, such as the tuple of an
+    attention layer or a dict, the first part is recorded.
+    """
+
+    def _hook(self, name: str, layer: nn.Module) -> RemovableHandle:
+        return layer.register_forward_hook(partial(self._record_output, name))
+
+    def _record_output(self, name: str, layer: nn.Module, inputs: tuple, output) -> None:
+        while isinstance(output, Mapping | Sequence) and output:
+            parts = output.values() if isinstance(output, Mapping) else output
+            output = next(iter(parts))
+        self._record(name, output)
 
 
 def is_compiled(module: nn.Module) -> bool:

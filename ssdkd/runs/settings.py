@@ -24,7 +24,7 @@ PLACES = re.compile(
     r'model\.(teacher|student)\.(checkpoint|model\.(file|pretrained|weights))'
     r'|model\.buffer\.(device|max_gib|pinned)'
     r'|.*\.(root|data_root|num_workers|persistent_workers|pin_memory)'
-    r'|train_cfg\.val_(interval|begin)|randomness\.deterministic'
+    r'|train_cfg\.val_(interval|points|begin)|randomness\.deterministic'
 )
 # What the weights, the samples and the random states in a checkpoint depend on.
 FIXED = re.compile(

@@ -31,6 +31,9 @@ class SynthesisContext:
         rng: Source of all randomness, on the networks' device.
         round: The current round, counted from 0, warm-up rounds included.
         warmup: Whether this is a warm-up round: the student has not been trained yet.
+        share: Share of the student's training that has passed before and after the round, in
+            [0, 1]: of its rounds, or with ``train_cfg.minutes`` of its time. Both are 0 in
+            warm-up. What changes once in a run should go by it, not by the number of a round.
     """
 
     teacher: nn.Module
@@ -42,6 +45,7 @@ class SynthesisContext:
     rng: torch.Generator
     round: int
     warmup: bool
+    share: tuple[float, float] = (0.0, 0.0)
 
 
 class BaseSynthesizer(nn.Module, ABC):

@@ -66,7 +66,7 @@ class GeneratorSynthesizer(InversionSynthesizer):
     def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
         phase = self.begin(context)
         rng = context.rng
-        targets, latents = self.draw(self.batch_size, rng)
+        targets, latents = self.draw(self.batch_size, self.generator_module, rng)
         latents.requires_grad_(self.latent_lr > 0)
         latent_optimizer = torch.optim.Adam([latents], self.latent_lr, betas=(0.5, 0.999))
         for _ in range(self.steps):
@@ -78,27 +78,8 @@ class GeneratorSynthesizer(InversionSynthesizer):
             latent_optimizer.zero_grad()
         best, log = phase.finish()
         if not self.keeps_best:
-            return self.fresh_samples(rng), log
+            return self.fresh_samples(self.generator_module, rng), log
         return dict(image=best['image'].float(), target=targets, latent=best['latent']), log
-
-    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Classes [n] and latents [n, Z]."""
-        targets = self.draw_targets(n, rng)
-        latents = torch.randn(
-            n, self.generator_module.latent_dim, generator=rng, device=rng.device
-        )
-        return targets, latents
-
-    @torch.no_grad()
-    def fresh_samples(self, rng: torch.Generator) -> SampleBatch:
-        """A batch of ``samples`` samples of the generator as it is, made chunk by chunk."""
-        chunks = []
-        for start in range(0, self.samples, self.batch_size):
-            n = min(self.batch_size, self.samples - start)
-            targets, latents = self.draw(n, rng)
-            images = self.generator_module(latents, targets).float()
-            chunks.append(dict(image=images, target=targets, latent=latents))
-        return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
     @property
     def generator_module(self) -> BaseGenerator:

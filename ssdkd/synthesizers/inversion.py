@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.errors import ConfigError
+from ssdkd.generators import BaseGenerator
 from ssdkd.losses import BaseInversionLoss, InversionState
 from ssdkd.registry import LOSSES
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
@@ -93,6 +95,24 @@ class InversionSynthesizer(BaseSynthesizer):
     def draw_targets(self, n: int, rng: torch.Generator) -> Tensor:
         """Target classes [n], uniform."""
         return torch.randint(self.num_classes, (n,), generator=rng, device=rng.device)
+
+    def draw(
+        self, n: int, generator: BaseGenerator, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs of a generator: classes [n] and latents [n, Z]."""
+        targets = self.draw_targets(n, rng)
+        return targets, torch.randn(n, generator.latent_dim, generator=rng, device=rng.device)
+
+    @torch.no_grad()
+    def fresh_samples(self, generator: BaseGenerator, rng: torch.Generator) -> SampleBatch:
+        """A batch of ``samples`` samples of a generator as it is, made chunk by chunk."""
+        chunks = []
+        for start in range(0, self.samples, self.batch_size):
+            n = min(self.batch_size, self.samples - start)
+            targets, latents = self.draw(n, generator, rng)
+            images = generator(latents, targets).float()
+            chunks.append(dict(image=images, target=targets, latent=latents))
+        return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """The images as the networks see them in this step."""

@@ -48,14 +48,17 @@ class MetaSynthesizer(InversionSynthesizer):
             (the authors' 1.5e-2 for k = 2).
         outer (str): ``'fomaml'`` (first-order MAML) or ``'reptile'``. Defaults to
             ``'fomaml'``, as in all of the authors' scripts.
-        reset_round (int, optional): Round, counted from 1 and with warm-up, before which the
-            meta-generator's first layer and the batch norm after it are redrawn from
-            N(0, 0.02), bias 0: the latents change their meaning while the other layers keep
-            what they have learnt. The authors reset in round 120 after their 20 of warm-up,
-            140. Defaults to None: never.
+        reset_share (float, optional): Share of the student's training, in (0, 1]. Before the
+            round that reaches it, the meta-generator's first layer and the batch norm after it
+            are redrawn from N(0, 0.02), bias 0: the latents change their meaning while the
+            other layers keep what they have learnt. The authors reset before round 120 of 200
+            (0.6). Defaults to None: never.
         augment (Sequence[dict]): Configs of batch transforms, applied to the images that the
             networks see, in their order. Defaults to none.
         modulate (bool): Weigh the terms by phi. Defaults to True; the authors have none.
+        samples (int, optional): Samples of the round. With a number, they are new samples of
+            the adapted copy, a forward pass for each ``batch_size`` of them. Defaults to None:
+            the best step's, ``batch_size`` samples, as the authors store them.
 
     Raises:
         ConfigError: ``outer`` is unknown, or a number is out of its range.
@@ -70,13 +73,15 @@ class MetaSynthesizer(InversionSynthesizer):
         generator_lr: float = 3e-3,
         latent_lr: float = 1e-2,
         outer: str = 'fomaml',
-        reset_round: int | None = None,
+        reset_share: float | None = None,
         augment: Sequence[dict] = (),
         modulate: bool = True,
+        samples: int | None = None,
     ):
         if outer not in ('fomaml', 'reptile'):
             raise ConfigError(f"outer='{outer}' must be 'fomaml' or 'reptile'")
-        check_int(self, 1, optional=True, reset_round=reset_round)
+        check_number(self, '(0, 1]', optional=True, reset_share=reset_share)
+        check_int(self, 1, optional=True, samples=samples)
         check_number(self, '[0, inf)', generator_lr=generator_lr, latent_lr=latent_lr)
         built: BaseGenerator = GENERATORS.build(generator)
         super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
@@ -84,22 +89,20 @@ class MetaSynthesizer(InversionSynthesizer):
         self.generator_lr = generator_lr
         self.latent_lr = latent_lr
         self.outer = outer
-        self.reset_round = reset_round
-        self.register_buffer('rounds', torch.zeros((), dtype=torch.int64))
+        self.reset_share = reset_share
+        self.samples = samples or batch_size
+        self.keeps_best = samples is None
 
     def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
         phase = self.begin(context)
         rng = context.rng
         # Outside a distributed wrapper, whose averages are of one generator's gradients.
         meta: BaseGenerator = getattr(self.generator, 'module', self.generator)
-        self.rounds += 1
-        if self.reset_round is not None and int(self.rounds) == self.reset_round:
+        before, after = context.share
+        if self.reset_share is not None and before < self.reset_share <= after:
             reset_first_layer(meta, rng)
 
-        targets = self.draw_targets(self.batch_size, rng)
-        latents = torch.randn(
-            self.batch_size, meta.latent_dim, generator=rng, device=rng.device
-        )
+        targets, latents = self.draw(self.batch_size, meta, rng)
         latents.requires_grad_(self.latent_lr > 0)
         adapted = copy.deepcopy(meta)
         parameters = list(adapted.parameters())
@@ -122,6 +125,8 @@ class MetaSynthesizer(InversionSynthesizer):
             summed = [p.detach() - q.detach() for p, q in zip(meta.parameters(), parameters)]
         self._outer_step(meta, summed, context.optim_wrapper['generator'])
         best, log = phase.finish()
+        if not self.keeps_best:
+            return self.fresh_samples(adapted, rng), log
         return dict(image=best['image'].float(), target=targets, latent=best['latent']), log
 
     @staticmethod

@@ -53,8 +53,7 @@ def plot_against_time(
     lines: list[Line],
     path: str | Path,
     metric: str,
-    threshold: float | None = None,
-    budget: float | None = None,
+    levels: dict[str, float | None] | None = None,
 ) -> None:
     """Write mean (line) and range over the seeds (band) of every method as an image.
 
@@ -62,8 +61,7 @@ def plot_against_time(
         lines: The methods.
         path: Image to write.
         metric: Label of the axis, with its unit.
-        threshold: A level to mark.
-        budget: Minutes to mark.
+        levels: Label -> a level of the metric to mark; None marks none.
     """
     figure = Figure(figsize=(9.5, 5.2), layout='constrained')
     ax = figure.subplots()
@@ -80,11 +78,10 @@ def plot_against_time(
         ax.xaxis.set_minor_formatter(NullFormatter())
     else:
         ax.set_xlim(left=0)
-    if threshold is not None:
-        text = '90 % of the reference'
-        ax.axhline(threshold, color='0.4', linestyle=(0, (1, 3)), linewidth=1.2, label=text)
-    if budget is not None:
-        ax.axvline(budget, color='0.75', linewidth=1, label='budget', zorder=0)
+    marked = {text: level for text, level in (levels or {}).items() if level is not None}
+    for i, (text, level) in enumerate(marked.items()):
+        style = (0, (1, 1 + 2 * i))
+        ax.axhline(level, color='0.4', linestyle=style, linewidth=1.2, label=text)
     ax.set_xlabel('minutes of inversion and distillation')
     ax.set_ylabel(f'student on the val set: {metric}')
     ax.grid(alpha=0.25)

@@ -18,6 +18,7 @@ BOOKKEEPING = ('data_time', 'time', 'epoch', 'iter', 'step', 'memory')
 TITLES = {
     'divergence': 'Distillation: divergence of teacher and student',
     'agreement': 'Distillation: teacher and student agree (share)',
+    'estimate/kappa': 'Student: estimate without data',
     'buffer/class_ratio': 'Buffer: largest class / smallest class',
     'buffer/confidence': "Buffer: teacher's mean confidence",
 }
@@ -26,6 +27,7 @@ UNITS = {
     'loss': 'weighted mean over samples',
     'divergence': 'sum of the terms; KL: nats',
     'agreement': 'share of samples, 0 to 1',
+    'estimate/kappa': "Cohen's kappa",
     'buffer/class_ratio': 'count / count',
     'buffer/confidence': 'probability',
 }
@@ -79,7 +81,9 @@ def _round(record: dict) -> int | None:
 
 def _take(record: dict, curves: Curves) -> None:
     in_round = 'epoch' in record
-    if in_round or any(name.startswith(('buffer/', 'seconds/')) for name in record):
+    if in_round or any(
+        name.startswith(('buffer/', 'estimate/', 'seconds/')) for name in record
+    ):
         target = curves.scalars
     else:
         target = curves.metrics
@@ -170,7 +174,14 @@ def title(name: str) -> str:
 def shown_scalars(curves: Curves) -> list[str]:
     """The scalars worth a picture: divergence, agreement, inversion losses, balance."""
     inversion = sorted(n for n in curves.scalars if n.startswith('inversion_'))
-    names = ['divergence', 'agreement', *inversion, 'buffer/class_ratio', 'buffer/confidence']
+    names = [
+        'divergence',
+        'agreement',
+        'estimate/kappa',
+        *inversion,
+        'buffer/class_ratio',
+        'buffer/confidence',
+    ]
     return [n for n in names if n in curves.scalars]
 
 

@@ -1,6 +1,7 @@
 """distill(): the engine's own run, without a config of the user's."""
 
 import copy
+import math
 import shutil
 import threading
 
@@ -9,6 +10,7 @@ import torch
 from helpers import ROOT, call_tool
 from mmengine.config import Config
 from mmengine.model import BaseModel, BaseModule
+from timm import create_model
 from torch import nn
 
 import ssdkd.visualization
@@ -330,3 +332,55 @@ def test_files_that_are_no_saved_modules(tmp_path):
     del globals()['Gone']
     with pytest.raises(ConfigError, match='class that cannot be imported'):
         saved_module(str(file))
+
+
+@pytest.mark.parametrize(
+    'batch_norm, other_norms, terms',
+    [
+        (True, False, {'bn', 'adversarial'}),
+        (True, True, {'bn', 'adversarial', 'patches', 'variation'}),
+        (False, True, {'adversarial', 'patches', 'variation', 'confidence', 'balance'}),
+        (False, False, {'adversarial', 'patches', 'variation', 'confidence', 'balance'}),
+    ],
+)
+@pytest.mark.parametrize(
+    'images',
+    [dict(image_size=32), dict(image_size=64), dict(image_size=64, task='segmentation')],
+)
+def test_priors_by_normalisation(batch_norm, other_norms, terms, images):
+    cfg = recommended(num_classes=10, batch_norm=batch_norm, other_norms=other_norms, **images)
+    losses = cfg.model.synthesizer.losses
+    plain = {'class_prior'} if batch_norm and images['image_size'] == 64 else set()
+    assert {name for name, term in losses.items() if term} - plain == terms
+
+
+def mixed():
+    """Batch norm in the stem, layer norm after it."""
+    return nn.Sequential(
+        *(nn.Conv2d(3, 8, 4, 4), nn.BatchNorm2d(8), nn.Flatten(2)),
+        *(nn.LayerNorm(4), nn.Flatten(), nn.Linear(32, 10)),
+    )
+
+
+VIT = dict(img_size=8, patch_size=4, embed_dim=8, depth=1, num_heads=2, num_classes=10)
+SWIN = dict(img_size=8, patch_size=2, window_size=2, embed_dim=8, depths=(2,), num_heads=(2,))
+
+
+@pytest.mark.parametrize(
+    'make, terms',
+    [
+        (lambda: create_model('vit_tiny_patch16_224', **VIT), 5),
+        (lambda: create_model('swin_tiny_patch4_window7_224', num_classes=10, **SWIN), 5),
+        (lambda: CifarResNet(depth=8, groups=4), 5),
+        (mixed, 4),
+    ],
+    ids=['vit', 'swin', 'group norm', 'mixed'],
+)
+def test_teachers_without_batch_norm(make, terms, tmp_path, no_report):
+    """Nothing is set but the teacher; every prior is in the log, and is finite."""
+    torch.manual_seed(0)
+    sizes = dict(image_size=8, num_classes=10)
+    result = tiny(make(), CifarResNet(depth=8), tmp_path / 'run', budget=2, **sizes)
+    names = [name for name in result.history[-1] if name.startswith('inversion_')]
+    assert len(names) == terms
+    assert all(math.isfinite(result.history[-1][name]) for name in names)

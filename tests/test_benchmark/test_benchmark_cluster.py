@@ -51,13 +51,6 @@ def test_status_and_output_come_back(trainer, tmp_path):
     assert not (folder / 'job.pkl').exists()
 
 
-def test_enough_ends_the_job_and_its_process(trainer, tmp_path):
-    folder = tmp_path / 'run'
-    assert trainer.train(Path('c'), folder, 9, enough=(folder / 'pid').exists) is None
-    wait_for(lambda: not is_alive(folder))
-    assert not (folder / 'job.pkl').exists()
-
-
 @pytest.mark.slow
 def test_stop_ends_all_jobs(trainer, tmp_path):
     folders, results = [tmp_path / 'a', tmp_path / 'b'], []

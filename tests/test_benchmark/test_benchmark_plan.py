@@ -9,18 +9,10 @@ import pytest
 from helpers import DIGITS, ROOT
 from mmengine.config import Config
 
-from ssdkd.benchmark import PlanFile, locked, make_cells, method_config, read_spec
-from ssdkd.benchmark.cells import Clock, mark_failed, why, write_config
-from ssdkd.benchmark.plan import (
-    plan_minutes,
-    plan_steps,
-    planned_config,
-    split_rounds,
-    trial_config,
-    trial_is_enough,
-    typical,
-)
-from ssdkd.benchmark.spec import Method
+from ssdkd.benchmark import PlanFile, locked, make_cells, method_config, read_spec, read_specs
+from ssdkd.benchmark.cells import TimeLeft, mark_failed, why, write_config
+from ssdkd.benchmark.plan import planned_config
+from ssdkd.benchmark.spec import Method, Spec
 from ssdkd.config.read import read_config
 from ssdkd.errors import ConfigError
 
@@ -33,7 +25,6 @@ def config(**train_cfg) -> Config:
     return Config(
         dict(
             train_cfg=train_cfg,
-            model=dict(synthesizer=dict(reset_round=120)),
             param_scheduler=dict(
                 student=[
                     dict(type='LinearLR', by_epoch=False, begin=0, end=800),
@@ -49,86 +40,42 @@ def method(**values) -> Method:
     return Method('m', 'M', 'm.py', {}, (0,), **values)
 
 
-@pytest.mark.parametrize(
-    'minutes, warmup_seconds, round_seconds, expected',
-    [
-        (220, 60.0, 60.0, (220, 20)),  # a minute a round: the config itself
-        (22, 60.0, 60.0, (22, 2)),
-        (210, 30.0, 60.0, (220, 20)),  # 20 x 0.5 + 200 x 1
-        (3, 1.0, 100.0, (2, 0)),  # the share of a warm-up round rounds to none
-        (1, 0.5, 0.5, (120, 11)),
-    ],
-)
-def test_rounds_fill_the_minutes(minutes, warmup_seconds, round_seconds, expected):
-    plan = plan_minutes(config(), method(), minutes, warmup_seconds, round_seconds)
-    assert (plan.max_rounds, plan.warmup_rounds) == expected
-    taken = plan.warmup_rounds * warmup_seconds
-    taken += (plan.max_rounds - plan.warmup_rounds) * round_seconds
-    assert plan.minutes == pytest.approx(taken / 60)
-    assert abs(taken - 60 * minutes) <= round_seconds / 2
-    assert plan.student_steps == 400 * (plan.max_rounds - plan.warmup_rounds)
-
-
-def test_own_warmup_rounds_are_kept():
-    plan = plan_minutes(config(), method(warmup_rounds=4), 10, 30.0, 60.0)
-    assert (plan.max_rounds, plan.warmup_rounds) == (4 + 8, 4)
-    plan = plan_minutes(config(warmup_rounds=0), method(), 10, 0.0, 60.0)
-    assert (plan.max_rounds, plan.warmup_rounds) == (10, 0)
-
-
-def test_a_round_longer_than_the_budget():
-    with pytest.raises(ConfigError, match='one round takes 5.00 min .* budget of 3 min'):
-        plan_minutes(config(), method(), 3, 1.0, 300.0)
-    with pytest.raises(ConfigError, match='after 9 warm-up rounds of 0.50 min'):
-        plan_minutes(config(), method(warmup_rounds=9), 3, 30.0, 1.0)
+def planned(cfg=None, steps=None, minutes=None, **values) -> Config:
+    spec = Spec('s.py', {}, minutes=minutes, student_steps=steps)
+    return planned_config(cfg or config(), spec, method(**values))
 
 
 def test_rounds_for_steps():
-    plan = plan_steps(config(), method(), 4_000)
-    assert (plan.max_rounds, plan.warmup_rounds, plan.student_steps) == (11, 1, 4_000)
-    plan = plan_steps(config(), method(), 4_001)  # none gets less than the budget
-    assert plan.student_steps == 4_400 and plan.minutes is None
-    assert plan_steps(config(), method(warmup_rounds=7), 4_000).max_rounds == 17
-
-
-def test_about_twenty_validations_right_after_warmup():
-    for rounds in (10, 20, 35, 200, 2_000):
-        plan = plan_steps(config(), method(), 400 * rounds)
-        cfg = planned_config(config(), method(), plan).train_cfg
-        assert cfg.val_begin == plan.warmup_rounds + 1
-        points = (plan.max_rounds - plan.warmup_rounds) / cfg.val_interval
-        assert points == rounds if rounds <= 20 else 13 <= points <= 27
+    loop = planned(steps=4_000).train_cfg
+    assert (loop.max_rounds, loop.warmup_rounds, loop.val_points) == (11, 1, 20)
+    assert planned(steps=4_001).train_cfg.max_rounds == 12  # none gets less than the budget
+    assert planned(steps=4_000, warmup_rounds=7).train_cfg.max_rounds == 17
 
 
 def test_a_tenth_of_the_run_has_a_tenth_of_everything_that_counts_rounds():
     cfg = config()
-    scaled = method(scale_rounds=('model.synthesizer.reset_round',))
-    new = planned_config(cfg, scaled, plan_steps(cfg, scaled, 8_000))
+    new = planned(cfg, steps=8_000)
     assert (new.train_cfg.max_rounds, new.train_cfg.warmup_rounds) == (22, 2)
     warm, steps = new.param_scheduler.student
     assert (warm.begin, warm.end) == (0, 80)
     assert steps.milestones == [4_000, 6_000]  # in student steps
     assert new.param_scheduler.generator.milestones == [11, 16]  # in rounds
-    assert new.model.synthesizer.reset_round == 12
-    assert cfg.train_cfg.max_rounds == 220 and cfg.model.synthesizer.reset_round == 120
+    assert cfg.train_cfg.max_rounds == 220 and 'val_points' not in cfg.train_cfg
 
 
-def test_trial():
-    cfg = Config.fromfile(DIGITS)
-    trial = trial_config(cfg, method())
-    assert (trial.train_cfg.warmup_rounds, trial.train_cfg.max_rounds) == (3, 11)
-    assert trial.val_dataloader is trial.val_cfg is trial.val_evaluator is None
-    assert trial_config(cfg, method(warmup_rounds=0)).train_cfg.warmup_rounds == 0
-    # 2 s a warm-up round, then 10 s for the first round and 5 s for the others
-    warmup, rounds = split_rounds({1: 2.0, 2: 4.0, 3: 14.0, 4: 19.0, 5: 24.0}, 2)
-    assert warmup == [2.0, 2.0] and rounds == [10.0, 5.0, 5.0]
-    assert typical(rounds) == 5.0 and typical([7.0]) == 7.0 and typical([]) == 0.0
-    assert not trial_is_enough([1.0] * 3, [], minutes=0.001)  # nothing of the student yet
-    assert not trial_is_enough([9.0] * 3, [], minutes=0.1)
-    assert not trial_is_enough([1.0] * 3, [5.0], minutes=0.1)  # too short to be typical
-    assert not trial_is_enough([1.0] * 3, [40.0], minutes=3)
-    assert trial_is_enough([1.0] * 3, [60.0], minutes=3)
-    assert trial_is_enough([1.0] * 3, [9.0] * 3, minutes=3)
+def test_minutes_are_those_of_the_clock():
+    cfg = config()
+    cfg.param_scheduler = dict(student=[dict(type='CosineAnnealingLR', by_epoch=False)])
+    new = planned(cfg, minutes=3).train_cfg
+    assert (new.minutes, new.val_points, new.warmup_rounds) == (3, 20, 20)
+    with pytest.raises(
+        ConfigError, match=r'methods.m: param_scheduler.student.0: LinearLR has'
+    ):
+        planned(minutes=3)
+
+
+def test_without_a_budget_the_config_stays_as_it_is():
+    assert planned().to_dict() == config().to_dict()
 
 
 SPEC = """
@@ -175,6 +122,8 @@ def test_reads_a_specification(tmp_path):
         (dict(methods__a__pair='digits_resnet20_resnet8'), "or a=dict(pair='...', method="),
         (dict(methods__a__x=0.1), "there is no x='label of the axis'"),
         (dict(methods__a__warmup_rounds=-1), 'methods.a.warmup_rounds=-1 must be'),
+        (dict(methods__a__warmup_rounds=3), "options={'train_cfg.warmup_share': 0.1}"),
+        (dict(methods__a__scale_rounds=['x']), "a.scale_rounds: unknown key 'scale_rounds'"),
         ({'methods__a b': dict(config='c.py')}, "methods.a b: 'a b' becomes a folder"),
     ],
 )
@@ -194,7 +143,6 @@ def test_missing_specification(tmp_path):
         (dict(config='no.py'), "methods.a: there is no config 'no.py'"),
         (dict(options={'model.writer.type': 'Crowd'}), 'methods.a: model.writer.type: unknown'),
         (dict(), "methods.a: model.teacher.checkpoint: there is no file 'work_dirs/no.pth'"),
-        (dict(scale_rounds=['model.x']), "methods.a.scale_rounds: 'model.x' is None"),
         (dict(options=dict(val_dataloader=None)), 'methods.a: val_dataloader is None'),
     ],
 )
@@ -253,10 +201,12 @@ def test_a_folder_from_before_a_hook_was_added_goes_on(tmp_path):
 
 def test_a_plan_is_kept_and_binds_later_calls(tmp_path):
     plans = PlanFile({'minutes': 3}, 1, 2, 'python x', {'CPU': 'c'})
-    plans.methods['a'] = plan_minutes(config(), method(), 3, 1.0, 1.0)
     plans.write(tmp_path)
     assert PlanFile.read(tmp_path) == plans
-    assert json.loads((tmp_path / 'plan.json').read_text())['methods']['a']['max_rounds'] == 180
+    before = json.loads((tmp_path / 'plan.json').read_text())
+    before['methods'] = dict(a=dict(max_rounds=180))  # in a folder of before the clock
+    (tmp_path / 'plan.json').write_text(json.dumps(before))
+    assert PlanFile.read(tmp_path) == plans
     plans.check(spec(tmp_path), 1, 2, tmp_path)
     for jobs, threads, key in ((2, 2, '--jobs'), (1, 1, '--threads')):
         with pytest.raises(ConfigError, match=f'{key}: .* choose another --work-dir'):
@@ -296,18 +246,59 @@ def test_a_work_directory_has_one_user(tmp_path):
 def test_time_left(monkeypatch):
     now = 1000.0
     monkeypatch.setattr('time.monotonic', lambda: now)
-    clock = Clock([2.0, 2.0, 4.0], jobs=1)
-    assert clock.left() == 8.0
+    left = TimeLeft(3, jobs=1, minutes=2.0)
+    assert left.after(0) == 6.0
     now += 180  # what should have taken 2 minutes took 3
-    assert clock.left(0) == pytest.approx(9.0)
-    assert Clock([None, None], jobs=2).left() is None
+    assert left.after(1) == pytest.approx(6.0)
+    assert TimeLeft(2, jobs=2, minutes=None).after(0) is None
+
+
+@pytest.mark.parametrize(
+    'budget, folders',
+    [
+        ([dict(minutes=10, seeds=[5]), dict(minutes=0.5)], {'10_minutes', '0.5_minutes'}),
+        ([dict(student_steps=40), dict(minutes=1)], {'40_student_steps', '1_minutes'}),
+    ],
+)
+def test_several_budgets_have_a_folder_each(tmp_path, budget, folders):
+    (tmp_path / 'spec.py').write_text(SPEC.format(config=str(DIGITS)) + f'budget = {budget}\n')
+    specs = read_specs(tmp_path / 'spec.py')
+    assert specs.keys() == folders
+    if '10_minutes' in folders:
+        ten, half = specs['10_minutes'], specs['0.5_minutes']
+        assert (ten.minutes, half.minutes) == (10, 0.5)
+        assert ten.methods['a'].seeds == (5,) and half.methods['a'].seeds == (0, 1)
+    with pytest.raises(ConfigError, match='has 2 budgets; give one'):
+        read_spec(tmp_path / 'spec.py')
+
+
+@pytest.mark.parametrize(
+    'budget, message',
+    [
+        ([3], 'budget.0=3 must be such as dict(minutes=10, seeds=[0])'),
+        ([dict(seeds=[1])], "budget.0={'seeds': [1]} must be such as"),
+        ([dict(minutes=1), dict(minutes=1)], "has its folder '1_minutes', too"),
+    ],
+)
+def test_wrong_budgets(tmp_path, budget, message):
+    (tmp_path / 'spec.py').write_text(SPEC.format(config=str(DIGITS)) + f'budget = {budget}\n')
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        read_specs(tmp_path / 'spec.py')
 
 
 @pytest.mark.parametrize('path', SHIPPED, ids=lambda path: path.stem)
 def test_shipped_benchmarks(path, monkeypatch):
-    """Their methods exist, under the names that the files promise."""
+    """Their methods exist, under the names that the files promise, with every addition."""
     monkeypatch.chdir(ROOT)
-    read = read_spec(path)
-    for chosen in read.methods.values():
-        cfg = read_config(chosen.config, chosen.options, chosen.method, chosen.budget)
-        assert cfg.model.buffer.capacity >= cfg.model.batch_size
+    raw = Config.fromfile(path).get('additions') or {}
+    for read in read_specs(path, dict(add=list(raw))).values():
+        for chosen in read.methods.values():
+            cfg = read_config(chosen.config, chosen.options, chosen.method, chosen.budget)
+            assert cfg.model.buffer.capacity >= cfg.model.batch_size
+            assert planned_config(cfg, read, chosen).train_cfg.type == 'DistillLoop'
+
+
+def test_a_project_is_a_method_in_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = read_config('digits_resnet20_resnet8', method='projects/nayer/nayer.py')
+    assert cfg.model.synthesizer.type == 'NAYERSynthesizer'

@@ -1,18 +1,17 @@
 """Methods that a specification names by their changes of one base."""
 
-import copy
+import itertools
 import re
 
+import numpy as np
 import pytest
-from helpers import DIGITS
-from mmengine.config import Config
 
 from ssdkd.benchmark import make_spec
-from ssdkd.benchmark.plan import plan_without_trial
 from ssdkd.benchmark.variants import variant_methods
 from ssdkd.errors import ConfigError
 
 SWITCHES = dict(a={'x.a': 1}, b={'x.b': 1}, c={'x.c': 1})
+METHODS = dict(n=dict(config='n.py'))
 
 
 def spec(tmp_path, **values):
@@ -48,6 +47,41 @@ def test_switches_make_every_combination(tmp_path):
     assert [m.label for m in read.methods.values()] == ['none', 'a + c']
 
 
+def test_a_fraction_of_resolution_four(tmp_path):
+    """2^(6-2): no product of two or three different columns of levels is another column."""
+    names = 'abcdef'
+    read = spec(
+        tmp_path,
+        switches={name: {f'x.{name}': 1} for name in names},
+        fraction=dict(e=['a', 'b', 'c'], f=['b', 'c', 'd']),
+    )
+    levels = np.array([[1 if on[n] else -1 for n in names] for on in read.levels.values()])
+    assert len(read.methods) == len(np.unique(levels, axis=0)) == 16
+    assert not levels.sum(axis=0).any()
+    assert (levels.T @ levels == 16 * np.eye(6)).all()
+    for one, other in itertools.combinations(range(6), 2):
+        assert not (levels.T @ (levels[:, one] * levels[:, other])).any()
+    for name, on in read.levels.items():
+        assert {key[-1] for key in read.methods[name].options} == {n for n in names if on[n]}
+    assert {'none', 'a_+_b_+_c_+_d_+_e_+_f'} <= set(read.levels)
+
+
+def test_additions_are_copies_of_methods(tmp_path):
+    methods = dict(
+        m=dict(config='m.py', label='M', seeds=[3], options={'x': 1}), n=dict(config='n.py')
+    )
+    additions = dict(few=dict(m={'x': 2, 'y': 2}), more_of_it=dict(m={'z': 3}, n={'z': 3}))
+    values = dict(base=None, methods=methods, additions=additions, options={'all': 0})
+    assert list(spec(tmp_path, **values).methods) == ['m', 'n']
+    read = spec(tmp_path, **values, add=['few', 'more_of_it']).methods
+    assert list(read) == ['m', 'n', 'm+few', 'm+more_of_it', 'n+more_of_it']
+    few = read['m+few']
+    assert (few.label, few.config, few.seeds) == ('M + few', 'm.py', (3,))
+    assert few.options == {'all': 0, 'x': 2, 'y': 2}
+    assert read['n+more_of_it'].label == 'n + more of it'
+    assert read['m'].options == {'all': 0, 'x': 1}
+
+
 @pytest.mark.parametrize(
     'values, message',
     [
@@ -64,6 +98,13 @@ def test_switches_make_every_combination(tmp_path):
             dict(switches=SWITCHES | dict(d={'x.a.deep': 2})),
             "switches.d: 'x.a.deep' and 'x.a' of another switch set the same",
         ),
+        (dict(switches=SWITCHES, fraction=dict(d=['a'])), "fraction.d: 'd' is no switch"),
+        (dict(switches=SWITCHES, fraction=dict(c=['c'])), "fraction.c: 'c' is no switch, or"),
+        (dict(base=None, methods=METHODS, add=['few']), "add: there is no 'few' in additions"),
+        (
+            dict(base=None, methods=METHODS, additions=dict(few=dict(m={}))),
+            "additions.few.m: there is no method 'm'",
+        ),
         (dict(variants={'full': {}}, budget='configs'), "budget='configs' is unknown; give"),
     ],
 )  # fmt: skip
@@ -76,14 +117,3 @@ def test_switches_that_meet_may_stand_apart():
     switches = dict(a={'x': 1}, b={'x.y': 2})
     raw = dict(base=dict(config='c.py'), switches=switches, combinations=[['a'], ['b']])
     assert [m['options'] for m in variant_methods(raw).values()] == list(switches.values())
-
-
-def test_the_rounds_of_the_config_are_the_plan(tmp_path):
-    cfg = Config.fromfile(DIGITS)
-    before = copy.deepcopy(cfg)
-    read = spec(tmp_path, variants={'full': {}})
-    plan = plan_without_trial(read, cfg, read.methods['full'])
-    loop = cfg.train_cfg
-    assert (plan.max_rounds, plan.warmup_rounds, plan.val_interval) == (
-        loop.max_rounds, loop.warmup_rounds, loop.val_interval)  # fmt: skip
-    assert plan.student_steps == (70 - 3) * 10 and cfg.to_dict() == before.to_dict()

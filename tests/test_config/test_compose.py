@@ -23,7 +23,6 @@ SMALL = {
     'model.synthesizer.generator.latent_dim': 16,
     'model.synthesizer.batch_size': 8,
     'model.batch_size': 8,
-    'model.synthesizer.reset_round': 2,
     'train_cfg.max_rounds': 3,
     'train_cfg.warmup_rounds': 1,
     'train_cfg.steps_per_round': 2,

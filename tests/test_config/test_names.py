@@ -162,11 +162,7 @@ def test_mmengine_alone_reads_such_a_file(user_config, first, tmp_path):
 
 
 def test_mim_finds_every_config_that_has_a_name_of_its_own():
-    listed = [
-        model['Config']
-        for file in INDEX['Import']
-        for model in yaml.safe_load((ROOT / file).read_text())['Models']
-    ]
+    listed = [model['Config'] for model in INDEX['Models']]
     expected = [path for room in ('cls', 'seg') for path in (CONFIGS / room).glob('*.py')]
     assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in expected)
 

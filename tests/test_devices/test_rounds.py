@@ -77,7 +77,7 @@ def test_autocast(method, tmp_path, monkeypatch):
 
 
 def test_the_table_has_all_rows():
-    assert len(documented()) == 11 and sum(documented().values()) == 14
+    assert len(documented()) == 10 and sum(documented().values()) == 13
 
 
 READS = {

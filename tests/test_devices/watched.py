@@ -32,10 +32,7 @@ def expected(cfg: Config) -> dict[str, int]:
     """How often the host may wait in a round that overwrites samples."""
     table, model = documented(), cfg.model
     on_host = model.buffer.get('device') == 'cpu'
-    kind = model.synthesizer.type
-    if model.synthesizer.get('reset_round'):
-        kind += ' with reset_round'
-    phase = table.get(f'{PHASE}, {kind}', table[PHASE])
+    phase = table.get(f'{PHASE}, {model.synthesizer.type}', table[PHASE])
     storing = table['storing, over old samples']
     if model.buffer.type == 'FreshBuffer':
         storing = table['storing, into free slots']

@@ -39,7 +39,7 @@ def test_mixed_precision_follows_full_precision(tiny):
 )
 def test_auto_asks_the_device(tiny, monkeypatch, instructions, autocast):
     monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: instructions, raising=False)
-    monkeypatch.setattr('ssdkd.distillers.replay.get_device', lambda: 'cpu')
+    monkeypatch.setattr('ssdkd.models.precision.get_device', lambda: 'cpu')
     assert build_distiller(tiny({'model.autocast': 'auto'})).autocast == autocast
 
 

@@ -27,7 +27,10 @@ def simulate(
         spent += sum(costs)
         clock.observe(*costs)
         rounds.append(planned)
-        if clock.val_interval and ((done + 1) % clock.val_interval == 0 or planned.after == 1):
+        due = clock.val_interval and (done + 1) % clock.val_interval == 0
+        if clock.val_points:
+            due = planned.passes(clock.val_points)
+        if clock.val_interval and (due or planned.after == 1):
             spent += validation
             clock.observe_validation(validation)
 
@@ -187,7 +190,37 @@ def test_a_schedule_that_counts_is_refused(change):
 def test_a_fixed_plan():
     plan = FixedPlan(3, 1, 7)
 
-    assert [plan.next(done, 1e9) for done in range(4)] == [Round(0), Round(7), Round(7), None]
+    first, second = Round(7, 0.0, 0.5), Round(7, 0.5, 1.0)
+    assert [plan.next(done, 1e9) for done in range(4)] == [Round(0), first, second, None]
+
+
+@pytest.mark.parametrize('rounds', [5, 20, 33, 200, 1999])
+def test_points_are_evenly_spread_over_rounds_and_the_last_round_is_one(rounds):
+    plan = FixedPlan(rounds + 3, 3, 7)
+    passed = [plan.next(done, 0.0).passes(20) for done in range(rounds + 3)]
+    where = [number for number, here in enumerate(passed) if here]
+
+    assert len(where) == min(rounds, 20) and where[0] >= 3 and where[-1] == rounds + 2
+    assert max(np.diff(where)) <= math.ceil(rounds / 20)
+
+
+@pytest.mark.parametrize('phase, step', [(2.0, 0.1), (0.01, 0.05), (60.0, 0.1)])
+def test_points_by_the_clock_take_their_time_from_the_budget(phase, step):
+    """A validation of 3 s, 20 times in 10 minutes."""
+    rounds, spent = simulate(Clock(10, 0.15, 20, 1, 20), phase, step, validation=3.0)
+    where = [part.after for part in rounds if part.passes(20)]
+
+    assert abs(spent / 600 - 1) < 0.03 and where[-1] == 1
+    assert len(where) == min(20, sum(part.steps > 0 for part in rounds))
+    assert phase > 30 or max(np.diff(where)) < 0.11
+
+
+def test_a_round_of_few_steps_keeps_them():
+    """Methods without a store have five steps per round, with as many new batches."""
+    rounds, _ = simulate(Clock(3, 0.0, 5, None), phase=0.05, step=0.05, rest=0.001)
+
+    steps = [part.steps for part in rounds][1:]
+    assert np.median(steps) == 5 and np.mean(steps) == pytest.approx(5, abs=0.1)
 
 
 def test_a_saved_plan(tmp_path):

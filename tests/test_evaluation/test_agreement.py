@@ -46,6 +46,10 @@ def test_figures_are_those_of_the_definitions(shape):
     per_image = hits.reshape(60, -1).mean(axis=1)
     error = 100 * per_image.std(ddof=1) / 60**0.5
     assert results['agreement_error'] == pytest.approx(error)
+    from sklearn.metrics import cohen_kappa_score
+
+    labels = [z.argmax(1) for z in flat]
+    assert results['kappa'] == pytest.approx(cohen_kappa_score(*labels))
     assert results['images'] == 60 and results['cases'] == hits.size
     assert sum(row['cases'] for row in results['bins']) == hits.size
     json.dumps(results)
@@ -73,3 +77,10 @@ def test_one_image_has_no_error():
     meter = AgreementMeter()
     meter.update(torch.randn(1, 3), torch.randn(1, 3))
     assert meter.results()['agreement_error'] is None
+
+
+def test_two_networks_that_always_say_one_class_agree_by_chance_alone():
+    meter = AgreementMeter()
+    meter.update(torch.tensor([[2.0, 0.0]] * 8), torch.tensor([[1.0, 0.0]] * 8))
+    results = meter.results()
+    assert results['agreement'] == 100 and results['kappa'] == 0

@@ -17,6 +17,7 @@ from ssdkd.losses import (
     L2Loss,
     PseudoLabelLoss,
     TotalVariationLoss,
+    TotalVariationTargetLoss,
 )
 from ssdkd.tasks import Classification, Segmentation
 
@@ -100,6 +101,42 @@ def test_total_variation(state):
         ]
         expected.append(sum(down) / len(down) + sum(across) / len(across))
     np.testing.assert_allclose(TotalVariationLoss()(state), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('low, high', [(0.2, 0.3), (0.9, 1.9), (3.0, 4.0)])
+def test_total_variation_target(state, low, high):
+    """Below, within and above what these images have; v is drawn here, as PSAQ-ViT does."""
+    x = state.images.double().numpy()
+    norms = [
+        np.linalg.norm(d) / np.sqrt(d.size)
+        for d in (
+            np.diff(x, axis=2),
+            np.diff(x, axis=3),
+            x[:, :, 1:, 1:] - x[:, :, :-1, :-1],
+            x[:, :, 1:, :-1] - x[:, :, :-1, 1:],
+        )
+    ]
+    v = low + (high - low) * (np.arange(100_000) + 0.5) / 100_000
+    expected = np.abs(sum(norms) - v).mean()
+    loss = TotalVariationTargetLoss(low=low, high=high)
+    np.testing.assert_allclose(loss(state), expected, rtol=1e-5)
+
+
+def test_published_target_in_our_units():
+    scale = 0.225 / np.sqrt(32 * 3 * 224**2)
+    loss = TotalVariationTargetLoss()
+    np.testing.assert_allclose([loss.low, loss.high], [2500 * scale, 3000 * scale], atol=5e-4)
+
+
+def test_flat_images_have_a_gradient_of_the_target(state):
+    state.images = torch.full((2, 3, 5, 6), 0.5, requires_grad=True)
+    TotalVariationTargetLoss()(state).backward()
+    assert state.images.grad.isfinite().all()
+
+
+def test_target_without_room():
+    with pytest.raises(ConfigError, match='low=0.3 and high=0.3; high must be above low'):
+        TotalVariationTargetLoss(low=0.3, high=0.3)
 
 
 def test_l2(state):

@@ -23,6 +23,7 @@ PUBLISHED = {
 }
 SMALL = [
     dict(type='CifarResNet', depth=8),
+    dict(type='CifarResNet', depth=8, groups=4),
     dict(type='ResNet', depth=18),
     dict(type='WideResNet', depth=10, widen_factor=1),
     dict(type='WideResNet', depth=16, widen_factor=2),
@@ -132,3 +133,14 @@ def test_real_teachers_are_as_good_as_they_should_be(shared, depth):
     labels = torch.tensor([s['data_samples'] for s in samples])
     correct = (teacher(images).argmax(1) == labels).float().mean()
     assert len(samples) > 300 and correct > 0.85
+
+
+def test_group_norm_in_place_of_batch_norm():
+    plain, grouped = CifarResNet(depth=8), CifarResNet(depth=8, groups=8)
+    norms = [m for m in grouped.modules() if isinstance(m, nn.GroupNorm)]
+    batch_norms = [m for m in plain.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert [m.num_channels for m in norms] == [m.num_features for m in batch_norms]
+    assert {m.num_groups for m in norms} == {8}
+    assert list(dict(grouped.named_parameters())) == list(dict(plain.named_parameters()))
+    with pytest.raises(ConfigError, match="'groups' is 3, which does not divide 16 channels"):
+        CifarResNet(depth=8, groups=3)

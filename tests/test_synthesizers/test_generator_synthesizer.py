@@ -115,7 +115,8 @@ def test_the_batch_has_the_latents_and_targets_that_made_it(tiny, latent_lr):
 def test_fresh_samples_have_their_latents_and_targets(tiny):
     cfg = tiny({'model.synthesizer.samples': 40, 'model.synthesizer.generator.num_classes': 10})
     distiller = build_distiller(cfg)
-    batch = distiller.synthesizer.fresh_samples(distiller.rng)
+    synthesizer = distiller.synthesizer
+    batch = synthesizer.fresh_samples(synthesizer.generator, distiller.rng)
     assert {name: len(rows) for name, rows in batch.items()} == dict(
         image=40, target=40, latent=40
     )

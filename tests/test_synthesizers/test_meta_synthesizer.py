@@ -7,6 +7,8 @@ from helpers import build_distiller, synthesis_context
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from toy import GREY, Line, attach, phase
 
+from ssdkd.config.read import read_config
+from ssdkd.engine.plan import FixedPlan
 from ssdkd.errors import ConfigError
 from ssdkd.generators import DCGANGenerator, DeepGenerator
 from ssdkd.synthesizers import MetaSynthesizer
@@ -123,36 +125,46 @@ def synthesize_twice(distiller, optim_wrapper):
     return batch['image'], log
 
 
-def test_the_first_layer_is_reset_once_at_its_round():
+def test_the_first_layer_is_reset_once_at_its_share():
     """The outer learning rate is 0, so that nothing else moves the weights."""
     synthesizer = MetaSynthesizer(
-        IMAGE, {}, batch_size=2, steps=1, reset_round=3, modulate=False
+        IMAGE, {}, batch_size=2, steps=1, reset_share=0.5, modulate=False
     )
     attach(synthesizer)
     changed = []
-    for _ in range(5):
+    for share in ((0.0, 0.0), (0.0, 0.4), (0.4, 0.5), (0.5, 0.8), (0.8, 1.0)):
         before = {k: v.clone() for k, v in synthesizer.generator.named_parameters()}
-        phase(synthesizer, outer(synthesizer, lr=0.0))
+        phase(synthesizer, outer(synthesizer, lr=0.0), share=share)
         after = dict(synthesizer.generator.named_parameters())
         changed.append({k for k in after if not torch.equal(after[k], before[k])})
     first = {'linear.weight', 'linear.bias', 'layers.0.weight'}  # that bias was 0 before
     assert changed == [set(), set(), first, set(), set()]
 
 
-def test_the_round_of_the_reset_is_part_of_the_state():
-    def synthesizer():
-        return attach(
-            MetaSynthesizer(IMAGE, {}, batch_size=2, steps=1, reset_round=3, modulate=False)
-        )
+@pytest.mark.parametrize('warmup, rounds, reset', [(20, 220, 140), (0, 10, 6)])
+def test_the_authors_reset_before_round_120_of_200(warmup, rounds, reset):
+    """140 counted from 1, after 20 of warm-up."""
+    share = read_config('digits_resnet20_resnet8', method='fast2').model.synthesizer.reset_share
+    plan = FixedPlan(rounds, warmup, 1)
+    planned = [plan.next(done, 0.0) for done in range(rounds)]
+    found = [n for n, part in enumerate(planned, 1) if part.before < share <= part.after]
+    assert found == [reset]
 
-    stopped = synthesizer()
-    for _ in range(3):
-        phase(stopped, outer(stopped, lr=0.0))
-    resumed = synthesizer()
-    resumed.load_state_dict(stopped.state_dict())
-    for _ in range(3):
-        phase(resumed, outer(resumed, lr=0.0))
-    assert torch.equal(resumed.generator.linear.weight, stopped.generator.linear.weight)
+
+def test_fresh_samples_are_new_and_leave_the_steps_as_they_are():
+    weights, batches = [], []
+    for samples in (None, 5):
+        torch.manual_seed(0)
+        synthesizer = MetaSynthesizer(
+            IMAGE, {}, batch_size=2, steps=2, samples=samples, modulate=False
+        )
+        attach(synthesizer)
+        images, _ = phase(synthesizer, outer(synthesizer, lr=0.1))
+        weights.append(synthesizer.generator.linear.weight.detach())
+        batches.append(images)
+    assert torch.equal(*weights)
+    assert [len(batch) for batch in batches] == [2, 5] and not batches[1].requires_grad
+    assert len(torch.cat(batches).unique(dim=0)) == 7
 
 
 @pytest.mark.parametrize('num_classes', [None, 10])
@@ -174,7 +186,7 @@ def test_reset_of_the_first_layer(kind, num_classes):
     'options, message',
     [
         (dict(outer='maml'), "outer='maml' must be 'fomaml' or 'reptile'"),
-        (dict(reset_round=0), 'reset_round=0 must be at least 1'),
+        (dict(reset_share=0), 'reset_share=0 must lie in'),
     ],
 )
 def test_bad_input(options, message):

@@ -25,7 +25,8 @@ def one_of_two(rank, cfg, folder):
     distiller.seed(rank)
     distiller.train()
     images = []
-    for _ in range(3):
+    for number in range(3):
+        distiller.share = (number / 3, (number + 1) / 3)
         distiller.synthesize(optim_wrapper)
         images.append(distiller.buffer[torch.arange(len(distiller.buffer))]['image'])
     synthesizer = distiller.synthesizer
@@ -39,7 +40,7 @@ def test_two_processes(tiny, tmp_path, name):
     cfg = config(tiny, name)
     cfg.model.buffer.capacity = 400
     if name == 'fomaml':
-        cfg.model.synthesizer.reset_round = 2
+        cfg.model.synthesizer.reset_share = 0.6
     optim_wrapper = cfg.optim_wrapper.to_dict()
     optim_wrapper.pop('constructor')
     cfg.optim_wrapper = optim_wrapper

@@ -50,7 +50,7 @@ def attach(synthesizer, loss=None):
     return synthesizer
 
 
-def phase(synthesizer, optim_wrapper=None, rng=None):
+def phase(synthesizer, optim_wrapper=None, rng=None, share=(0.0, 0.0)):
     context = SynthesisContext(
         teacher=ToyTeacher(),
         student=None,
@@ -61,6 +61,7 @@ def phase(synthesizer, optim_wrapper=None, rng=None):
         rng=rng or torch.Generator().manual_seed(0),
         round=0,
         warmup=False,
+        share=share,
     )
     batch, log = synthesizer.synthesize(context)
     return batch['image'], log

@@ -67,8 +67,8 @@ ARGUMENTS = {
         dict(generator=IMAGE, samples=6, **INVERSION),
     ],
     'MetaSynthesizer': [
-        dict(generator=IMAGE, reset_round=3, **INVERSION),
-        dict(generator=IMAGE, outer='reptile', **INVERSION),
+        dict(generator=IMAGE, reset_share=0.5, **INVERSION),
+        dict(generator=IMAGE, outer='reptile', samples=6, **INVERSION),
     ],
     'NoiseSynthesizer': [dict(image_size=8, samples=4)],
     'RandomCropFlip': [dict(), dict(padding=2, flip=True)],

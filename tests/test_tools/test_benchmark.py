@@ -154,19 +154,19 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
-    """Trials fix the rounds; a method without a result leaves the ratios open."""
+    """Runs end by the clock; a reference without a result leaves the ratios open."""
     spec, out = write_spec(tmp_path, 'minutes=0.05'), tmp_path / 'out'
     command = (spec, '--work-dir', out, '--methods', 'ours,broken', '--jobs', 2, '--threads', 1)
     options = ('seeds=[0]', 'options.default_hooks.checkpoint.interval=1000')
     done = run_tool('benchmark.py', *command, '--cfg-options', *options, timeout=600)
     assert done.returncode == 1, done.stderr
-    assert '2 trials, 2 at a time' in done.stdout
-    assert 'Broken: FAILED: its trial: exit status 2: error: model.buffer' in done.stdout
-    plan = json.loads((out / 'plan.json').read_text())['methods']
-    assert list(plan) == ['ours'], done.stdout
+    assert '2 runs, 2 at a time' in done.stdout
+    assert 'Broken, seed 7: FAILED: exit status 2: error: model.buffer' in done.stdout
+    rounds = json.loads((out / 'ours/seed_0/plan.json').read_text())['rounds']
     summary = json.loads((out / 'ours/seed_0/summary.json').read_text())
-    assert plan['ours']['max_rounds'] == summary['rounds']
-    assert plan['ours']['round_seconds'] > 0 and plan['ours']['warmup_seconds'] > 0
+    assert len(rounds) == summary['rounds'] and rounds[-1]['after'] == 1
+    line = next(csv.DictReader(open(out / 'results.csv')))
+    assert float(line['elapsed_minutes']) == pytest.approx(0.05, rel=0.2)
     report = (out / 'report.md').read_text()
     assert 'Uniform has no result yet' in report and 'Uniform, seed 0' in report
 
@@ -199,7 +199,6 @@ def test_jobs_of_a_cluster(tmp_path):
         ),
         (['--report-only'], '--report-only: '),
         (['--jobs', '0'], '--jobs=0 must be at least 1'),
-        (['--replan'], '--replan is for a budget in minutes'),
         (['--executor-options', 'gpus_per_node=1'], 'is for --executor submitit'),
     ],
 )

@@ -24,11 +24,14 @@ def test_reads_the_checkpoint_it_is_given(work_dir):
 
 def test_several_processes_share_the_counts_but_not_the_samples(tmp_path):
     counts = torch.tensor([2.0, 4.0])
-    states = [
-        dict(size=2, class_counts=counts, columns=dict(confidence=torch.full((2,), value)))
-        for value in (0.1, 0.7, 0.7)
+    birth = torch.zeros(2, dtype=torch.int64)
+    columns = [
+        dict(confidence=torch.full((2,), value), birth=birth) for value in (0.1, 0.7, 0.7)
     ]
-    states = [dict(distiller=dict(buffer=state)) for state in states]
+    states = [
+        dict(distiller=dict(buffer=dict(size=2, class_counts=counts, columns=part)))
+        for part in columns
+    ]
     torch.save(dict(distillation=states), tmp_path / 'round_1.pth')
     balance = read_balance(tmp_path)
     assert balance.ratio == 2

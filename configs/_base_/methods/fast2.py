@@ -18,12 +18,14 @@ model = dict(
         generator_lr=5e-3,
         latent_lr=1.5e-2,
         outer='fomaml',
-        reset_round=140,
+        reset_share=0.6,  # before round 120 of the student's 200
         augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
         modulate=False,
     ),
 )
-# 20 warm-up rounds, then 200 rounds with 400 student steps each.
+# 20 warm-up rounds, then 200 rounds with 400 student steps each; warmup_share is the former's
+# part of the time on a CPU.
+train_cfg = dict(warmup_share=0.03)
 optim_wrapper = dict(generator=dict(optimizer=dict(lr=1e-2)))  # outer step: 2 x inner
 by_teacher = dict(
     ResNet=dict(
@@ -42,13 +44,11 @@ by_teacher = dict(
     ),
 )
 by_budget = dict(
-    cpu=dict(model=dict(synthesizer=dict(reset_round=130))),
     minutes=dict(
         model=dict(
             synthesizer=dict(
                 generator=dict(width=32, latent_dim=64),
                 losses=dict(bn=dict(momentum=0.0)),
-                reset_round=45,
             )
         )
     ),

@@ -21,6 +21,7 @@ custom_hooks = [
     dict(type='ExportHook'),
     dict(type='SummaryHook'),
     dict(type='EstimateHook'),
+    dict(type='QualityHook', interval=400),
 ]
 by_budget = {
     budget: dict(model=dict(batch_size=batch_size, channels_last=True))

@@ -2,4 +2,6 @@
 
 _base_ = ['./cpu.py']
 
-train_cfg = dict(max_rounds=70, warmup_rounds=3, steps_per_round=10, val_interval=10)
+train_cfg = dict(
+    max_rounds=70, warmup_rounds=3, warmup_share=0.03, steps_per_round=10, val_interval=10
+)

@@ -5,6 +5,7 @@ from ssdkd.engine.hooks.checkpoint import DistillCheckpointHook, SafeCheckpointH
 from ssdkd.engine.hooks.estimate import EstimateHook
 from ssdkd.engine.hooks.export_student import ExportHook
 from ssdkd.engine.hooks.panels import PanelHook
+from ssdkd.engine.hooks.quality import QualityHook
 from ssdkd.engine.hooks.sample_grid import SampleGridHook
 from ssdkd.engine.hooks.schedule import ScheduleHook
 from ssdkd.engine.hooks.summary import SummaryHook
@@ -15,6 +16,7 @@ __all__ = [
     'EstimateHook',
     'ExportHook',
     'PanelHook',
+    'QualityHook',
     'SafeCheckpointHook',
     'SampleGridHook',
     'ScheduleHook',

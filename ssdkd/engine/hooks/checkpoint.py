@@ -100,12 +100,18 @@ class SafeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = paths
 
 
+ESTIMATE = 'estimate'  # of the best checkpoint of a run without a val set, in its name
+
+
 @HOOKS.register_module()
 class DistillCheckpointHook(SafeCheckpointHook):
     """A checkpoint hook that also keeps buffer, sampler and random states.
 
     mmengine saves weights, optimizers and schedules. A distillation also lives in its replay
     buffer and its random states; of these every process has its own.
+
+    Without a val set, the best checkpoint is the one of the highest estimate that
+    :class:`~ssdkd.engine.hooks.quality.QualityHook` gives, ``best_estimate_round_*.pth``.
 
     Args:
         interval (int): Rounds between checkpoints. Defaults to 5.
@@ -115,6 +121,17 @@ class DistillCheckpointHook(SafeCheckpointHook):
     def __init__(self, interval: int = 5, **kwargs):
         super().__init__(interval, filename_tmpl=CHECKPOINT, **kwargs)
         self._states: list[dict] | None = None
+
+    def before_train(self, runner) -> None:
+        if runner.val_loop is None and self.save_best is not None:
+            self.save_best = [ESTIMATE]
+            self.best_ckpt_path = None
+            self._init_rule(['greater'], self.save_best)
+        super().before_train(runner)
+
+    def after_estimate(self, runner, value: float) -> None:
+        """Keep the checkpoint if its estimate is the best of a run without a val set."""
+        self._save_best_checkpoint(runner, {ESTIMATE: value})
 
     def _save_checkpoint_with_step(self, runner, step, meta) -> None:
         # All processes come here; only the first goes on to before_save_checkpoint.

@@ -80,8 +80,9 @@ class BNStatisticsLoss(BaseInversionLoss):
         if not names:
             raise ConfigError(
                 'losses: a BNStatisticsLoss is asked for, but the teacher has no batch-norm '
-                'layer with running statistics; remove this loss (set it to None) and rely '
-                'on the class prior and the image priors'
+                'layer with running statistics; take --method ssdkd_without_bn, or as base of '
+                "your config 'ssdkd::_base_/methods/ssdkd_without_bn.py', whose priors do "
+                'without, or set this loss to None'
             )
         # No module, so the layers stay the teacher's.
         self._inputs = LayerInputs('losses: BNStatisticsLoss', teacher, names)

@@ -1,0 +1,36 @@
+"""SSD-KD for teachers without batch norm: ViT, DeiT, Swin, ConvNeXt, MLP-Mixer, group norm.
+
+Such a teacher stores no statistics of its training data. What takes their place:
+- the generator starts from shapes, so that the samples have edges and layouts from the start;
+- the patches of an image differ as those of photographs do (PSAQ-ViT, arXiv 2203.02250);
+- the total variation of a batch is that of photographs (the same);
+- the teacher is sure of each sample, and the classes of a batch are equal (DAFL, arXiv
+  1904.01186): a generator without labels cannot follow a class prior.
+
+One setting for all budgets: nothing is published for small images.
+"""
+
+_base_ = ['./ssdkd_cpu.py']
+
+model = dict(
+    synthesizer=dict(
+        losses=dict(
+            bn=None,
+            patches=dict(type='PatchSimilarityLoss', weight=1.0),
+            variation=dict(type='TotalVariationTargetLoss', weight=1.0),
+            confidence=dict(type='PseudoLabelLoss', weight=0.1),
+            balance=dict(type='InformationEntropyLoss', weight=1.0),
+        )
+    )
+)
+by_budget = dict(
+    minutes=dict(
+        model=dict(
+            synthesizer=dict(
+                generator=dict(width=32, latent_dim=64), batch_size=64, samples=320
+            ),
+            buffer=dict(capacity=1000),
+            batch_size=64,
+        )
+    )
+)
