@@ -161,11 +161,12 @@ def distill(
                 batch_norm=any_statistics(teacher),
                 other_norms=has_other_norms(teacher),
             )
+        normalisation = {}
         if not missing:
             normalisation = dict(mean=_per_channel('mean', mean), std=_per_channel('std', std))
-            for role in ('teacher', 'student'):
-                part = dict(cfg.model.get(role, {}), **normalisation)
-                cfg.model[role] = part | outputs.get(role, {})
+        for role in ('teacher', 'student'):
+            part = dict(cfg.model.get(role, {}), **normalisation)
+            cfg.model[role] = part | outputs.get(role, {})
         _merge(cfg, overrides)
         cfg.randomness.seed = cfg.randomness.seed if seed is None else seed
         check_config(cfg)
@@ -187,10 +188,9 @@ def distill(
             )
         history = _history(folder)
     inner = student.module if isinstance(student, nn.DataParallel) else student
-    _load(inner, distiller.part('student').model.state_dict())
-    return DistillResult(
-        student.eval(), history, distiller.buffer, distiller.part('student'), cfg, folder
-    )
+    network = distiller.part('student').eval()
+    _load(inner, network.model.state_dict())
+    return DistillResult(student.eval(), history, distiller.buffer, network, cfg, folder)
 
 
 def _by_role(output: Any) -> dict[str, dict]:
