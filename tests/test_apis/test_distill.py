@@ -170,7 +170,7 @@ def test_segmentation(batch_norm, tmp_path, no_report):
         (dict(mean=[0.5, 0.5]), r'mean=\[0.5, 0.5\] must be one number or three'),
         (dict(mean=127.5), 'divide those for images up to 255 by 255'),
         (dict(std=0.0), 'above 0'),
-        (dict(task='detection'), "must be one of 'classification', .*'segmentation'"),
+        (dict(task='detection'), "must be one of 'classification', 'binary', "),
         (dict(task='segmentation'), r'logits of shape \[1, 10\], but Segmentation needs'),
         (dict(budget=0), 'budget=0 must be a number of rounds'),
         (dict(budged=3), "no argument 'budged'.*did you mean budget"),

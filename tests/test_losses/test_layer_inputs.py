@@ -331,7 +331,8 @@ class TrackingInstanceNorm(nn.InstanceNorm2d):
 )
 def test_norms_that_remember_no_mean_and_variance_of_a_batch(norm):
     network = Residual(norm)
-    with pytest.raises(ConfigError, match='no batch-norm layer with running statistics'):
+    message = 'no batch-norm layer with running statistics; take --method ssdkd_without_bn'
+    with pytest.raises(ConfigError, match=message):
         attached(Teacher(network, mean=[0.5], std=[0.5]))
     network.bn = nn.BatchNorm2d(4)  # beside one that does, they are left alone
     loss = attached(Teacher(network, mean=[0.5], std=[0.5]))

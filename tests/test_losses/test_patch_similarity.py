@@ -8,8 +8,10 @@ import torchvision
 from scipy.integrate import trapezoid
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
+from timm.layers import GroupNormAct, LayerNorm2d, RmsNorm
 from timm.models.mlp_mixer import MlpMixer
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from ssdkd.errors import ConfigError
 from ssdkd.losses import InversionState, PatchSimilarityLoss, has_other_norms
@@ -283,3 +285,24 @@ def test_patches_of_images_that_are_not_square(length, dropped):
 
 def test_contract():
     check_loss(PatchSimilarityLoss)
+
+
+@pytest.mark.parametrize(
+    'extra, other',
+    [
+        (nn.Identity(), False),
+        (spectral_norm(nn.Linear(4, 4)), False),
+        (weight_norm(nn.Linear(4, 4)), False),
+        (nn.LocalResponseNorm(2), False),
+        (nn.LayerNorm(4), True),
+        (nn.GroupNorm(2, 4), True),
+        (nn.InstanceNorm2d(4), True),
+        (nn.RMSNorm(4), True),
+        (LayerNorm2d(4), True),
+        (GroupNormAct(4, num_groups=2), True),
+        (RmsNorm(4), True),
+    ],
+)
+def test_norms_beside_a_batch_norm(extra, other):
+    """A network whose only normalisation is batch norm keeps its settings."""
+    assert has_other_norms(nn.Sequential(nn.BatchNorm2d(4), extra)) is other

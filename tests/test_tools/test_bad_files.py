@@ -42,7 +42,7 @@ def test_teacher_without_batch_norm(folder, capfd, no_training, monkeypatch):
         capfd, config, '--work-dir', folder / 'run', '--cfg-options', *as_options(options)
     )
     assert 'BNStatisticsLoss' in message and 'no batch-norm layer' in message
-    assert 'remove this loss' in message
+    assert '--method ssdkd_without_bn' in message
 
 
 def test_no_such_config(capfd):

@@ -19,7 +19,7 @@ from ssdkd.models.layer_inputs import LayerOutputs
 from ssdkd.registry import LOSSES
 
 ATTENTION = re.compile(r'Attention|Attn')
-NORM = re.compile(r'Norm(?!al)')
+NORM = re.compile(r'(?<!Weight)(?<!Spectral)(?<!Response)Norm(?!al)')
 POINTS = 10  # at which a density is evaluated, as in PSAQ-ViT
 GRID = 8  # a feature map is pooled to so many positions in height and width
 PREFIX = 8  # class and register tokens at most

@@ -3,7 +3,7 @@
 A quarter of an hour on one CPU core with bfloat16.
 """
 
-_base_ = ['./cifar10jpeg_resnet20_groupnorm.py']
+_base_ = ['./teacher_resnet20_groupnorm.py']
 
 model = dict(
     network=dict(

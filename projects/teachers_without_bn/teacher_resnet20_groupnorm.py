@@ -4,7 +4,7 @@ A quarter of an hour on one CPU core with bfloat16. The environment variable SSD
 folder with data/.
 """
 
-_base_ = ['../_base_/teacher_runtime.py']
+_base_ = ['ssdkd::_base_/teacher_runtime.py']
 
 shared = '{{$SSDKD_SHARED:../shared}}'
 model = dict(

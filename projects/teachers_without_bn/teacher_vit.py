@@ -4,7 +4,7 @@ Half an hour on one CPU core with bfloat16 and TIMM_FUSED_ATTN=0: torch's fused 
 slow for patches so few.
 """
 
-_base_ = ['./cifar10jpeg_resnet20_groupnorm.py']
+_base_ = ['./teacher_resnet20_groupnorm.py']
 
 model = dict(
     network=dict(
