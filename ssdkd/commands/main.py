@@ -35,6 +35,7 @@ COMMANDS = (
     'flops',
     'inspect-buffer',
     'plot-balance',
+    'plot-estimate',
     'plot-logs',
 )
 # They do without torch, or import it where they need it.

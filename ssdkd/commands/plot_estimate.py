@@ -1,0 +1,43 @@
+"""Compare the estimate without data with what a val set measures, over the rounds of runs.
+
+It prints the rank correlation over all checkpoints, with an interval, and the error of a
+prediction of the metric from the estimate, made for each run from the other runs.
+"""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        'runs', nargs='+', metavar='RUN', help='work directory of a run with a val set'
+    )
+    parser.add_argument('--out', default='estimate.png', help='image (default: estimate.png)')
+
+
+def run(args: argparse.Namespace) -> None:
+    import numpy as np
+
+    from ssdkd.visualization.estimate import (
+        left_out_errors,
+        plot_estimates,
+        rank_correlation,
+        read_estimates,
+    )
+
+    runs = [read_estimates(run) for run in args.runs]
+    for one in runs:
+        print(
+            f'{one.label}: {len(one.kappa)} checkpoints, kappa {one.kappa.min():.2f} to '
+            f'{one.kappa.max():.2f}, {one.metric} {one.measured.min():.1f} to '
+            f'{one.measured.max():.1f}'
+        )
+    value, low, high = rank_correlation(runs)
+    print(f"Spearman's rank correlation: {value:.3f} (95 % over runs: {low:.3f} to {high:.3f})")
+    if len(runs) > 1:
+        errors = np.abs(left_out_errors(runs))
+        print(
+            'error of a prediction from the other runs, percentage points: mean '
+            f'{errors.mean():.1f}, 90 % below {np.percentile(errors, 90):.1f}'
+        )
+    plot_estimates(runs, args.out)
+    print(f'figure: {args.out}')

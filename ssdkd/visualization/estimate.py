@@ -1,0 +1,130 @@
+"""How the estimate without data relates to what a val set measures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import spearmanr
+
+from ssdkd.errors import ConfigError
+from ssdkd.runs.files import read_summary
+from ssdkd.runs.summary import main_metric
+from ssdkd.visualization.curves import read_curves
+from ssdkd.visualization.files import save_figure
+
+ESTIMATE = 'estimate/kappa'
+
+
+@dataclass
+class Estimates:
+    """The rounds of one run that have both an estimate and a validation.
+
+    Attributes:
+        label: Name of the run.
+        metric: What the val set measured, such as ``accuracy``.
+        kappa: [n], the estimates.
+        measured: [n], the metric, in percent.
+    """
+
+    label: str
+    metric: str
+    kappa: np.ndarray
+    measured: np.ndarray
+
+
+def read_estimates(run: str | Path) -> Estimates:
+    """Read them from the scalars of a work directory.
+
+    Raises:
+        ConfigError: No round has both.
+    """
+    curves = read_curves(run)
+    metric = main_metric(read_summary(run) or {}) or next(iter(curves.metrics), None)
+    both = sorted(
+        curves.scalars.get(ESTIMATE, {}).keys() & curves.metrics.get(metric or '', {}).keys()
+    )
+    if not both:
+        raise ConfigError(
+            f"'{run}' has no round with an estimate and a validation; it needs a val set and "
+            "QualityHook in custom_hooks, whose interval is a multiple of train_cfg's "
+            'val_interval'
+        )
+    kappa, measured = (
+        np.array([series[n] for n in both])
+        for series in (curves.scalars[ESTIMATE], curves.metrics[metric])
+    )
+    return Estimates(Path(run).resolve().name, metric, kappa, measured)
+
+
+def rank_correlation(runs: Sequence[Estimates]) -> tuple[float, float, float]:
+    """Spearman's rank correlation over all checkpoints, with a 95 % interval.
+
+    The interval is a bootstrap over runs, as the checkpoints of a run are not independent; with
+    one run it is empty (nan).
+    """
+    value = _spearman(runs)
+    if len(runs) < 2:
+        return value, np.nan, np.nan
+    rng = np.random.default_rng(0)
+    drawn = [
+        _spearman([runs[i] for i in rng.integers(len(runs), size=len(runs))])
+        for _ in range(2000)
+    ]
+    return value, *np.nanpercentile(drawn, [2.5, 97.5])
+
+
+def left_out_errors(runs: Sequence[Estimates]) -> np.ndarray:
+    """Error in percentage points of each checkpoint's prediction from the other runs.
+
+    The prediction is an isotonic regression of the metric on kappa, over all runs but the one
+    that the checkpoint is of.
+
+    Raises:
+        ConfigError: There are fewer than two runs.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    if len(runs) < 2:
+        raise ConfigError('an error of the estimate needs two runs or more')
+    errors = []
+    for left_out in runs:
+        others = [run for run in runs if run is not left_out]
+        model = IsotonicRegression(out_of_bounds='clip').fit(*_all(others))
+        errors.append(model.predict(left_out.kappa) - left_out.measured)
+    return np.concatenate(errors)
+
+
+def plot_estimates(runs: Sequence[Estimates], path: str | Path) -> None:
+    """Write the metric of every checkpoint against its estimate, a colour for each run."""
+    figure = Figure(figsize=(7, 4.5), layout='constrained')
+    ax = figure.subplots()
+    for number, run in enumerate(runs):
+        marker = 'os^Dv'[number // 10 % 5]
+        ax.plot(run.kappa, run.measured, marker, markersize=5, alpha=0.8, label=run.label)
+    value, low, high = rank_correlation(runs)
+    count = sum(len(run.kappa) for run in runs)
+    ax.set_title(
+        f'{count} checkpoints of {len(runs)} runs: rank correlation {value:.2f} '
+        f'({low:.2f} to {high:.2f})',
+        fontsize='medium',
+    )
+    ax.set_xlabel("estimate without data (Cohen's kappa on pictures of shapes)")
+    ax.set_ylabel(f'{runs[0].metric} of the val set (%)')
+    ax.set_ylim(0, 100)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize='x-small', loc='center left', bbox_to_anchor=(1, 0.5))
+    save_figure(figure, path)
+
+
+def _all(runs: Sequence[Estimates]) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(
+        np.concatenate([getattr(run, k) for run in runs]) for k in ('kappa', 'measured')
+    )
+
+
+def _spearman(runs: Sequence[Estimates]) -> float:
+    kappa, measured = _all(runs)
+    constant = np.ptp(kappa) == 0 or np.ptp(measured) == 0
+    return np.nan if constant else float(spearmanr(kappa, measured).statistic)

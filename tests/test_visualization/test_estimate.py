@@ -1,0 +1,71 @@
+"""The estimate without data beside the val set."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import call_tool
+
+from ssdkd.errors import ConfigError
+from ssdkd.visualization.estimate import (
+    Estimates,
+    left_out_errors,
+    rank_correlation,
+    read_estimates,
+)
+
+
+def work_dir(folder, kappas, accuracies):
+    """The scalars of a run with an estimate every 2 rounds, and a validation every 4."""
+    start = folder / '20260101_000000/vis_data'
+    start.mkdir(parents=True)
+    lines = [{'epoch': n, 'step': n, 'loss': 1.0} for n in range(1, 13)]
+    lines += [{'estimate/kappa': k, 'step': 2 * (n + 1)} for n, k in enumerate(kappas)]
+    lines += [{'accuracy': a, 'step': 4 * (n + 1)} for n, a in enumerate(accuracies)]
+    (start / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    return folder
+
+
+def test_rounds_with_both_are_read(tmp_path):
+    run = read_estimates(work_dir(tmp_path / 'a', [0.1, 0.2, 0.3, 0.4], [20, 40]))
+    assert run.label == 'a' and run.metric == 'accuracy'
+    assert run.kappa.tolist() == [0.2, 0.4] and run.measured.tolist() == [20, 40]
+
+
+def test_correlation_by_hand():
+    """Ranks 1 2 3 4 and 1 3 2 4: 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15) = 0.8."""
+    runs = [
+        Estimates('a', 'accuracy', np.array([0.1, 0.2]), np.array([10.0, 50.0])),
+        Estimates('b', 'accuracy', np.array([0.3, 0.4]), np.array([40.0, 90.0])),
+    ]
+    value, low, high = rank_correlation(runs)
+    assert value == pytest.approx(0.8) and low <= value <= high
+
+
+def test_a_run_is_predicted_from_the_others_alone():
+    line = np.array([0.0, 0.5, 1.0])
+    runs = [
+        Estimates('a', 'accuracy', line, 100 * line),
+        Estimates('b', 'accuracy', line, 100 * line),
+        Estimates('c', 'accuracy', np.array([0.5]), np.array([80.0])),
+    ]
+    # a and b pool with c's 80 at 0.5: (50 + 80) / 2 = 65 there.
+    assert left_out_errors(runs) == pytest.approx([0, 15, 0, 0, 15, 0, -30])
+
+
+def test_command(tmp_path, monkeypatch, capsys):
+    runs = [
+        work_dir(tmp_path / name, kappas, [20, 40, 60])
+        for name, kappas in (('a', [0, 0.1, 0, 0.2, 0, 0.3]), ('b', [0, 0.2, 0, 0.3, 0, 0.4]))
+    ]
+    monkeypatch.chdir(tmp_path)
+    call_tool('analysis_tools/plot_estimate.py', *runs)
+    said = capsys.readouterr().out
+    assert 'a: 3 checkpoints, kappa 0.10 to 0.30, accuracy 20.0 to 60.0' in said
+    assert "Spearman's rank correlation: 0.862" in said  # 14 / sqrt(16.5 * 16)
+    assert (tmp_path / 'estimate.png').is_file()
+
+
+def test_a_run_without_estimates_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='has no round with an estimate and a validation'):
+        read_estimates(work_dir(tmp_path / 'a', [], [20, 40]))
