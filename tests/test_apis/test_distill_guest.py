@@ -37,6 +37,11 @@ EACH_ROUND = {
 }
 
 
+def slow(value):
+    """A repetition for another value, which `make test` leaves out."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def no_report(monkeypatch):
     """Drawing the report takes longer than a tiny run."""
@@ -132,7 +137,7 @@ def same(student, weights) -> bool:
     return all(torch.equal(value, weights[key]) for key, value in state.items())
 
 
-@pytest.mark.parametrize('inside', [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize('inside', [torch.inference_mode, slow(torch.no_grad)])
 def test_gradients_are_switched_off_outside(inside, plain, tmp_path):
     """The networks may be made there, too; the student is the same."""
     with inside():
@@ -168,7 +173,7 @@ def unpicklable(kind: str) -> nn.Module:
     return student
 
 
-@pytest.mark.parametrize('kind', ['lambda', 'closure', 'local class'])
+@pytest.mark.parametrize('kind', ['local class', slow('lambda'), slow('closure')])
 def test_networks_that_cannot_be_pickled(kind, plain, tmp_path):
     student = unpicklable(kind)
     result = tiny(networks()[0], student, tmp_path / 'run', budget=4, **EACH_ROUND)
@@ -265,7 +270,9 @@ def test_a_run_by_the_clock_is_repeated_by_its_plan(tmp_path):
     assert same(result.student, torch.load(tmp_path / 'run_again/student.pth'))
 
 
-@pytest.mark.parametrize('form', ['state_dict', 'torchscript', 'exported_program', 'onnx'])
+@pytest.mark.parametrize(
+    'form', ['state_dict', 'torchscript', slow('exported_program'), slow('onnx')]
+)
 def test_export(form, plain, tmp_path, monkeypatch):
     if form == 'onnx':
         pytest.importorskip('onnxruntime')
