@@ -130,6 +130,8 @@ def run_specs(specs: dict[str, Spec], out: Path, args: argparse.Namespace) -> No
         out: Work directory.
         args: Arguments of ``ssdkd benchmark``, without ``spec``.
     """
+    if args.report_only:  # on the budgets that have begun
+        specs = {k: spec for k, spec in specs.items() if PlanFile.read(out / k)} or specs
     cells = {folder: run_spec(spec, out / folder, args) for folder, spec in specs.items()}
     if not args.dry_run and any(spec.levels for spec in specs.values()):
         print(write_effects(specs, cells, out))

@@ -150,6 +150,8 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
     raw = cfg.to_dict()
     if not isinstance(raw.get('budget'), list):
         return {'': make_spec(raw, path)}
+    if not raw['budget']:
+        raise ConfigError('budget=[] must hold at least one, such as dict(minutes=10)')
     specs = {}
     for i, given in enumerate(raw['budget']):
         if not isinstance(given, dict) or set(given) - {'seeds'} == set():

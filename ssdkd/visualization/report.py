@@ -82,6 +82,9 @@ pre { overflow-x: auto; font-size: .8rem; }
 WORDS = {
     'buffer_samples': 'Synthetic samples in the buffer',
     'mean_confidence': "Teacher's mean confidence",
+    'estimate_kappa': 'Estimate without data: kappa (1: as the teacher, 0: chance)',
+    'estimate_agreement': 'The same: agreement with the teacher (%)',
+    'estimate_ece': 'The same: calibration error (percentage points)',
     'class_ratio': 'Largest class / smallest class',
     'inversion_seconds': 'Time in inversion',
     'distillation_seconds': 'Time in distillation',
@@ -189,6 +192,8 @@ def _missing(summary: dict, curves: Curves, balance: Balance | None) -> list[str
         notes.append(
             'No accuracy was measured: the config has no val set, or the run did '
             'not reach its first validation.'
+            + ' The estimate without data stands in for it.'
+            * ('estimate_kappa' in summary)
         )
     if not curves.scalars:
         notes.append('There are no scalars: the run has not left its warm-up rounds.')

@@ -275,6 +275,7 @@ def test_several_budgets_have_a_folder_each(tmp_path, budget, folders):
 @pytest.mark.parametrize(
     'budget, message',
     [
+        ([], 'budget=[] must hold at least one'),
         ([3], 'budget.0=3 must be such as dict(minutes=10, seeds=[0])'),
         ([dict(seeds=[1])], "budget.0={'seeds': [1]} must be such as"),
         ([dict(minutes=1), dict(minutes=1)], "has its folder '1_minutes', too"),

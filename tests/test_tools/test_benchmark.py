@@ -12,6 +12,8 @@ import pytest
 import torch
 from helpers import DIGITS, ROOT, TINY, call_tool, environment, run_tool, save_teacher
 
+from ssdkd.benchmark import PlanFile
+
 OPTIONS = TINY | {'default_hooks.checkpoint.interval': 3}
 UNIFORM = {
     'model.sampler': dict(type='UniformSampler', _delete_=True),
@@ -150,6 +152,49 @@ def test_dry_run_writes_nothing(tmp_path, capsys):
         len(re.findall(r'tools/train\.py .*/ours/config\.py .*--seed [01] --resume', said)) == 2
     )
     assert not (tmp_path / 'out').exists()
+
+
+FACTORIAL = """\
+base = dict(config='{config}', options={{**{options}, **{uniform}}})
+switches = dict(
+    priorities={{'model.sampler': dict(type='PrioritySampler', _delete_=True)}},
+    writer={{'model.writer': dict(type='CrowdedWriter', _delete_=True)}},
+)
+budget = [dict(student_steps=2, seeds=[0, 1]), dict({budget}, seeds=[0, 1, 2])]
+"""
+
+
+def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
+    """Plans of both, then the report on runs that are made up: priorities add 4, then 2."""
+    spec, out = write_spec(tmp_path, 'minutes=3', FACTORIAL), tmp_path / 'out'
+    command = (spec, '--work-dir', out, '--threads', 1)
+    call_tool('benchmark.py', *command, '--dry-run')
+    said = capsys.readouterr().out
+    assert '# priorities + writer: 1 rounds (0 of warm-up), 2 student steps per run' in said
+    assert '# none: 3 min by the clock per run' in said
+    assert said.count('/2_student_steps/') == 4 * 2 * 2 and said.count('--seed 2') == 4
+    budgets = (('2_student_steps', dict(student_steps=2), 4), ('3_minutes', dict(minutes=3), 2))
+    for folder, budget, effect in budgets:
+        for i, variant in enumerate(('none', 'priorities', 'writer', 'priorities_+_writer')):
+            for seed in range(3):
+                run = out / folder / variant / f'seed_{seed}'
+                run.mkdir(parents=True)
+                summary = dict(
+                    student_accuracy=50 + effect * (i % 2) + 0.1 * i + seed * 0.1 * (i == 2),
+                    teacher_accuracy=90, rounds=2, student_steps=2, buffer_samples=16,
+                    inversion_seconds=1, distillation_seconds=1, class_ratio=1.5)  # fmt: skip
+                (run / 'summary.json').write_text(json.dumps(summary))
+        plans = PlanFile(budget, 1, 1, 'ssdkd benchmark', {})
+        plans.write(out / folder)
+        call_tool('benchmark.py', *command, '--report-only')  # on what has begun
+        assert '| part | 2 student steps |' in (out / 'effects.md').read_text()
+    assert (out / 'effects.md').read_text() in capsys.readouterr().out
+    rows = list(csv.DictReader(open(out / 'effects.csv')))
+    found = {(row['budget'], row['part']): float(row['effect']) for row in rows}
+    assert found['2 student steps', 'priorities'] == pytest.approx(4.075)
+    assert found['3 minutes', 'priorities'] == pytest.approx(2.05)
+    table = (out / '3_minutes/ablation.md').read_text()
+    assert '95% interval' in table and '| writer | 50.30 ± 0.10 | [50.05, 50.55] |' in table
 
 
 @pytest.mark.slow
