@@ -60,8 +60,8 @@ class DistillResult:
         It is what ``ssdkd export`` does, for any class of network.
 
         Args:
-            form (str): ``'onnx'``, ``'torchscript'`` or ``'exported_program'``, which take RGB
-                images [N, 3, H, W] in [0, 1] and hold the normalisation, or ``'state_dict'``.
+            form (str): ``'onnx'``, ``'torchscript'`` or ``'exported_program'``, which take
+                images [N, C, H, W] in [0, 1] and hold the normalisation, or ``'state_dict'``.
             out (str | Path, optional): The file. Defaults to ``student`` with the suffix of the
                 format, in the work directory.
             image_size (int | tuple[int, int], optional): Side or (H, W), which is fixed in the

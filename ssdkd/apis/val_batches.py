@@ -27,12 +27,13 @@ class ValBatches:
 
     Args:
         loader: A source of :func:`ssdkd.apis.val_forms.batches`, the same each time it is
-            read. Images [N, 3, H, W] are uint8 or float in [0, 1]; labels are integers, [N], or
+            read. Images [N, C, H, W] are uint8 or float in [0, 1]; labels are integers, [N], or
             [N, H, W] with 255 for void, or the numbers 0 and 1 of any type, [N, L] of several
             labels and [N] or [N, 1] of a binary task. Lists of mmseg's own samples pass as they
             are.
         task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         num_classes (int): Number of classes.
+        channels (int): C of the images. Defaults to 3.
 
     Raises:
         ConfigError: A batch is none of these, or the loader's data set states another number of
@@ -53,12 +54,13 @@ class ValBatches:
         def __getitem__(self, index: int) -> None:
             """Nothing: the first batch has been looked at already."""
 
-    def __init__(self, loader: Any, task: str, num_classes: int):
+    def __init__(self, loader: Any, task: str, num_classes: int, channels: int = 3):
         _check_source(loader, task)
         self.loader = loader
         self.task = task
         self.segments = task == 'segmentation'
         self.num_classes = num_classes
+        self.channels = channels
         self.dataset = self._Images(num_classes, _classes(loader))
         self.findings: list[str] = []  # of the whole set, where it is read before training
         check_classes(self.dataset, 'val_loader', num_classes)
@@ -93,7 +95,7 @@ class ValBatches:
             counts: Gets all labels.
         """
         self.dataset.count = 0
-        for images, labels in batches(self.loader, self.task):
+        for images, labels in batches(self.loader, self.task, self.channels):
             self.dataset.count += len(images)
             if self.segments and isinstance(images, list):
                 yield dict(inputs=images, data_samples=labels)
@@ -109,10 +111,11 @@ class ValBatches:
 
     def _images(self, images) -> Tensor:
         images = torch.as_tensor(images)
-        images = channels_first(images) if images.ndim == 4 else images
-        if images.ndim != 4 or images.shape[1] != 3:
+        images = channels_first(images, self.channels) if images.ndim == 4 else images
+        if images.ndim != 4 or images.shape[1] != self.channels:
             raise ConfigError(
-                f'val_loader gives images of shape {list(images.shape)}; give [N, 3, H, W]'
+                f'val_loader gives images of shape {list(images.shape)}; give '
+                f'[N, {self.channels}, H, W], as the teacher takes them'
             )
         if images.dtype == torch.uint8:
             return images

@@ -40,7 +40,7 @@ MASKS = (
 )
 
 
-def batches(source: Any, task: str) -> Iterator[tuple[Any, Any]]:
+def batches(source: Any, task: str, channels: int = 3) -> Iterator[tuple[Any, Any]]:
     """Read a source of labelled images as batches.
 
     Args:
@@ -48,6 +48,7 @@ def batches(source: Any, task: str) -> Iterator[tuple[Any, Any]]:
             sample is ``(images, labels)`` or a dict with usual keys; docs/val_sets.md has all
             forms.
         task (str): As in :func:`ssdkd.apis.distill`.
+        channels (int): Of the images. Pictures become grey for 1, otherwise RGB. Defaults to 3.
 
     Yields:
         tuple: images and labels of a batch, as they were given or put together.
@@ -61,7 +62,7 @@ def batches(source: Any, task: str) -> Iterator[tuple[Any, Any]]:
         if not _is_sample(images, labels):
             yield images, labels
             continue
-        waiting.append((_image(images), _label(labels)))
+        waiting.append((_image(images, channels), _label(labels)))
         if len(waiting) == BATCH:
             yield _together(waiting)
             waiting = []
@@ -131,17 +132,17 @@ def _is_sample(image: Any, label: Any) -> bool:
     return one_class or is_mask or labels_of_one
 
 
-def _image(image: Any) -> Tensor:
+def _image(image: Any, channels: int) -> Tensor:
     """One image as [C, H, W]."""
     if isinstance(image, Image.Image):
-        image = np.array(image.convert('RGB'))
+        image = np.array(image.convert('L' if channels == 1 else 'RGB'))
     image = torch.as_tensor(image)
-    return channels_first(image[None])[0] if image.ndim == 3 else image[None]
+    return channels_first(image[None], channels)[0] if image.ndim == 3 else image[None]
 
 
-def channels_first(images: Tensor) -> Tensor:
-    """[N, H, W, C] as [N, C, H, W] where C can only be the last dimension: 1 or 3."""
-    last = images.shape[3] in (1, 3) and images.shape[1] not in (1, 3)
+def channels_first(images: Tensor, channels: int) -> Tensor:
+    """[N, H, W, C] as [N, C, H, W] where only the last dimension can be that of channels."""
+    last = images.shape[3] == channels != images.shape[1]
     return images.movedim(3, 1) if last else images
 
 
