@@ -29,7 +29,7 @@ from ssdkd.apis.load import load_config
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.atomic import write_whole
-from ssdkd.checks import is_number
+from ssdkd.checks import check_int, is_number
 from ssdkd.config.read import without_delete
 from ssdkd.config.top_level import KEYS
 from ssdkd.engine import StrictRunner
@@ -37,6 +37,7 @@ from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_other_norms, has_statistics
 from ssdkd.mmseg import METRIC
+from ssdkd.models.channels import image_channels
 from ssdkd.old_keys import rename_keys
 from ssdkd.registry import nearest
 from ssdkd.runs import check_unused, locked
@@ -88,6 +89,7 @@ def distill(
     minutes: float | None = None,
     task: str = 'classification',
     output: str | int | dict[str, str | int] | None = None,
+    channels: int | None = None,
     val_loader: Iterable | None = None,
     work_dir: str | Path | None = None,
     seed: int = 0,
@@ -115,8 +117,8 @@ def distill(
             it holds the trained weights and is in evaluation mode.
         num_classes (int): Number of classes K; 2 for a network with one logit, and the number
             of labels if an image may have several.
-        image_size (int | tuple[int, int]): Side of the synthetic images, or (H, W): multiples
-            of 4 below 64 pixels, of 32 from 64 to 512.
+        image_size (int | tuple[int, int]): Side of the synthetic images, or (H, W), from 8 to
+            512.
         mean (float | Sequence[float]): Mean that the teacher's training subtracted from
             images in [0, 1], per channel. The student's images are normalised the same way.
         std (float | Sequence[float]): Standard deviation that it divided by, per channel.
@@ -135,6 +137,8 @@ def distill(
             dict ``{'teacher': ..., 'student': ...}`` says it of each. Defaults to None:
             ``logits`` or ``out`` of a dict, a dataclass or a Hugging Face ``ModelOutput``, the
             first element of a tuple; the log says what is taken.
+        channels (int, optional): Channels of the images. Defaults to None: as many as mean and
+            std have numbers, otherwise those of the teacher's first convolution.
         val_loader (Iterable, optional): Batches ``(images, labels)``, images uint8 or float in
             [0, 1] and *not* normalised. They only measure accuracy, mAP or mIoU a few times.
             With several processes, each gives all batches or its part. Defaults to None:
@@ -159,7 +163,12 @@ def distill(
     launcher = _join(device)
     _check_networks(teacher, student)
     outputs = _by_role(output)
-    normalisation = dict(mean=_per_channel('mean', mean), std=_per_channel('std', std))
+    channels = _channels(teacher, channels, mean, std)
+    normalisation = dict(
+        mean=_per_channel('mean', mean, channels), std=_per_channel('std', std, channels)
+    )
+    if channels != 3:
+        normalisation['channels'] = channels
     cfg = recommended(
         num_classes=num_classes,
         image_size=image_size,
@@ -168,11 +177,12 @@ def distill(
         budget=budget,
         minutes=minutes,
         batch_norm=_has_statistics(teacher),
+        channels=channels,
         other_norms=has_other_norms(teacher),
     )
     val = val_loader
     if val is not None:
-        val = ValBatches(val_loader, task, num_classes)
+        val = ValBatches(val_loader, task, num_classes, channels)
     _merge(cfg, overrides)
     cfg.randomness.seed = seed
     check_config(cfg)
@@ -283,16 +293,28 @@ def _is_exported(network: object) -> bool:
     return isinstance(network, torch.export.ExportedProgram)
 
 
-def _per_channel(key: str, values: float | Sequence[float]) -> list[float]:
+def _channels(teacher: nn.Module, stated: int | None, *normalisation: Any) -> int:
+    """Channels of the images; see the argument ``channels``."""
+    check_int('distill()', 1, optional=True, channels=stated)
+    several = [len(numbers) for numbers in map(_listed, normalisation) if len(numbers) > 1]
+    return stated or (several[0] if several else image_channels(teacher))
+
+
+def _listed(values: float | Sequence[float]) -> list[float]:
     if isinstance(values, np.ndarray | torch.Tensor):
         values = values.flatten().tolist()
-    numbers = list(values) if isinstance(values, Sequence) else [values]
-    numbers = numbers * 3 if len(numbers) == 1 else numbers
+    return list(values) if isinstance(values, Sequence) else [values]
+
+
+def _per_channel(key: str, values: float | Sequence[float], channels: int) -> list[float]:
+    numbers = _listed(values)
+    numbers = numbers * channels if len(numbers) == 1 else numbers
     allowed = '(0, 2]' if key == 'std' else '(-inf, 2]'
-    if len(numbers) != 3 or not all(is_number(n, allowed) for n in numbers):
+    if len(numbers) != channels or not all(is_number(n, allowed) for n in numbers):
         large = any(is_number(n, '(2, inf)') for n in numbers)
         raise ConfigError(
-            f'{key}={values} must be one number or three, for images in [0, 1]'
+            f'{key}={values} must be one number, or one for each of {channels} channels, for '
+            'images in [0, 1]'
             + (', above 0' if key == 'std' else '')
             + ('; divide those for images up to 255 by 255' if large else '')
         )

@@ -22,12 +22,13 @@ class ValBatches:
 
     Args:
         loader (Iterable): Gives ``(images, labels)`` or ``dict(inputs=, data_samples=)``, again
-            each time it is iterated. Images [N, 3, H, W] are uint8 or float in [0, 1]; labels
+            each time it is iterated. Images [N, C, H, W] are uint8 or float in [0, 1]; labels
             are integers, [N], or [N, H, W] with 255 for void, or the numbers 0 and 1 of any
             type, [N, L] of several labels and [N] or [N, 1] of a binary task. Lists of mmseg's
             own samples pass as they are.
         task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         num_classes (int): Number of classes.
+        channels (int): C of the images. Defaults to 3.
 
     Raises:
         ConfigError: A batch is none of these, or the loader's data set states another number of
@@ -48,7 +49,7 @@ class ValBatches:
         def __getitem__(self, index: int) -> None:
             """Nothing: the first batch has been looked at already."""
 
-    def __init__(self, loader: Iterable, task: str, num_classes: int):
+    def __init__(self, loader: Iterable, task: str, num_classes: int, channels: int = 3):
         if not isinstance(loader, Iterable):
             raise ConfigError(f'val_loader is a {type(loader).__name__}; give an iterable')
         if iter(loader) is loader:
@@ -60,6 +61,7 @@ class ValBatches:
         self.task = task
         self.segments = task == 'segmentation'
         self.num_classes = num_classes
+        self.channels = channels
         self.dataset = self._Images(num_classes, _classes(loader))
         check_classes(self.dataset, 'val_loader', num_classes)
         stated = _stated_images(loader)
@@ -99,9 +101,10 @@ class ValBatches:
 
     def _images(self, images) -> Tensor:
         images = torch.as_tensor(images)
-        if images.ndim != 4 or images.shape[1] != 3:
+        if images.ndim != 4 or images.shape[1] != self.channels:
             raise ConfigError(
-                f'val_loader gives images of shape {list(images.shape)}; give [N, 3, H, W]'
+                f'val_loader gives images of shape {list(images.shape)}; give '
+                f'[N, {self.channels}, H, W], as the teacher takes them'
             )
         if images.dtype == torch.uint8:
             return images

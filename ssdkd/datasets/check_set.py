@@ -54,7 +54,7 @@ def _check_pair(image: str | None, labels: str | None, decode: bool) -> None:
 
 def _size(path: str | None, decode: bool) -> tuple[int, int] | None:
     """(W, H) as mmseg reads it; None for what is no local file of a usual format."""
-    if path is None or '://' in path or not is_image(path):
+    if path is None or '://' in path or not is_image(path) or path.endswith('.npy'):
         return None
     with naming(f"'{Path(path)}'"), Image.open(path) as image:
         turned = image.getexif().get(ORIENTATION, 1) >= 5

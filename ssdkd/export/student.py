@@ -18,7 +18,7 @@ from ssdkd.atomic import write_whole
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import is_mmseg_model, without_pretrained
-from ssdkd.models import Network
+from ssdkd.models import Network, channels_of
 
 SUFFIXES = {
     'state_dict': '.state_dict.pth',
@@ -61,8 +61,8 @@ def export(
 ) -> Difference:
     """Write a network in a format and compare it with the module on random images.
 
-    All formats but ``state_dict`` hold the normalisation, take RGB images
-    [N, 3, H, W] in [0, 1] for any N, and return the logits (of a segmentor: per pixel).
+    All formats but ``state_dict`` hold the normalisation, take images [N, C, H, W] in [0, 1],
+    RGB if C is 3, for any N, and return the logits (of a segmentor: per pixel).
     An old file stays until the new one has been made and loaded.
 
     Args:
@@ -81,7 +81,8 @@ def export(
         ConfigError: A package is missing, or the format cannot express the network.
     """
     require_packages(form)
-    example = torch.rand(TRACED_BATCH, 3, *size, generator=torch.Generator().manual_seed(0))
+    shape = (TRACED_BATCH, network.channels, *size)
+    example = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         network(example)  # says what is taken as logits, which a traced pass should not
     if form == 'state_dict':
@@ -118,7 +119,7 @@ def compare(
     rng = torch.Generator().manual_seed(1)
     largest, scale = 0.0, 0.0
     for n in CHECKED_BATCHES:
-        images = torch.rand(n, 3, *size, generator=rng)
+        images = torch.rand(n, channels_of(network), *size, generator=rng)
         expected, found = network(images), run(images)
         if found.shape != expected.shape:
             raise RuntimeError(f'the artefact returns {found.shape}, not {expected.shape}')
@@ -147,7 +148,14 @@ def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor],
         for key in ('pretrained', 'weights'):
             model.pop(key, None)
     mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
-    fresh = Network(model, mean, std, checkpoint=str(path), output=network.reader.output)
+    fresh = Network(
+        model,
+        mean,
+        std,
+        checkpoint=str(path),
+        output=network.reader.output,
+        channels=network.channels,
+    )
     state = torch.load(path, map_location='cpu', weights_only=True)
     # Once more, without the lenience of our own loading.
     fresh.model.load_state_dict(state['state_dict'] if is_mmseg_model(fresh.model) else state)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssdkd.benchmark.cells import Cell
-from ssdkd.benchmark.report import read_result
+from ssdkd.benchmark.results import read_result
 from ssdkd.benchmark.spec import Method
 from ssdkd.errors import ConfigError
 from ssdkd.models.checkpoint import read_checkpoint
