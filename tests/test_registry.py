@@ -121,6 +121,7 @@ MINIMAL = {
         'ClassPriorLoss': {},
         'FeatureMatchingLoss': {},
         'InformationEntropyLoss': {},
+        'InputStatisticsLoss': {},
         'JSCompetitionLoss': {},
         'KLDivergenceLoss': {},
         'L1LogitLoss': {},

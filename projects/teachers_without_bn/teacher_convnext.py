@@ -1,6 +1,6 @@
 """A teacher for CIFAR-10-JPEG: a small ConvNeXt of timm with patches of 2 pixels, 9 epochs.
 
-A quarter of an hour on one CPU core with bfloat16.
+The number of epochs is a guess: this teacher has not been trained to the end yet.
 """
 
 _base_ = ['./teacher_resnet20_groupnorm.py']

@@ -1,7 +1,7 @@
-"""A teacher for CIFAR-10-JPEG without batch norm: ResNet-20 with group norm, 6 epochs.
+"""A teacher for CIFAR-10-JPEG without batch norm: ResNet-20 with group norm, 9 epochs.
 
-A quarter of an hour on one CPU core with bfloat16. The environment variable SSDKD_SHARED is the
-folder with data/.
+Three minutes per epoch on one CPU core with bfloat16 (AMX); 67.5 % after six epochs. The
+environment variable SSDKD_SHARED is the folder with data/.
 """
 
 _base_ = ['ssdkd::_base_/teacher_runtime.py']
@@ -34,7 +34,7 @@ val_dataloader = dict(
 )
 val_evaluator = dict(type='Accuracy')
 val_cfg = dict(type='ValLoop')
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=6, val_interval=2)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=9, val_interval=3)
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True),

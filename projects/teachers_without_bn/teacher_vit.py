@@ -1,7 +1,7 @@
 """A teacher for CIFAR-10-JPEG: a ViT of timm with patches of 4 pixels, 14 epochs.
 
-Half an hour on one CPU core with bfloat16 and TIMM_FUSED_ATTN=0: torch's fused attention is
-slow for patches so few.
+Three minutes per epoch on one CPU core with bfloat16 (AMX) and TIMM_FUSED_ATTN=0: torch's fused
+attention is slow for so few patches.
 """
 
 _base_ = ['./teacher_resnet20_groupnorm.py']
@@ -25,7 +25,7 @@ model = dict(
     )
 )
 train_dataloader = dict(batch_size=64)
-train_cfg = dict(max_epochs=14)
+train_cfg = dict(max_epochs=14, val_interval=2)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=1.0),

@@ -55,7 +55,7 @@ def export(
     form: str,
     path: Path,
     size: tuple[int, int],
-    model: dict,
+    model: dict | nn.Module,
     meta: dict | None = None,
     pipeline: list | None = None,
 ) -> Difference:
@@ -70,7 +70,8 @@ def export(
         form (str): A key of ``SUFFIXES``.
         path (Path): File to write.
         size (tuple[int, int]): (H, W) of the images.
-        model (dict): Config of the plain network, to build it again for its state dict.
+        model (dict | nn.Module): The plain network again, or its config, which loads the state
+            dict.
         meta (dict, optional): See :func:`ssdkd.engine.plain_weights.save_plain`.
         pipeline (list, optional): See there.
 
@@ -141,10 +142,12 @@ def require_packages(form: str) -> None:
         )
 
 
-def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor], Tensor]:
+def _load_plain(
+    path: Path, network: Network, model: dict | nn.Module
+) -> Callable[[Tensor], Tensor]:
     """Load the file as a user does: a new network, ``load_state_dict``, normalised images."""
     model = without_pretrained(copy.deepcopy(model))
-    if model.get('type') in ('timm', 'torchvision'):
+    if isinstance(model, dict) and model.get('type') in ('timm', 'torchvision'):
         for key in ('pretrained', 'weights'):
             model.pop(key, None)
     mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()

@@ -23,6 +23,11 @@ DATA_PREPROCESSOR = dict(
 METRIC = dict(type='IoUMetric', _scope_='mmseg')
 
 
+def is_installed() -> bool:
+    """Whether mmsegmentation is installed."""
+    return importlib.util.find_spec('mmseg') is not None
+
+
 def check_installed(cfg: dict, path: str) -> None:
     """Raise a ``ConfigError`` if a component is one of mmseg, which is not installed.
 
@@ -30,7 +35,7 @@ def check_installed(cfg: dict, path: str) -> None:
         cfg: Config of the component.
         path: Where it stands, for the message.
     """
-    if cfg.get('_scope_') == 'mmseg' and importlib.util.find_spec('mmseg') is None:
+    if cfg.get('_scope_') == 'mmseg' and not is_installed():
         raise ConfigError(
             f"{path}.type: '{cfg['type']}' is of mmsegmentation, which is not installed; run "
             "pip install 'ssdkd[seg]'"
@@ -83,7 +88,15 @@ def labelled_batch(images: Tensor, labels: Tensor) -> dict:
     Args:
         images: [N, C, H, W], RGB if C is 3, uint8 or in [0, 1].
         labels: [N, H, W] int64.
+
+    Raises:
+        ConfigError: mmseg is not installed.
     """
+    if not is_installed():
+        raise ConfigError(
+            'val_loader: mmsegmentation measures mIoU, and is not installed; run pip install '
+            "'ssdkd[seg]', or leave val_loader out"
+        )
     from mmseg.structures import SegDataSample
 
     samples = []

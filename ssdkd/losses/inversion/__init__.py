@@ -11,6 +11,7 @@ from ssdkd.losses.inversion.image_prior import (
     TotalVariationTargetLoss,
 )
 from ssdkd.losses.inversion.information_entropy import InformationEntropyLoss
+from ssdkd.losses.inversion.input_statistics import InputStatisticsLoss
 from ssdkd.losses.inversion.js_competition import JSCompetitionLoss
 from ssdkd.losses.inversion.patch_similarity import PatchSimilarityLoss, has_other_norms
 from ssdkd.losses.inversion.pseudo_label import PseudoLabelLoss
@@ -23,6 +24,7 @@ __all__ = [
     'BaseInversionLoss',
     'ClassPriorLoss',
     'InformationEntropyLoss',
+    'InputStatisticsLoss',
     'InversionState',
     'JSCompetitionLoss',
     'L2Loss',
