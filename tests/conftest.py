@@ -6,16 +6,29 @@ import os
 if 'SSDKD_TEST_CUDA' not in os.environ:
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
 
+import logging
+
 import helpers
 import pretend_device
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
 
 # Tests run side by side, and bit-identity must not depend on the number of cores.
 torch.set_num_threads(1)
 pretend_device.register()
+
+
+@pytest.fixture
+def log(caplog):
+    """The lines that ``print_log`` wrote to the current logger so far."""
+    logger = MMLogger.get_instance('test_log')
+    logger.addHandler(caplog.handler)
+    caplog.set_level(logging.INFO)
+    yield lambda: [record.getMessage() for record in caplog.records]
+    logger.removeHandler(caplog.handler)
 
 
 @pytest.fixture

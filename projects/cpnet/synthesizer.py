@@ -102,7 +102,6 @@ class CPNetSynthesizer(InversionSynthesizer):
         self.weights = weights
         self.mix = mix
         self._inputs: LayerInputs | None = None
-        self.register_buffer('rounds', torch.zeros((), dtype=torch.int64))
 
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
         maps = measure_maps(teacher, self.nodes or stage_norms(teacher), self.image_size)
@@ -131,9 +130,8 @@ class CPNetSynthesizer(InversionSynthesizer):
         phase = self.begin(context)
         rng = context.rng
         lasting = nn.ModuleList([self.norm, self.generator])
-        if int(self.rounds) % self.life == 0:
+        if context.round % self.life == 0:
             redraw(lasting, rng)
-        self.rounds += 1
         targets = deal_targets(self.batch_size, self.num_classes, rng)
         embeddings = self.embeddings[targets]
         noisy = NoisyLayers(

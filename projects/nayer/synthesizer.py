@@ -92,7 +92,6 @@ class NAYERSynthesizer(InversionSynthesizer):
         self.embedding_dim = embedding_dim
         self.generator_lr = generator_lr
         self.life = life
-        self.register_buffer('rounds', torch.zeros((), dtype=torch.int64))
 
     def attach(self, teacher: nn.Module, num_classes: int) -> None:
         super().attach(teacher, num_classes)
@@ -116,9 +115,8 @@ class NAYERSynthesizer(InversionSynthesizer):
         phase = self.begin(context)
         rng = context.rng
         lasting = nn.ModuleList([self.norm, self.generator])
-        if int(self.rounds) % self.life == 0:
+        if context.round % self.life == 0:
             redraw(lasting, rng)
-        self.rounds += 1
         targets = deal_targets(self.batch_size, self.num_classes, rng)
         embeddings = self.embeddings[targets]
         noisy = NoisyLayers(

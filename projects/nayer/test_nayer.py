@@ -50,6 +50,7 @@ class Run:
         self.synthesizer = NAYERSynthesizer(**SMALL | options)
         self.synthesizer.attach(self.teacher, K)
         self.rng = torch.Generator().manual_seed(0)
+        self.round = 0
 
     def __call__(self):
         context = SynthesisContext(
@@ -60,9 +61,10 @@ class Run:
             buffer=None,
             optim_wrapper={},
             rng=self.rng,
-            round=0,
+            round=self.round,
             warmup=False,
         )
+        self.round += 1
         return self.synthesizer.synthesize(context)[0]['image']
 
     def weights(self):

@@ -1,10 +1,11 @@
 """Distillation as a function, and what the commands share."""
 
 from ssdkd.apis.check import check_data
-from ssdkd.apis.distill import DistillResult, distill
+from ssdkd.apis.distill import distill
 from ssdkd.apis.load import load_config, resumable
 from ssdkd.apis.networks import build_network, check_distils, network_config, sample_size
 from ssdkd.apis.recommended import recommended
+from ssdkd.apis.result import DistillResult
 from ssdkd.apis.sets import check_sets
 from ssdkd.commands.ending import command
 

@@ -10,11 +10,12 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from ssdkd.apis.networks import members, network_roles
+from ssdkd.distillers.parts import with_channels
 from ssdkd.errors import ConfigError
+from ssdkd.generators import build_generator
 from ssdkd.mmseg import without_pretrained
-from ssdkd.models.logits import LogitsReader
-from ssdkd.models.prepare import prepared
-from ssdkd.registry import GENERATORS, MODELS
+from ssdkd.models import Network, channels_of
+from ssdkd.registry import MODELS
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Cost:
 class Logits(nn.Module):
     """A plain network that returns its logits alone, which tracing asks for."""
 
-    def __init__(self, network: nn.Module, reader: LogitsReader):
+    def __init__(self, network: Network):
         super().__init__()
-        self.network = network
-        self.reader = reader
+        self.network = network.model
+        self.reader, self.channels = network.reader, network.channels
 
     def forward(self, images: Tensor) -> Tensor:
         return self.reader(self.network(images), images)
@@ -81,11 +82,14 @@ def costs(cfg: Config, size: tuple[int, int]) -> dict[str, Cost]:
         cfg: Config of a distillation.
         size: (H, W) of the images; the generator's is its own.
     """
-    image = torch.zeros(1, 3, *size)
-    found = {role: count(_network(cfg, role), (image,)) for role in network_roles(cfg)}
-    generator = (cfg.model.get('synthesizer') or {}).get('generator')
-    if generator:
-        built = GENERATORS.build(copy.deepcopy(generator))
+    networks = {role: _network(cfg, role) for role in network_roles(cfg)}
+    teacher = networks['teacher']
+    channels = teacher.channels if isinstance(teacher, Logits) else channels_of(teacher)
+    image = torch.zeros(1, channels, *size)
+    found = {role: count(network, (image,)) for role, network in networks.items()}
+    synthesizer = with_channels(copy.deepcopy(cfg.model.get('synthesizer') or {}), channels)
+    if synthesizer.get('generator'):
+        built = build_generator(synthesizer['generator'])
         labels = torch.zeros(1, dtype=torch.long)
         found['generator'] = count(built, (torch.zeros(1, built.latent_dim), labels))
     return found
@@ -125,8 +129,10 @@ def _network(cfg: Config, role: str) -> nn.Module:
             'what it costs cannot be counted; count its parts one by one'
         )
     if key in found:
-        reader = LogitsReader(key, part.get('output'))
-        return Logits(prepared(MODELS.build(part.model)), reader)
+        part.update(type='Network', model=MODELS.build(part.model))
+        network = Logits(MODELS.build(part))
+        network.reader.name = key
+        return network
     for member in found.values():  # as a module, which a Teacher takes without a checkpoint
         member.model = MODELS.build(member.model)
     return MODELS.build(part)

@@ -38,7 +38,8 @@ def check_sets(
             check_classes(dataset, key, outputs, trained)
             trained = (getattr(dataset, 'metainfo', None) or {}).get('classes') or trained
         else:
-            check_set(dataset, key, outputs, trained)
+            for line in check_set(dataset, key, outputs, trained):
+                runner.logger.warning(line)
 
 
 def _outputs(network: nn.Module, dataset: Dataset) -> int:

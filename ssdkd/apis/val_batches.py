@@ -1,12 +1,17 @@
 """A val set that is given as an object, in the form that mmengine's loop reads."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
+from torch.utils.data import Dataset
 
+from ssdkd.apis.val_forms import batches, channels_first, is_whole
 from ssdkd.datasets.class_names import check_classes
+from ssdkd.datasets.occurrences import Occurrences
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import labelled_batch
 
@@ -21,13 +26,14 @@ class ValBatches:
     them. Their results are put together, so that every batch counts as often as it is read.
 
     Args:
-        loader (Iterable): Gives ``(images, labels)`` or ``dict(inputs=, data_samples=)``, again
-            each time it is iterated. Images [N, 3, H, W] are uint8 or float in [0, 1]; labels
-            are integers, [N], or [N, H, W] with 255 for void, or the numbers 0 and 1 of any
-            type, [N, L] of several labels and [N] or [N, 1] of a binary task. Lists of mmseg's
-            own samples pass as they are.
+        loader: A source of :func:`ssdkd.apis.val_forms.batches`, the same each time it is
+            read. Images [N, C, H, W] are uint8 or float in [0, 1]; labels are integers, [N], or
+            [N, H, W] with 255 for void, or the numbers 0 and 1 of any type, [N, L] of several
+            labels and [N] or [N, 1] of a binary task. Lists of mmseg's own samples pass as they
+            are.
         task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         num_classes (int): Number of classes.
+        channels (int): C of the images. Defaults to 3.
 
     Raises:
         ConfigError: A batch is none of these, or the loader's data set states another number of
@@ -48,60 +54,68 @@ class ValBatches:
         def __getitem__(self, index: int) -> None:
             """Nothing: the first batch has been looked at already."""
 
-    def __init__(self, loader: Iterable, task: str, num_classes: int):
-        if not isinstance(loader, Iterable):
-            raise ConfigError(f'val_loader is a {type(loader).__name__}; give an iterable')
-        if iter(loader) is loader:
-            raise ConfigError(
-                'val_loader can be read only once, but every validation reads it; give a '
-                'DataLoader or list(val_loader)'
-            )
+    def __init__(self, loader: Any, task: str, num_classes: int, channels: int = 3):
+        _check_source(loader, task)
         self.loader = loader
         self.task = task
         self.segments = task == 'segmentation'
         self.num_classes = num_classes
+        self.channels = channels
         self.dataset = self._Images(num_classes, _classes(loader))
+        self.findings: list[str] = []  # of the whole set, where it is read before training
         check_classes(self.dataset, 'val_loader', num_classes)
         stated = _stated_images(loader)
-        if stated is None or stated <= READ_AT_START:
-            found = sum(1 for _ in self)  # which also counts the images
+        counts = Occurrences(num_classes, VOID if self.segments else None)
+        self.length = 0  # batches
+        for batch in self._read(counts):
+            self.length += 1
+            if stated is not None and stated > READ_AT_START:
+                self.dataset.count = stated
+                self.length = math.ceil(stated / len(batch['inputs']))
+                break
         else:
-            found = next(iter(self), None)
-            self.dataset.count = stated
-        if not found:
-            raise ConfigError('val_loader gives no batch; without validation, leave it out')
+            if not self.dataset.count:
+                raise ConfigError('val_loader gives no batch; without validation, leave it out')
+            if self.task in ('classification', 'segmentation') and counts.total:
+                self.findings = counts.findings('val_loader')
 
     def __len__(self) -> int:
-        return len(self.loader) if hasattr(self.loader, '__len__') else 1
+        return self.length
 
     def __iter__(self) -> Iterator[dict]:
-        self.dataset.count = 0
-        for batch in self.loader:
-            if isinstance(batch, dict):
-                batch = batch.get('inputs'), batch.get('data_samples')
-            if not isinstance(batch, tuple | list) or len(batch) != 2:
-                raise ConfigError(
-                    'val_loader must give (images, labels) or dict(inputs=, data_samples=)'
-                )
-            images, labels = batch
-            self.dataset.count += len(images)
-            if self.segments and isinstance(images, list):
-                yield dict(inputs=images, data_samples=labels)
-                continue
-            images, labels = self._images(images), self._labels(labels, images)
-            if self.segments:
-                yield labelled_batch(images, labels)
-            else:
-                yield dict(inputs=images, data_samples=labels)
+        yield from self._read()
         count = torch.tensor(self.dataset.count)
         all_reduce(count)
         self.dataset.count = int(count)
 
+    def _read(self, counts: Occurrences | None = None) -> Iterator[dict]:
+        """This process's batches.
+
+        Args:
+            counts: Gets all labels.
+        """
+        self.dataset.count = 0
+        for images, labels in batches(self.loader, self.task, self.channels):
+            self.dataset.count += len(images)
+            if self.segments and isinstance(images, list):
+                yield dict(inputs=images, data_samples=labels)
+                continue
+            images = self._images(images)
+            labels = self._labels(labels, images)
+            if counts is not None and self.task in ('classification', 'segmentation'):
+                counts.add(labels)
+            if self.segments:
+                yield labelled_batch(images, labels)
+            else:
+                yield dict(inputs=images, data_samples=labels)
+
     def _images(self, images) -> Tensor:
         images = torch.as_tensor(images)
-        if images.ndim != 4 or images.shape[1] != 3:
+        images = channels_first(images, self.channels) if images.ndim == 4 else images
+        if images.ndim != 4 or images.shape[1] != self.channels:
             raise ConfigError(
-                f'val_loader gives images of shape {list(images.shape)}; give [N, 3, H, W]'
+                f'val_loader gives images of shape {list(images.shape)}; give '
+                f'[N, {self.channels}, H, W], as the teacher takes them'
             )
         if images.dtype == torch.uint8:
             return images
@@ -118,6 +132,13 @@ class ValBatches:
         form = [len(images), *images.shape[2:]] if self.segments else [len(images)]
         if self.task in ('binary', 'multilabel'):
             return self._truths(labels, form)
+        if self.segments and list(labels.shape) == [form[0], 1, *form[1:]]:
+            labels = labels[:, 0]
+        if self.segments and labels.is_floating_point():
+            raise ConfigError(
+                f'val_loader gives {labels.dtype} masks; give integers: PILToTensor keeps the '
+                'classes of a mask, ToTensor divides them by 255'
+            )
         if list(labels.shape) != form or labels.is_floating_point():
             raise ConfigError(
                 f'val_loader gives {labels.dtype} labels of shape {list(labels.shape)}; give '
@@ -146,15 +167,36 @@ class ValBatches:
         return labels.long()
 
 
-def _stated_images(loader: Iterable) -> int | None:
+def _check_source(loader: Any, task: str) -> None:
+    """Raise a ``ConfigError`` unless a source can be read more than once."""
+    if isinstance(loader, Mapping) and not is_whole(loader, task):
+        raise ConfigError(
+            f'val_loader is a dict of {", ".join(map(repr, loader))}; give one of these parts'
+        )
+    indexed = hasattr(loader, '__getitem__') and hasattr(loader, '__len__')
+    if not (isinstance(loader, Iterable) or indexed) or isinstance(loader, str):
+        raise ConfigError(
+            f'val_loader is a {type(loader).__name__}; give a DataLoader, a data set, or a '
+            'list of batches'
+        )
+    if not indexed and iter(loader) is loader:
+        raise ConfigError(
+            'val_loader can be read only once, but every validation reads it; give a '
+            'DataLoader or list(val_loader)'
+        )
+
+
+def _stated_images(loader: Any) -> int | None:
     """The number of images that a DataLoader draws, or a data set has; None if none says."""
-    parts = (getattr(loader, 'sampler', None), getattr(loader, 'dataset', None))
+    parts = [getattr(loader, 'sampler', None), getattr(loader, 'dataset', None)]
+    if isinstance(loader, Dataset):
+        parts.append(loader)
     return next((len(part) for part in parts if hasattr(part, '__len__')), None)
 
 
-def _classes(loader: Iterable) -> Sequence[str] | None:
+def _classes(loader: Any) -> Sequence[str] | None:
     """The class names that a loader's data set states, as torchvision's and mmengine's do."""
-    dataset = getattr(loader, 'dataset', None)
+    dataset = getattr(loader, 'dataset', loader)
     meta = getattr(dataset, 'metainfo', None) or {}
     classes = meta.get('classes') or getattr(dataset, 'classes', None)
     fine = isinstance(classes, list | tuple) and all(isinstance(c, str) for c in classes)

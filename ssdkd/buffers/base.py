@@ -31,7 +31,7 @@ class BaseBuffer(ABC):
     =============  ===============  ====================================================
     column         shape and dtype  meaning
     =============  ===============  ====================================================
-    image          [M, 3, H, W] u8  the sample, [0, 1] scaled to [0, 255] and rounded
+    image          [M, C, H, W] u8  the sample, [0, 1] scaled to [0, 255] and rounded
     class_share    [M, K] float     share of each class, rows sum to 1 (one-hot for
                                     classification, a histogram for segmentation)
     confidence     [M] float        the teacher's confidence, in [0, 1]
@@ -74,11 +74,12 @@ class BaseBuffer(ABC):
     rng: torch.Generator | None
 
     @abstractmethod
-    def reserve(self, image_size: tuple[int, int]) -> str:
+    def reserve(self, image_size: tuple[int, int], channels: int = 3) -> str:
         """State the memory that the slots will take, before training.
 
         Args:
             image_size: (H, W) of the samples to come.
+            channels: C.
 
         Returns:
             str: One line for the log.
@@ -92,7 +93,7 @@ class BaseBuffer(ABC):
         """Write a batch over the slots that ``writer`` chooses.
 
         Args:
-            batch: ``image`` [N, 3, H, W] float in [0, 1], ``class_share`` [N, K],
+            batch: ``image`` [N, C, H, W] float in [0, 1], ``class_share`` [N, K],
                 ``confidence`` [N] (both only if the buffer needs facts), and any added
                 columns. Columns of the buffer that are
                 absent take their fill value; ``priority`` takes the largest seen so far.

@@ -49,25 +49,25 @@ class GrowingBuffer(ReplayBuffer):
     def room(self) -> int:
         return self._room
 
-    def reserve(self, image_size: tuple[int, int]) -> str:
+    def reserve(self, image_size: tuple[int, int], channels: int = 3) -> str:
         """State how far the slots will grow, and set the limit that the memory allows.
 
         Raises:
             ConfigError: Not one sample fits into ``max_gib``.
         """
         height, width = image_size
-        image = 3 * height * width
+        image = channels * height * width
         fitting = int(self.max_gib * 2**30 / image)
         if fitting < 1:
             raise ConfigError(
-                f'model.buffer: max_gib={self.max_gib} holds no sample of 3 x {height} x '
-                f'{width} bytes = {byte_size(image)}; raise max_gib'
+                f'model.buffer: max_gib={self.max_gib} holds no sample of {channels} x '
+                f'{height} x {width} bytes = {byte_size(image)}; raise max_gib'
             )
         if fitting < self.capacity:
             self.capacity, self._bound = fitting, f'max_gib={self.max_gib}'
         return (
-            f'The replay buffer grows to {self.capacity} x 3 x {height} x {width} bytes = '
-            f'{byte_size(self.capacity * image)} at most (bound: {self._bound}).'
+            f'The replay buffer grows to {self.capacity} x {channels} x {height} x {width} '
+            f'bytes = {byte_size(self.capacity * image)} at most (bound: {self._bound}).'
         )
 
     def extend(self, batch: SampleBatch, writer) -> Tensor:

@@ -78,15 +78,17 @@ class ReplayBuffer(BaseBuffer):
         """Number of slots that the columns have memory for."""
         return self.capacity
 
-    def reserve(self, image_size: tuple[int, int]) -> str:
-        """State the memory of M x 3 x H x W bytes of images; nothing is allocated yet.
+    def reserve(self, image_size: tuple[int, int], channels: int = 3) -> str:
+        """State the memory of M x C x H x W bytes of images; nothing is allocated yet.
 
         Raises:
             ConfigError: It is more than ``max_gib``, or than what is free.
         """
         height, width = image_size
-        needed = self.capacity * 3 * height * width
-        figure = f'{self.capacity} x 3 x {height} x {width} bytes = {byte_size(needed)}'
+        needed = self.capacity * channels * height * width
+        figure = (
+            f'{self.capacity} x {channels} x {height} x {width} bytes = {byte_size(needed)}'
+        )
         if needed > self.max_gib * 2**30:
             raise ConfigError(
                 f'model.buffer: capacity={self.capacity} takes {figure}, more than '
@@ -137,7 +139,7 @@ class ReplayBuffer(BaseBuffer):
         """Write a batch: free slots first, in order, then those that ``writer`` gives up.
 
         Args:
-            batch: ``image`` [N, 3, H, W] float in [0, 1], ``class_share`` [N, K],
+            batch: ``image`` [N, C, H, W] float in [0, 1], ``class_share`` [N, K],
                 ``confidence`` [N]; any other key [N, ...] becomes a column.
             writer (BaseWriter): Chooses the slots to overwrite.
 

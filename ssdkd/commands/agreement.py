@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from ssdkd.datasets.files import ImageFiles, cover_and_crop
     from ssdkd.distillers.teacher_checks import take_logarithm
     from ssdkd.evaluation import AgreementMeter
+    from ssdkd.models import channels_of
     from ssdkd.registry import TASKS
     from ssdkd.visualization import plot_reliability
 
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     teacher = build_network(cfg, 'teacher').to(device)
     student = build_network(cfg, args.role, args.checkpoint).to(device)
+    channels = channels_of(teacher)
     task = TASKS.build(copy.deepcopy(cfg.model.task))
     for network in (teacher, student):
         if task.exclusive:
@@ -63,7 +65,9 @@ def run(args: argparse.Namespace) -> None:
         for i in range(0, len(files.names), args.batch_size)
     ]
     for names in track_iter_progress(batches):
-        images = torch.stack([cover_and_crop(files.open(name), size) for name in names])
+        images = torch.stack(
+            [cover_and_crop(files.open(name, channels), size) for name in names]
+        )
         images = images.to(device).float() / 255
         with torch.no_grad():
             logits = student(images), teacher(images)

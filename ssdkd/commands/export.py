@@ -2,8 +2,8 @@
 
 state_dict writes the weights of the plain network, which takes normalised images; for a
 segmentor of mmseg it also writes a config for mmseg's init_model. The other formats include the
-normalisation: they take RGB images [N, 3, H, W] in [0, 1], with any N and a fixed size, and
-return logits.
+normalisation: they take images [N, C, H, W] in [0, 1], RGB if C is 3, with any N and a fixed
+size, and return logits.
 """
 
 import argparse
@@ -77,7 +77,9 @@ def run(args: argparse.Namespace) -> None:
         )
         print(f'  mean {[round(v, 6) for v in mean]}  std {[round(v, 6) for v in std]}')
     else:
-        print(f'{path}: RGB images [N, 3, {height}, {width}] in [0, 1] -> logits')
+        kind = {1: 'grey ', 3: 'RGB '}.get(network.channels, '')
+        shape = f'[N, {network.channels}, {height}, {width}]'
+        print(f'{path}: {kind}images {shape} in [0, 1] -> logits')
         print('  any N; height and width are fixed (--image-size); the normalisation is inside')
     print(
         f'largest difference from the module on random images, batches of 1 and 3: '

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
 from ssdkd.datasets.class_names import check_classes
 from ssdkd.datasets.files import DECODED_AT_START, decode_coarsely, naming
+from ssdkd.datasets.occurrences import Occurrences
 from ssdkd.datasets.sources import is_image
 from ssdkd.errors import ConfigError
 
@@ -16,7 +18,7 @@ ORIENTATION = 0x0112  # of EXIF; from 5 on, width and height are exchanged
 
 def check_set(
     dataset: Dataset, key: str, num_classes: int, trained: Sequence[str] | None = None
-) -> None:
+) -> list[str]:
     """Check the classes of a data set, and that its images can be decoded.
 
     Images are checked by the data set's method ``check()`` if it has one, and those of mmseg's
@@ -28,9 +30,12 @@ def check_set(
         num_classes: The network's number of outputs.
         trained: Class names in the order of the outputs, if they are known.
 
+    Returns:
+        list[str]: A line on classes that never occur, where all labels have been read.
+
     Raises:
         ConfigError: Classes or labels are not the network's, an image or label map cannot be
-            decoded, or the two differ in size.
+            decoded, the two differ in size, or masks of two classes hold 0 and 255.
     """
     check_classes(dataset, key, num_classes, trained)
     if hasattr(dataset, 'check'):
@@ -41,6 +46,38 @@ def check_set(
             info = dataset.get_data_info(i)
             _check_pair(info.get('img_path'), info.get('seg_map_path'), decode)
     dataset[0]  # what its own steps find
+    counts = _occurrences(dataset, num_classes)
+    return counts.findings(key) if counts.total else []
+
+
+def _occurrences(dataset: Dataset, num_classes: int) -> Occurrences:
+    """All labels of a data set; none if they are not known without its images."""
+    counts = Occurrences(num_classes)
+    # A data set may be a part on purpose, and then has fewer classes.
+    labels = None if getattr(dataset, 'is_partial', False) else getattr(dataset, 'labels', None)
+    if labels is not None:
+        counts.add(np.asarray(labels))
+    if not hasattr(dataset, 'get_data_info') or len(dataset) > DECODED_AT_START:
+        return counts
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    # mmseg's; of label maps that it also translates, nothing is said.
+    if all(info.get('seg_map_path') and not info.get('label_map') for info in infos):
+        counts = Occurrences(num_classes, dataset.ignore_index, dataset.reduce_zero_label)
+        for info in infos:
+            labels = _label_map(info['seg_map_path'])
+            if labels is None:
+                return Occurrences(num_classes)
+            counts.add(labels)
+    return counts
+
+
+def _label_map(path: str) -> np.ndarray | None:
+    """A local label map of 8 bits, otherwise None."""
+    if '://' in path or not is_image(path):
+        return None
+    with Image.open(path) as image:
+        labels = np.asarray(image)
+    return labels if labels.dtype == np.uint8 and labels.ndim == 2 else None
 
 
 def _check_pair(image: str | None, labels: str | None, decode: bool) -> None:
@@ -54,7 +91,7 @@ def _check_pair(image: str | None, labels: str | None, decode: bool) -> None:
 
 def _size(path: str | None, decode: bool) -> tuple[int, int] | None:
     """(W, H) as mmseg reads it; None for what is no local file of a usual format."""
-    if path is None or '://' in path or not is_image(path):
+    if path is None or '://' in path or not is_image(path) or path.endswith('.npy'):
         return None
     with naming(f"'{Path(path)}'"), Image.open(path) as image:
         turned = image.getexif().get(ORIENTATION, 1) >= 5

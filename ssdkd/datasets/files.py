@@ -1,5 +1,6 @@
 """Reading images from a folder, or from a tar archive in its place."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,14 +56,31 @@ class ImageFiles:
                 f'({", ".join(SUFFIXES)}); choose the folder above them'
             )
 
-    def open(self, name: str) -> Image.Image:
-        """Decode one of ``names`` as :func:`to_rgb` says.
+    def open(self, name: str, channels: int = 3) -> Image.Image | Tensor:
+        """Decode one of ``names``.
+
+        Args:
+            name: The name.
+            channels: 3 for RGB, as :func:`to_rgb` says, or 1 for grey made of it. Other numbers
+                are read from arrays [H, W, C] of uint8, as ``numpy.save`` writes them.
+
+        Returns:
+            Image.Image | Tensor: An image of PIL, or uint8 [C, H, W] of an array.
 
         Raises:
-            ConfigError: It cannot be decoded; the message names the file.
+            ConfigError: It cannot be decoded, or has another number of channels; the message
+                names the file.
         """
+        if name.endswith('.npy'):
+            return self._array(name, channels)
+        if channels not in (1, 3):
+            raise ConfigError(
+                f'dataset: {self._source.describe(name)} has at most 3 channels, but '
+                f'channels={channels}; save such images as arrays [H, W, {channels}] of uint8, '
+                'numpy.save(file.npy)'
+            )
         with self._image(name) as image:
-            return to_rgb(image)
+            return to_rgb(image) if channels == 3 else to_rgb(image).convert('L')
 
     def check(self, names: Sequence[str]) -> None:
         """Raise a ``ConfigError`` that names the first of ``names`` that cannot be decoded.
@@ -71,9 +89,22 @@ class ImageFiles:
         a truncated one may still turn up later.
         """
         for name in names:
+            if name.endswith('.npy'):
+                continue  # they are read when they are used
             with self._image(name) as image:
                 if len(names) <= DECODED_AT_START:
                     decode_coarsely(image)
+
+    def _array(self, name: str, channels: int) -> Tensor:
+        place = self._source.describe(name)
+        with naming(place), self._source.open(name) as file:
+            array = np.load(io.BytesIO(file.read()), allow_pickle=False)
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != channels:
+            raise ConfigError(
+                f'dataset: {place} is an array {list(array.shape)} of {array.dtype}; it must '
+                f'be [H, W, {channels}] of uint8, or channels another number'
+            )
+        return torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
     @contextmanager
     def _image(self, name: str) -> Iterator[Image.Image]:
@@ -123,26 +154,33 @@ def decode_coarsely(image: Image.Image) -> None:
     image.load()
 
 
-def resize_and_crop(image: Image.Image, resize: int | None, image_size: int | None) -> Tensor:
+def resize_and_crop(
+    image: Image.Image | Tensor, resize: int | None, image_size: int | None
+) -> Tensor:
     """Resize the shorter side (bicubic), crop the centre; None leaves a step out.
 
     Returns:
-        Tensor: uint8 [3, H, W].
+        Tensor: uint8 [C, H, W].
     """
     if resize is not None:
         image = TF.resize(image, [resize], interpolation=InterpolationMode.BICUBIC)
     if image_size is not None:
         image = TF.center_crop(image, [image_size, image_size])
-    return TF.pil_to_tensor(image).to(torch.uint8)
+    return _as_tensor(image)
 
 
-def cover_and_crop(image: Image.Image, size: tuple[int, int]) -> Tensor:
+def cover_and_crop(image: Image.Image | Tensor, size: tuple[int, int]) -> Tensor:
     """Resize (bicubic) until the image just covers (H, W), and crop the centre.
 
     Returns:
-        Tensor: uint8 [3, H, W].
+        Tensor: uint8 [C, H, W].
     """
-    scale = max(size[0] / image.height, size[1] / image.width)
-    shape = [max(s, round(scale * side)) for s, side in zip(size, (image.height, image.width))]
+    sides = TF.get_size(image)
+    scale = max(s / side for s, side in zip(size, sides))
+    shape = [max(s, round(scale * side)) for s, side in zip(size, sides)]
     image = TF.resize(image, shape, interpolation=InterpolationMode.BICUBIC)
-    return TF.pil_to_tensor(TF.center_crop(image, list(size))).to(torch.uint8)
+    return _as_tensor(TF.center_crop(image, list(size)))
+
+
+def _as_tensor(image: Image.Image | Tensor) -> Tensor:
+    return (image if isinstance(image, Tensor) else TF.pil_to_tensor(image)).to(torch.uint8)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ssdkd.checks import check_int
 from ssdkd.datasets.class_names import compare_folders, read_classes
 from ssdkd.datasets.files import ImageFiles, resize_and_crop
 from ssdkd.errors import ConfigError
@@ -32,6 +33,8 @@ class ImageFolder(Dataset):
             labels, all of them; as ``{folder: class name}`` where the classes are called
             otherwise; or a file that holds this: json, or text with one folder per line.
             Defaults to None: the folders in alphabetical order.
+        channels (int): Channels of the images: 3 (RGB), 1 (grey) or, in files ``.npy``, any
+            number. Defaults to 3.
 
     Raises:
         ConfigError: There are no images at ``root``, or its folders are not ``classes``.
@@ -43,7 +46,9 @@ class ImageFolder(Dataset):
         image_size: int | None = None,
         resize: int | None = None,
         classes: list[str] | dict[str, str] | str | None = None,
+        channels: int = 3,
     ):
+        check_int(self, 1, channels=channels)
         self.root = root
         self.files = ImageFiles(root)
         names = [name for name in self.files.names if '/' in name]
@@ -61,6 +66,7 @@ class ImageFolder(Dataset):
         self.labels = [index[name.split('/')[0]] for name in names]
         self.metainfo = dict(classes=tuple(order.values()))
         self.image_size = image_size
+        self.channels = channels
         self.resize = image_size if resize is None else resize
 
     def __len__(self) -> int:
@@ -90,4 +96,5 @@ class ImageFolder(Dataset):
         return torch.stack([self._decode(name) for name in self.names])
 
     def _decode(self, name: str) -> Tensor:
-        return resize_and_crop(self.files.open(name), self.resize, self.image_size)
+        image = self.files.open(name, self.channels)
+        return resize_and_crop(image, self.resize, self.image_size)

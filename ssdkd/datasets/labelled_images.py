@@ -33,6 +33,8 @@ class LabelledImages(Dataset):
         resize (int): Length of the shorter side before the crop (bicubic). Defaults to 256.
         num_labels (int, optional): Number of labels, of which an image may have several.
             Defaults to None: each image has one class.
+        channels (int): Channels of the images: 3 (RGB), 1 (grey) or, in files ``.npy``, any
+            number. Defaults to 3.
 
     Raises:
         ConfigError: Images or labels are missing, a label has no image, or is not an integer
@@ -48,7 +50,9 @@ class LabelledImages(Dataset):
         image_size: int = 224,
         resize: int = 256,
         num_labels: int | None = None,
+        channels: int = 3,
     ):
+        check_int(self, 1, channels=channels)
         check_int(self, 2, optional=True, num_labels=num_labels)
         self.root = root
         self.files = ImageFiles(root)
@@ -72,13 +76,14 @@ class LabelledImages(Dataset):
         self.num_labels = num_labels
         self.metainfo = dict(classes=tuple(map(str, range(classes))))
         self.image_size = image_size
+        self.channels = channels
         self.resize = resize
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> dict:
-        image = self.files.open(self.names[index])
+        image = self.files.open(self.names[index], self.channels)
         image = resize_and_crop(image, self.resize, self.image_size)
         truths = self.labels if self.num_labels is None else self.truths
         return dict(inputs=image, data_samples=truths[index])

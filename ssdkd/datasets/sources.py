@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ssdkd.errors import ConfigError
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp', '.npy')
 # Folders that systems leave behind; like names with a leading dot, they are never data.
 SYSTEM_FOLDERS = ('__MACOSX', '@eaDir', 'lost+found')
 COMPRESSED = {

@@ -19,6 +19,7 @@ from ssdkd.synthesizers import BaseSynthesizer
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
 from ssdkd.user_code import describe_error
+from ssdkd.words import count
 
 # Said where the number of samples per round may come from another key.
 UNSET_SAMPLES = ' (where samples is not set, it is batch_size)'
@@ -105,7 +106,7 @@ class BaseDistiller(BaseModel, ABC):
         """Write a batch to the buffer, with the columns that the buffer needs.
 
         Args:
-            batch: ``image`` [N, 3, H, W] in [0, 1], and any other columns [N, ...].
+            batch: ``image`` [N, C, H, W] in [0, 1], and any other columns [N, ...].
 
         Returns:
             Tensor: [N] int64, the slots written.
@@ -183,7 +184,7 @@ class BaseDistiller(BaseModel, ABC):
 
         Args:
             name: Its role.
-            images: [N, 3, H, W] in [0, 1].
+            images: [N, C, H, W] in [0, 1].
 
         Returns:
             NetworkOutput: The logits, and what :meth:`layers` returned on the way.
@@ -217,11 +218,10 @@ class BaseDistiller(BaseModel, ABC):
             network.reader.name = where
         output = self._try(name, size)
         if isinstance(output, Exception):
-            side = nearest_size(lambda s: isinstance(self._try(name, s), NetworkOutput), size)
+            channels = self.synthesizer.channels
             raise ConfigError(
                 f'{where} cannot take images of {size} pixels: its forward fails for shape '
-                f'{[1, 3, *size]} with {describe_error(output)}'
-                + (f'; the nearest size that works is {side}' if side else '')
+                f'{[1, channels, *size]} with {describe_error(output)}{self._remedy(name)}'
             ) from output
         try:
             self.task.check_output(output.logits, where, trained)
@@ -234,14 +234,33 @@ class BaseDistiller(BaseModel, ABC):
             output = self._try(name, size)
         return output
 
-    def _try(self, name: str, size: Sequence[int]) -> NetworkOutput | Exception:
+    def _remedy(self, name: str) -> str:
+        """Other channels, or the nearest size, that a network takes, for a message."""
+
+        def runs(size: Sequence[int], channels: int | None = None) -> bool:
+            return isinstance(self._try(name, size, channels), NetworkOutput)
+
+        size, given = self.synthesizer.image_size, self.synthesizer.channels
+        channels = next((c for c in (1, 3, 4) if c != given and runs(size, c)), None)
+        if channels:
+            return (
+                f'; it runs with {count(channels, "channel")}: set channels={channels} beside '
+                "model, or take another network; the teacher's number is that of the images"
+            )
+        side = nearest_size(runs, size)
+        return f'; the nearest size that works is {side}' if side else ''
+
+    def _try(
+        self, name: str, size: Sequence[int], channels: int | None = None
+    ) -> NetworkOutput | Exception:
         """The output of a network for a blank image, or the error that it raises."""
         network = self.part(name)
         was_training = network.training
         try:
             with torch.no_grad():
                 network.eval()
-                return self.ask(name, torch.zeros(1, 3, *size))
+                image = torch.zeros(1, channels or self.synthesizer.channels, *size)
+                return self.ask(name, image)
         except ConfigError:
             raise
         except Exception as error:  # of the user's own code
@@ -266,7 +285,7 @@ class BaseDistiller(BaseModel, ABC):
         """The output of the network that is evaluated, by default the student.
 
         Args:
-            inputs: Images [N, 3, H, W], uint8 or in [0, 1].
+            inputs: Images [N, C, H, W], uint8 or in [0, 1].
             data_samples: What the dataset says of the images; passed to the task.
             mode: ``'tensor'`` returns the output; ``'predict'`` what metrics expect, see
                 :meth:`BaseTask.predict`.
@@ -275,7 +294,7 @@ class BaseDistiller(BaseModel, ABC):
         return self.task.predict(output, data_samples) if mode == 'predict' else output
 
     def answer(self, name: str, images: Tensor) -> Tensor:
-        """The output of a network for images [N, 3, H, W] in [0, 1].
+        """The output of a network for images [N, C, H, W] in [0, 1].
 
         Args:
             name: Its role.

@@ -15,6 +15,15 @@ def build_part(key: str, registry: ComponentRegistry, cfg: dict):
         raise ConfigError(f'model.{key}: {error}') from error
 
 
+def with_channels(synthesizer: dict, channels: int) -> dict:
+    """A synthesizer's config for images of the teacher's channels, unless it says its own."""
+    if channels == 3 or 'dataset' in synthesizer:  # whose images have their own
+        return synthesizer
+    if 'generator' not in synthesizer:
+        return {'channels': channels, **synthesizer}
+    return {**synthesizer, 'generator': {'channels': channels, **synthesizer['generator']}}
+
+
 def build_terms(distillation: dict[str, dict | None]) -> nn.ModuleDict:
     """Build the terms of ``model.distillation`` that are not None."""
     terms = {

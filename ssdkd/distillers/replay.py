@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.distillers.base import BaseDistiller, Role
-from ssdkd.distillers.parts import build_part, build_terms
+from ssdkd.distillers.parts import build_part, build_terms, with_channels
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
 from ssdkd.models import (
     Network,
     NetworkOutput,
     Teacher,
+    channels_of,
     chosen_precision,
     reuse_layers,
     student_config,
@@ -114,7 +115,9 @@ class ReplayDistiller(BaseDistiller):
         self.task = task
         self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
         self.student: Network = build_part('student', MODELS, student_config(student, teacher))
-        self.synthesizer: BaseSynthesizer = build_part('synthesizer', SYNTHESIZERS, synthesizer)
+        self.synthesizer: BaseSynthesizer = build_part(
+            'synthesizer', SYNTHESIZERS, with_channels(synthesizer, channels_of(self.teacher))
+        )
         # Each of R processes holds 1/R of the slots; class counts are summed over all.
         if 'capacity' in buffer:
             check_int('model.buffer', 1, capacity=buffer['capacity'])
@@ -152,7 +155,10 @@ class ReplayDistiller(BaseDistiller):
             term.attach(self.teacher, self.student)
         self._check_outputs(trained=student.get('checkpoint') is not None)
         reuse_layers(self.student.model, self.teacher.model, reuse or {})
-        print_log(self.buffer.reserve(self.synthesizer.image_size), 'current')
+        print_log(
+            self.buffer.reserve(self.synthesizer.image_size, self.synthesizer.channels),
+            'current',
+        )
         try:
             self.synthesizer.attach(self.teacher, self.task.num_classes)
         except BaseException:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssdkd.losses import has_statistics
-from ssdkd.models import Network
+from ssdkd.models import Network, channels_of
 from ssdkd.models.layer_inputs import is_compiled
 from ssdkd.runs import random_state, set_random_state
 from ssdkd.tasks import BaseTask
@@ -22,8 +22,8 @@ from ssdkd.words import count
 
 # Differences of outputs, relative to their largest value, that rounding does not explain.
 ROUNDING = 1e-4
-# Image sizes that the shipped configs and distill() can have.
-SIZES = (*range(8, 64, 4), *range(64, 513, 32))
+# Image sizes that networks are made for.
+SIZES = (*range(8, 64, 2), *range(64, 513, 16), 75, 100, 112, 150, 200, 227, 299, 300, 331)
 PIXELS = 64 * 32 * 32  # of all probes together: small images are cheap
 
 
@@ -32,7 +32,7 @@ def check_up(network: nn.Module, size: Sequence[int], task: BaseTask) -> tuple[l
     """Examine a trained network on random images.
 
     Args:
-        network: A teacher: images [N, 3, H, W] in [0, 1] to logits.
+        network: A teacher: images [N, C, H, W] in [0, 1] to logits.
         size: (H, W) of the images.
         task: What the logits mean.
 
@@ -40,7 +40,7 @@ def check_up(network: nn.Module, size: Sequence[int], task: BaseTask) -> tuple[l
         tuple: The findings, one line each, and a line about what was looked at.
     """
     with untouched(network), uncompiled(network):
-        images = probe_images(size, _device(network))
+        images = probe_images(size, _device(network), channels_of(network))
         try:
             with called_layers(network) as called:
                 logits = network(images)
@@ -94,8 +94,10 @@ def untouched(network: nn.Module) -> Iterator[None]:
                 buffer.copy_(buffers[name])
 
 
-def probe_images(size: Sequence[int], device: torch.device | str = 'cpu') -> Tensor:
-    """Random images in [0, 1], [N, 3, H, W]: uniform noise and smooth images by turns.
+def probe_images(
+    size: Sequence[int], device: torch.device | str = 'cpu', channels: int = 3
+) -> Tensor:
+    """Random images in [0, 1], [N, C, H, W]: uniform noise and smooth images by turns.
 
     A smooth image is a grid of 2x2 to 8x8 random colours, enlarged. N is even and between 4
     and 64, fewer for large images. They are the same in each call.
@@ -103,10 +105,10 @@ def probe_images(size: Sequence[int], device: torch.device | str = 'cpu') -> Ten
     height, width = size
     n = max(4, min(64, PIXELS // (height * width))) // 2 * 2
     rng = torch.Generator().manual_seed(0)
-    images = torch.rand(n, 3, height, width, generator=rng)
+    images = torch.rand(n, channels, height, width, generator=rng)
     for i in range(1, n, 2):
         cells = 2 ** (1 + i // 2 % 3)
-        grid = torch.rand(1, 3, cells, cells, generator=rng)
+        grid = torch.rand(1, channels, cells, cells, generator=rng)
         smooth = F.interpolate(grid, (height, width), mode='bilinear', align_corners=True)
         images[i] = smooth[0]
     return images.to(device)
@@ -182,7 +184,7 @@ def take_logarithm(network: nn.Module, size: Sequence[int]) -> None:
         size: (H, W) of the images that it takes.
     """
     if isinstance(network, Network):
-        images = probe_images(size, _device(network))
+        images = probe_images(size, _device(network), network.channels)
         network.gives_probabilities = is_probability(network(images))
 
 

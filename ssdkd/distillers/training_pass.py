@@ -29,7 +29,8 @@ def check_training_pass(distiller: BaseDistiller) -> None:
 def _check(distiller: BaseDistiller, name: str, where: str) -> None:
     network, before = distiller.part(name), random_state()
     kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    was_training, shape = network.training, (3, *distiller.synthesizer.image_size)
+    was_training = network.training
+    shape = (distiller.synthesizer.channels, *distiller.synthesizer.image_size)
     device = next(network.parameters()).device
     try:
         network.train()

@@ -119,7 +119,7 @@ class DistillLoop(BaseLoop):
         self.round = Round(steps_per_round)
         self.clock: Clock | None = None
         self._says_plan = False
-        self.check_ups: list[str] = []  # of the networks, as logged
+        self.check_ups: list[str] = []  # of the networks and the val set, as logged
         if plan is not None:
             self.plan: Plan = SavedPlan(plan)
             self.max_rounds = len(self.plan.rounds)
@@ -212,12 +212,15 @@ class DistillLoop(BaseLoop):
         check_memory(self.runner)
         check_training_pass(self.distiller)
         if self.runner.val_loop is not None:
-            check_set(
+            findings = check_set(
                 self.runner.val_loop.dataloader.dataset,
                 'val_dataloader',
                 self.distiller.task.num_classes,
                 self.distiller.classes,
             )
+            self.check_ups += findings
+            for line in findings:
+                self.runner.logger.warning(line)
         self.runner.call_hook('before_train')
         self._seconds = self.runner.message_hub.runtime_info.get(
             'seconds', dict(inversion=0.0, distillation=0.0)

@@ -66,7 +66,7 @@ def check_memory(runner) -> None:
     distiller = getattr(runner.model, 'module', runner.model)
     height, width = distiller.synthesizer.image_size
     largest = max(distiller.batch_size, distiller.synthesizer.samples)
-    if 4 * largest * 3 * height * width < SMALL_BATCH:
+    if 4 * largest * distiller.synthesizer.channels * height * width < SMALL_BATCH:
         return
     loop = runner.train_loop
     rounds = loop.max_rounds - max(loop.warmup_rounds, loop.epoch)
@@ -101,6 +101,7 @@ def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> Run
         rounds (int): Rounds that are left, for a buffer that grows.
     """
     size, n = distiller.synthesizer.image_size, distiller.synthesizer.samples
+    channels = distiller.synthesizer.channels
     device = next(distiller.parameters()).device
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with _unnoticed(), fake, FakeCopyMode(fake):
@@ -108,7 +109,7 @@ def estimate_memory(distiller: nn.Module, optim_wrapper, rounds: int = 1) -> Run
         buffer = distiller.buffer
         with _LiveMemory() as live:
             buffer.size = 0  # so that no writer is asked
-            distiller.store(dict(image=torch.rand(n, 3, *size, device=device)))
+            distiller.store(dict(image=torch.rand(n, channels, *size, device=device)))
             stored = live.now.copy()
             if isinstance(distiller.synthesizer, InversionSynthesizer):
                 buffer.size = 0

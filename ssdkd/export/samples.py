@@ -31,6 +31,8 @@ def write_image_folder(
 ) -> list[int]:
     """Write ``<class>/<index>.png``, the layout of torchvision's ``ImageFolder``.
 
+    Images that are neither grey nor RGB are arrays ``<index>.npy``, [H, W, C] of uint8.
+
     The folders are the class numbers with leading zeros, so that their alphabetical order is
     the order of the teacher's outputs. A class without samples has an empty folder, for the
     others to keep their numbers.
@@ -48,7 +50,8 @@ def write_image_folder(
     """
     _check_empty(out)
     width, places = len(str(len(samples) - 1)), len(str(num_classes - 1))
-    files = [f'{k:0{places}d}/{i:0{width}d}.png' for i, k in enumerate(labels.tolist())]
+    suffix = _suffix(samples)
+    files = [f'{k:0{places}d}/{i:0{width}d}{suffix}' for i, k in enumerate(labels.tolist())]
     with whole_folder(out) as folder:
         for k in range(num_classes):
             (folder / f'{k:0{places}d}').mkdir()
@@ -87,11 +90,12 @@ def write_segmentation_folder(
             (folder / part / 'train').mkdir(parents=True)
         for i in track(list(range(len(samples)))):
             name = f'train/{i:0{width}d}.png'
-            _save(samples, i, folder / 'img_dir' / name)
+            image = str(Path(name).with_suffix(_suffix(samples)))
+            _save(samples, i, folder / 'img_dir' / image)
             annotation = Image.fromarray(next(maps).numpy().astype(np.uint8))
             annotation.putpalette(flat)
             annotation.save(folder / 'ann_dir' / name)
-            rows.append(dict(file=f'img_dir/{name}', annotation=f'ann_dir/{name}'))
+            rows.append(dict(file=f'img_dir/{image}', annotation=f'ann_dir/{name}'))
         _write_manifest(folder, samples, rows, facts)
 
 
@@ -111,7 +115,7 @@ def write_labelled_images(
     """
     _check_empty(out)
     width = len(str(len(samples) - 1))
-    names = [f'{i:0{width}d}.png' for i in range(len(samples))]
+    names = [f'{i:0{width}d}{_suffix(samples)}' for i in range(len(samples))]
     listed = [row.nonzero()[:, 0].tolist() for row in labels]
     with whole_folder(out) as folder:
         (folder / 'images').mkdir()
@@ -157,8 +161,17 @@ def _check_empty(out: Path) -> None:
         raise ConfigError(f"--out: '{out}' is there already; choose another folder")
 
 
+def _suffix(samples: StoredSamples) -> str:
+    """Of image files: PNG is for grey and RGB, arrays [H, W, C] for other channels."""
+    return '.png' if samples.columns['image'].shape[1] in (1, 3) else '.npy'
+
+
 def _save(samples: StoredSamples, index: int, path: Path) -> None:
     image = samples.columns['image'][index].permute(1, 2, 0).contiguous().numpy()
+    if path.suffix == '.npy':
+        np.save(path, image)
+        return
+    image = image[:, :, 0] if image.shape[2] == 1 else image
     # Little compression: synthetic images hardly shrink, and it takes most of the time.
     Image.fromarray(image).save(path, compress_level=1)
 

@@ -18,7 +18,7 @@ from ssdkd.atomic import write_whole
 from ssdkd.engine.plain_weights import save_plain
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import is_mmseg_model, without_pretrained
-from ssdkd.models import Network
+from ssdkd.models import Network, channels_of
 
 SUFFIXES = {
     'state_dict': '.state_dict.pth',
@@ -55,14 +55,14 @@ def export(
     form: str,
     path: Path,
     size: tuple[int, int],
-    model: dict,
+    model: dict | nn.Module,
     meta: dict | None = None,
     pipeline: list | None = None,
 ) -> Difference:
     """Write a network in a format and compare it with the module on random images.
 
-    All formats but ``state_dict`` hold the normalisation, take RGB images
-    [N, 3, H, W] in [0, 1] for any N, and return the logits (of a segmentor: per pixel).
+    All formats but ``state_dict`` hold the normalisation, take images [N, C, H, W] in [0, 1],
+    RGB if C is 3, for any N, and return the logits (of a segmentor: per pixel).
     An old file stays until the new one has been made and loaded.
 
     Args:
@@ -70,7 +70,8 @@ def export(
         form (str): A key of ``SUFFIXES``.
         path (Path): File to write.
         size (tuple[int, int]): (H, W) of the images.
-        model (dict): Config of the plain network, to build it again for its state dict.
+        model (dict | nn.Module): The plain network again, or its config, which loads the state
+            dict.
         meta (dict, optional): See :func:`ssdkd.engine.plain_weights.save_plain`.
         pipeline (list, optional): See there.
 
@@ -81,7 +82,8 @@ def export(
         ConfigError: A package is missing, or the format cannot express the network.
     """
     require_packages(form)
-    example = torch.rand(TRACED_BATCH, 3, *size, generator=torch.Generator().manual_seed(0))
+    shape = (TRACED_BATCH, network.channels, *size)
+    example = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         network(example)  # says what is taken as logits, which a traced pass should not
     if form == 'state_dict':
@@ -118,7 +120,7 @@ def compare(
     rng = torch.Generator().manual_seed(1)
     largest, scale = 0.0, 0.0
     for n in CHECKED_BATCHES:
-        images = torch.rand(n, 3, *size, generator=rng)
+        images = torch.rand(n, channels_of(network), *size, generator=rng)
         expected, found = network(images), run(images)
         if found.shape != expected.shape:
             raise RuntimeError(f'the artefact returns {found.shape}, not {expected.shape}')
@@ -140,14 +142,23 @@ def require_packages(form: str) -> None:
         )
 
 
-def _load_plain(path: Path, network: Network, model: dict) -> Callable[[Tensor], Tensor]:
+def _load_plain(
+    path: Path, network: Network, model: dict | nn.Module
+) -> Callable[[Tensor], Tensor]:
     """Load the file as a user does: a new network, ``load_state_dict``, normalised images."""
     model = without_pretrained(copy.deepcopy(model))
-    if model.get('type') in ('timm', 'torchvision'):
+    if isinstance(model, dict) and model.get('type') in ('timm', 'torchvision'):
         for key in ('pretrained', 'weights'):
             model.pop(key, None)
     mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
-    fresh = Network(model, mean, std, checkpoint=str(path), output=network.reader.output)
+    fresh = Network(
+        model,
+        mean,
+        std,
+        checkpoint=str(path),
+        output=network.reader.output,
+        channels=network.channels,
+    )
     state = torch.load(path, map_location='cpu', weights_only=True)
     # Once more, without the lenience of our own loading.
     fresh.model.load_state_dict(state['state_dict'] if is_mmseg_model(fresh.model) else state)

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ssdkd.checks import check_int
-from ssdkd.generators.base import BaseGenerator, checked_size
+from ssdkd.generators.base import BaseGenerator
+from ssdkd.generators.sizes import checked_size, made_size, warn_large
 from ssdkd.registry import GENERATORS
 
-NUMBERS = 9  # of a shape: centre (2), angle, radii (2), squareness, colour (3)
+NUMBERS = 6  # of a shape, besides its colour: centre (2), angle, radii (2), squareness
 SHARPNESS = 40.0  # of the edges; at 32 pixels an edge is about a pixel wide
 
 
@@ -28,12 +29,15 @@ class ShapesGenerator(BaseGenerator):
 
     Args:
         latent_dim (int): Z. Defaults to 256.
-        image_size (int | tuple[int, int]): Side or (H, W), divisible by 4. Defaults to 32.
+        image_size (int | tuple[int, int]): Side or (H, W), at least 8. Images of sides that are
+            no multiples of 4 are the centre of larger ones. Defaults to 32.
         width (int): Channels of the last hidden layer; the others have twice as many.
             Defaults to 64.
         shapes (int): Shapes per image. Defaults to 15.
         num_classes (int, optional): Makes it conditional: an embedding of the label is
             appended to the latent. Defaults to None.
+        channels (int): Channels of the images. Defaults to 3. In a run, those that the teacher
+            takes, unless they are given.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -46,16 +50,21 @@ class ShapesGenerator(BaseGenerator):
         width: int = 64,
         shapes: int = 15,
         num_classes: int | None = None,
+        channels: int = 3,
     ):
         check_int(self, 1, width=width, shapes=shapes)
-        size = checked_size(image_size, step=4, smallest=8)
-        super().__init__(latent_dim, size, num_classes)
+        size = checked_size(image_size, smallest=8)
+        warn_large(type(self).__name__, size)
+        super().__init__(latent_dim, size, num_classes, channels)
+        made = made_size(type(self).__name__, size, step=4)
         self.shapes = shapes
-        numbers = torch.randn(self.input_dim, NUMBERS * shapes + 3) / math.sqrt(self.input_dim)
+        self.made = made
+        count = (NUMBERS + channels) * shapes + channels
+        numbers = torch.randn(self.input_dim, count) / math.sqrt(self.input_dim)
         self.register_buffer('numbers', numbers)
         self.layers = nn.Sequential(
             nn.PixelUnshuffle(2),
-            nn.Conv2d(12, 2 * width, 3, padding=1, bias=False),
+            nn.Conv2d(4 * channels, 2 * width, 3, padding=1, bias=False),
             nn.BatchNorm2d(2 * width),
             nn.LeakyReLU(0.2, inplace=True),
             nn.Conv2d(2 * width, 2 * width, 3, padding=1, bias=False),
@@ -65,35 +74,39 @@ class ShapesGenerator(BaseGenerator):
             nn.Conv2d(2 * width, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),
             nn.LeakyReLU(0.2, inplace=True),
-            nn.Conv2d(width, 3, 3, padding=1),
+            nn.Conv2d(width, channels, 3, padding=1),
         )
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Map latents [N, Z] to images [N, 3, H, W] in [0, 1]."""
+        """Map latents [N, Z] to images [N, C, H, W] in [0, 1]."""
         numbers = self.condition(z, labels) @ self.numbers
-        shapes = numbers[:, 3:].unflatten(1, (self.shapes, NUMBERS))
-        picture = draw_shapes(shapes, numbers[:, :3], self.image_size)
-        return torch.sigmoid(self.layers(2 * picture - 1) + picture.clamp(0.02, 0.98).logit())
+        background, numbers = numbers[:, : self.channels], numbers[:, self.channels :]
+        shapes = numbers.unflatten(1, (self.shapes, NUMBERS + self.channels))
+        picture = draw_shapes(shapes, background, self.made)
+        refined = self.layers(2 * picture - 1) + picture.clamp(0.02, 0.98).logit()
+        return self.crop(torch.sigmoid(refined))
 
 
 @torch.no_grad()
 def random_shapes(
-    count: int, image_size: tuple[int, int], seed: int, shapes: int = 15
+    count: int, image_size: tuple[int, int], seed: int, shapes: int = 15, channels: int = 3
 ) -> Tensor:
-    """Pictures of random shapes, which no network has refined -> uint8 [count, 3, H, W].
+    """Pictures of random shapes, which no network has refined -> uint8 [count, C, H, W].
 
     Args:
         count: Number of pictures.
         image_size: (H, W).
         seed: The same seed gives the same pictures on every machine.
         shapes: Shapes per picture.
+        channels: C.
     """
     rng = torch.Generator().manual_seed(seed)
-    numbers = torch.randn(count, NUMBERS * shapes + 3, generator=rng)
+    numbers = torch.randn(count, (NUMBERS + channels) * shapes + channels, generator=rng)
     pictures = []
     for part in numbers.split(max(1, 2**15 // math.prod(image_size))):  # masks take memory
-        parts = part[:, 3:].unflatten(1, (shapes, NUMBERS))
-        pictures.append(draw_shapes(parts, part[:, :3], image_size).mul(255).round().byte())
+        background, parts = part[:, :channels], part[:, channels:]
+        parts = parts.unflatten(1, (shapes, NUMBERS + channels))
+        pictures.append(draw_shapes(parts, background, image_size).mul(255).round().byte())
     return torch.cat(pictures)
 
 
@@ -104,13 +117,13 @@ def draw_shapes(shapes: Tensor, background: Tensor, image_size: tuple[int, int])
     between the norms that make an ellipse and a rectangle of it. Its edge is a sigmoid of d.
 
     Args:
-        shapes: [N, K, 9], standard normal: centre (x, y; the image reaches from -1 to 1), angle
-            in units of pi, logarithms of the radii (in half units), squareness, colour.
-        background: [N, 3], standard normal: colour.
+        shapes: [N, K, 6 + C], standard normal: centre (x, y; the image reaches from -1 to 1),
+            angle in units of pi, logarithms of the radii (in half units), squareness, colour.
+        background: [N, C], standard normal: colour.
         image_size: (H, W).
 
     Returns:
-        Tensor: Images [N, 3, H, W] in [0, 1].
+        Tensor: Images [N, C, H, W] in [0, 1].
     """
     count, (height, width) = shapes.shape[1], image_size
     y, x = torch.meshgrid(
@@ -140,6 +153,6 @@ def draw_shapes(shapes: Tensor, background: Tensor, image_size: tuple[int, int])
 
 
 def _colour(normal: Tensor) -> Tensor:
-    """Colours [..., 3] in (0, 1), rather grey, from standard normal numbers."""
-    grey = normal.sum(-1, keepdim=True) / math.sqrt(3)
+    """Colours [..., C] in (0, 1), rather grey, from standard normal numbers."""
+    grey = normal.sum(-1, keepdim=True) / math.sqrt(normal.shape[-1])
     return torch.sigmoid(1.2 * grey + 0.45 * normal)

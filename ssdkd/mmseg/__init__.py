@@ -9,6 +9,7 @@ from ssdkd.mmseg.data import (
     METRIC,
     check_installed,
     dataset_facts,
+    is_installed,
     labelled_batch,
     missing_files,
 )
@@ -28,6 +29,7 @@ __all__ = [
     'check_installed',
     'dataset_facts',
     'init_model_files',
+    'is_installed',
     'is_mmseg_config',
     'is_mmseg_model',
     'labelled_batch',

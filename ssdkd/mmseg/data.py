@@ -16,11 +16,16 @@ from ssdkd.transforms import to_unit_range
 DATA_PREPROCESSOR = dict(
     type='SegDataPreProcessor',
     _scope_='mmseg',
-    mean=[0.0] * 3,
-    std=[255.0] * 3,
+    mean=[0.0],  # of any number of channels; only three are exchanged
+    std=[255.0],
     bgr_to_rgb=True,
 )
 METRIC = dict(type='IoUMetric', _scope_='mmseg')
+
+
+def is_installed() -> bool:
+    """Whether mmsegmentation is installed."""
+    return importlib.util.find_spec('mmseg') is not None
 
 
 def check_installed(cfg: dict, path: str) -> None:
@@ -30,7 +35,7 @@ def check_installed(cfg: dict, path: str) -> None:
         cfg: Config of the component.
         path: Where it stands, for the message.
     """
-    if cfg.get('_scope_') == 'mmseg' and importlib.util.find_spec('mmseg') is None:
+    if cfg.get('_scope_') == 'mmseg' and not is_installed():
         raise ConfigError(
             f"{path}.type: '{cfg['type']}' is of mmsegmentation, which is not installed; run "
             "pip install 'ssdkd[seg]'"
@@ -81,9 +86,17 @@ def labelled_batch(images: Tensor, labels: Tensor) -> dict:
     """A batch as mmseg's data sets give it: BGR up to 255, and one sample per image.
 
     Args:
-        images: [N, 3, H, W], RGB, uint8 or in [0, 1].
+        images: [N, C, H, W], RGB if C is 3, uint8 or in [0, 1].
         labels: [N, H, W] int64.
+
+    Raises:
+        ConfigError: mmseg is not installed.
     """
+    if not is_installed():
+        raise ConfigError(
+            'val_loader: mmsegmentation measures mIoU, and is not installed; run pip install '
+            "'ssdkd[seg]', or leave val_loader out"
+        )
     from mmseg.structures import SegDataSample
 
     samples = []
@@ -91,4 +104,6 @@ def labelled_batch(images: Tensor, labels: Tensor) -> dict:
         sample = SegDataSample(metainfo=dict(ori_shape=tuple(label.shape)))
         sample.gt_sem_seg = PixelData(data=label[None])
         samples.append(sample)
-    return dict(inputs=list(255 * to_unit_range(images).flip(1)), data_samples=samples)
+    images = to_unit_range(images)
+    images = images.flip(1) if images.shape[1] == 3 else images
+    return dict(inputs=list(255 * images), data_samples=samples)

@@ -1,10 +1,11 @@
 """Teachers and students: CIFAR networks, and those of other libraries by name."""
 
 from ssdkd.mmseg import mmseg_model
+from ssdkd.models.channels import image_channels
 from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
-from ssdkd.models.network import Network, Teacher, student_config
+from ssdkd.models.network import Network, Teacher, channels_of, student_config
 from ssdkd.models.output import NetworkOutput, recording
 from ssdkd.models.precision import chosen_precision, has_bfloat16
 from ssdkd.models.predictor import Predictor
@@ -17,6 +18,7 @@ from ssdkd.models.zoo import imported_model, timm_model, torchvision_model
 
 __all__ = [
     'VGG',
+    'channels_of',
     'CifarResNet',
     'Classifier',
     'Network',
@@ -27,6 +29,7 @@ __all__ = [
     'WideResNet',
     'chosen_precision',
     'has_bfloat16',
+    'image_channels',
     'imported_model',
     'load_weights',
     'mmseg_model',

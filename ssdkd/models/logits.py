@@ -26,7 +26,8 @@ class LogitsReader:
     Logits with one place per image, [N, K, 1, 1], become [N, K]; those without a dimension for
     the classes, [N], become [N, 1].
 
-    The log says once what is taken, unless it is the tensor that the network returns.
+    The log says what is taken, unless it is the tensor that the network returns; once, and
+    again where it is another one, as of a network with auxiliary outputs in training alone.
 
     Attributes:
         line: What the log said, or None.
@@ -52,7 +53,7 @@ class LogitsReader:
         self.output = output
         self.line: str | None = None
         self.others: str | None = None
-        self._has_read = False
+        self._said: set[str] = set()
         self._function: Callable[[Any], Any] | None = None
 
     def __call__(self, output: Any, images: Tensor) -> Tensor:
@@ -64,8 +65,8 @@ class LogitsReader:
         place, found = self._named(output) if self.output is not None else ('', output)
         place, taken = self._follow(place, found)
         logits = _per_image(taken, images)
-        if not self._has_read:
-            self._has_read = True
+        if place not in self._said:
+            self._said.add(place)
             self._say(output, place, taken, logits)
         return logits
 
@@ -137,17 +138,19 @@ class LogitsReader:
         return f'say {" or ".join(keys[:6]) or "by output= which function finds them"}'
 
     def _say(self, output: Any, place: str, taken: Tensor, logits: Tensor) -> None:
+        line = None
         if place:
-            self.line = f'{self.name} returns {_described(output)}: {place} is taken as logits'
+            found = f'{self.name} returns {_described(output)}'
+            line = f'{found}: {place} is taken as logits'
             parts = _parts(output) or {}
             if sum(map(_may_be_logits, parts.values())) > 1:
-                found = f'{self.name} returns {_described(output)}'
                 self.others = f'{found}; {self._choices(parts)}'
         if logits.shape != taken.shape:
-            start = f'{self.line}, ' if self.line else f'{self.name} returns logits '
-            self.line = f'{start}{list(taken.shape)} as {list(logits.shape)}'
-        if self.line:
-            print_log(self.line, 'current')
+            start = f'{line}, ' if line else f'{self.name} returns logits '
+            line = f'{start}{list(taken.shape)} as {list(logits.shape)}'
+        if line:
+            self.line = line
+            print_log(line, 'current')
 
 
 def _per_image(logits: Tensor, images: Tensor) -> Tensor:

@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ssdkd.checks import is_number
+from ssdkd.checks import check_int, is_number
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import normalisation_of, without_pretrained
+from ssdkd.models.channels import image_channels
 from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.logits import LogitsReader
 from ssdkd.models.normalisation import stated_normalisation
@@ -30,13 +31,14 @@ class Network(nn.Module):
     records them, otherwise None. ``network.unset`` names what of mean and std nobody states.
     With ``network.gives_probabilities``, which the distiller sets, the logarithm of the plain
     network's output is returned. ``network.reader`` says what is taken of what it returns.
+    ``network.channels`` is C of the images.
 
     Args:
         model (dict | nn.Module): The network, or its config in the registry MODELS. Of an
             ``nn.DataParallel``, the network inside; in float32, see :func:`prepared`.
-        mean (Sequence[float], optional): Per channel, subtracted first. Defaults to that of
-            the pretrained weights that the config of mmseg, timm or torchvision asks for,
-            otherwise to 0.
+        mean (float | Sequence[float], optional): Per channel, subtracted first. Defaults to
+            that of the pretrained weights that the config of mmseg, timm or torchvision asks
+            for, otherwise to 0.
         std (Sequence[float], optional): Per channel, divided by. Defaults likewise, otherwise
             to 1.
         checkpoint (str, optional): File with the network's weights; see
@@ -50,11 +52,13 @@ class Network(nn.Module):
             network returns, or the import path of a function of it that gives them. Defaults
             to None: the rules of :class:`LogitsReader`, such as ``logits`` of a Hugging Face
             ``ModelOutput`` and the first element of a tuple.
+        channels (int, optional): C of the images. Defaults to None: as many as mean and std
+            have numbers, otherwise those of its first convolution; see :func:`image_channels`.
 
     Raises:
-        ConfigError: The weights do not load or are not finite, or mean and std are not one or
-            three numbers, those of std above 0; later, at a pass, that the logits in what the
-            plain network returns are ambiguous.
+        ConfigError: The weights do not load or are not finite, or mean and std are not one
+            number or one for each channel, those of std above 0; later, at a pass, that the
+            logits in what the plain network returns are ambiguous.
     """
 
     def __init__(
@@ -66,8 +70,10 @@ class Network(nn.Module):
         role: str = 'student',
         checkpoint_key: str | None = None,
         output: str | int | None = None,
+        channels: int | None = None,
     ):
         super().__init__()
+        check_int('network', 1, optional=True, channels=channels)
         if checkpoint is not None:
             model = without_pretrained(model)
         self.model = prepared(model if isinstance(model, nn.Module) else MODELS.build(model))
@@ -77,8 +83,17 @@ class Network(nn.Module):
         self.gives_probabilities = False
         self.reader = LogitsReader(type(self.model).__name__, output)
         # Not in the state dict: they belong to the config, and users want plain weights.
-        self.register_buffer('mean', _per_channel('mean', mean, 0.0), persistent=False)
-        self.register_buffer('std', _per_channel('std', std, 1.0), persistent=False)
+        mean, std = _numbers('mean', mean, 0.0), _numbers('std', std, 1.0)
+        several = [len(values) for values in (mean, std) if len(values) > 1]
+        self.channels = channels or (several[0] if several else image_channels(self.model))
+        for key, values in (('mean', mean), ('std', std)):
+            if len(values) not in (1, self.channels):
+                raise ConfigError(
+                    f"network: key '{key}' is {values}, but the images have {self.channels} "
+                    'channels; give one number, or one for each channel'
+                )
+            numbers = torch.tensor(values).reshape(1, -1, 1, 1)
+            self.register_buffer(key, numbers, persistent=False)
         self.classes = None
         if checkpoint is not None:
             load_weights(self.model, checkpoint, role=role, key=checkpoint_key)
@@ -89,7 +104,7 @@ class Network(nn.Module):
             check_weights(self.model, type(self.model).__name__)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images [N, 3, H, W] in [0, 1] to the logits [N, K] or [N, K, H, W].
+        """Map images [N, C, H, W] in [0, 1] to the logits [N, K] or [N, K, H, W].
 
         The logits of a segmentor that are smaller than the image are enlarged to it.
         """
@@ -118,6 +133,7 @@ class Teacher(Network):
             weights.
         checkpoint_key (str, optional): Where the weights lie in that file; see ``Network``.
         output (str | int, optional): Where the logits are in what it returns; see ``Network``.
+        channels (int, optional): C of the images; see ``Network``.
 
     Raises:
         ConfigError: Nothing says where the trained weights are.
@@ -131,6 +147,7 @@ class Teacher(Network):
         checkpoint: str | None = None,
         checkpoint_key: str | None = None,
         output: str | int | None = None,
+        channels: int | None = None,
     ):
         has_weights = not isinstance(model, dict) or is_saved(model) or asks_for_weights(model)
         if checkpoint is None and not has_weights:
@@ -139,7 +156,13 @@ class Teacher(Network):
                 'give the file with the trained weights'
             )
         super().__init__(
-            model, mean, std, checkpoint, checkpoint_key=checkpoint_key, output=output
+            model,
+            mean,
+            std,
+            checkpoint,
+            checkpoint_key=checkpoint_key,
+            output=output,
+            channels=channels,
         )
         self.requires_grad_(False)
         self.eval()
@@ -150,7 +173,7 @@ class Teacher(Network):
 
 
 def student_config(student: dict, teacher: dict) -> dict:
-    """The student's config, its images normalised as the teacher's unless it says how.
+    """The student's config, for the teacher's images, normalised alike unless it says how.
 
     Args:
         student: Config of a ``Network``.
@@ -163,7 +186,8 @@ def student_config(student: dict, teacher: dict) -> dict:
         stated_normalisation(teacher.get('model')),
     )
     mean, std = next((pair for pair in stated if pair != (None, None)), (None, None))
-    return {'type': 'Network', **student, 'mean': mean, 'std': std}
+    channels = {'channels': teacher['channels']} if teacher.get('channels') else {}
+    return {'type': 'Network', **channels, **student, 'mean': mean, 'std': std}
 
 
 def _initialise(model: BaseModule) -> None:
@@ -178,18 +202,23 @@ def _initialise(model: BaseModule) -> None:
         ) from error
 
 
-def _per_channel(key: str, values: Sequence[float] | None, default: float) -> Tensor:
+def channels_of(network: nn.Module) -> int:
+    """Channels of the images that a network takes: those of the first ``Network`` in it."""
+    return next((m.channels for m in network.modules() if isinstance(m, Network)), 3)
+
+
+def _numbers(key: str, values: float | Sequence[float] | None, default: float) -> list[float]:
     values = [default] if values is None else values
     values = [values] if is_number(values) else values
     values = values.flatten().tolist() if isinstance(values, np.ndarray | Tensor) else values
     allowed = '(0, inf)' if key == 'std' else '(-inf, inf)'
-    if not (
-        isinstance(values, Sequence)
-        and len(values) in (1, 3)
-        and all(is_number(value, allowed) for value in values)
+    if (
+        not isinstance(values, Sequence)
+        or not values
+        or not all(is_number(value, allowed) for value in values)
     ):
         raise ConfigError(
-            f"network: key '{key}' is {values}; give three numbers for images in [0, 1]"
-            + (', all above 0' if key == 'std' else '')
+            f"network: key '{key}' is {values}; give one number, or one for each channel, for "
+            'images in [0, 1]' + (', all above 0' if key == 'std' else '')
         )
-    return torch.tensor(values).reshape(1, -1, 1, 1)
+    return [float(value) for value in values]

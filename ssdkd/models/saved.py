@@ -1,5 +1,6 @@
-"""Networks saved as whole modules, as :func:`ssdkd.apis.distill` saves them."""
+"""Networks that :func:`ssdkd.apis.distill` was given, as files or as they are."""
 
+import copy
 from pathlib import Path
 
 import torch
@@ -56,5 +57,29 @@ def saved_module(file: str) -> nn.Module:
 
 
 def is_saved(model: dict | nn.Module) -> bool:
-    """Whether a model config names a :func:`saved_module`, which brings its own weights."""
-    return isinstance(model, dict) and model.get('type') == 'SavedModule'
+    """Whether a model config names a network of distill(), which brings its own weights."""
+    return isinstance(model, dict) and model.get('type') in ('SavedModule', 'GivenModule')
+
+
+# Networks that cannot be written to a file, of the calls of distill() that run now.
+GIVEN: dict[str, nn.Module] = {}
+
+
+@MODELS.register_module('GivenModule')
+def given_module(file: str) -> nn.Module:
+    """A copy of a network that the running call of :func:`ssdkd.apis.distill` was given.
+
+    It stands where a ``SavedModule`` would if the network could be pickled.
+
+    Args:
+        file (str): Its key in ``GIVEN``: where the file would be.
+
+    Raises:
+        ConfigError: No call runs that was given this network.
+    """
+    if file not in GIVEN:
+        raise ConfigError(
+            f"GivenModule: '{file}' is a network that could not be written to a file, so no "
+            "command can build it; call distill(teacher, student, ..., resume='WORK_DIR')"
+        )
+    return copy.deepcopy(GIVEN[file])

@@ -12,16 +12,18 @@ from ssdkd.runs.round_log import read_rounds
 
 
 @contextmanager
-def removed_if_unused(work_dir: str | Path) -> Iterator[None]:
+def removed_if_unused(work_dir: str | Path, made: bool = False) -> Iterator[None]:
     """Remove the folders that are made inside if a ``ConfigError`` comes before a first round.
 
     What was there before stays, and so does a folder with a checkpoint or a finished round.
 
     Args:
         work_dir: Folder of the run.
+        made: Whether the caller has just made it for this run.
     """
     work_dir = Path(work_dir)
     new = [path for path in (work_dir, *work_dir.parents) if not path.exists()]
+    new = new or [work_dir] * made
     try:
         yield
     except ConfigError:

@@ -21,7 +21,7 @@ class SynthesisContext:
     synthesizer runs, but gradients flow through them to the images.
 
     Attributes:
-        teacher: Images [N, 3, H, W] in [0, 1] to logits.
+        teacher: Images [N, C, H, W] in [0, 1] to logits.
         student: The same.
         task: What class and divergence mean.
         modulation: Teacher's logits to the weights [N] of the modulating function.
@@ -56,12 +56,14 @@ class BaseSynthesizer(nn.Module, ABC):
 
     Attributes:
         image_size: (height, width) of the samples.
+        channels: C of the samples, 3 by default.
         samples: How many samples :meth:`synthesize` returns, which is how many the buffer
             stores per round. One that sets only ``batch_size``, the samples per
             optimisation step, returns that many.
     """
 
     image_size: tuple[int, int]
+    channels: int = 3
     samples: int
 
     def __getattr__(self, name: str):
@@ -92,7 +94,7 @@ class BaseSynthesizer(nn.Module, ABC):
             the log.
 
             The batch is a dict of columns, one row per sample, without gradient: ``image``
-            [N, 3, H, W] float in [0, 1], and any other column [N, ...]. The buffer stores all
+            [N, C, H, W] float in [0, 1], and any other column [N, ...]. The buffer stores all
             of them, and samplers, writers and the student's step read them there by the same
             names. The synthesizers of this package bring ``target`` [N] int64, the class
             that was asked for, and ``latent`` [N, Z] where there is one. The columns of

@@ -14,10 +14,10 @@ from torch.nn.modules.conv import _ConvNd
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number, is_pair
 from ssdkd.errors import ConfigError
-from ssdkd.generators import BaseGenerator
+from ssdkd.generators import BaseGenerator, build_generator
 from ssdkd.losses import has_statistics
 from ssdkd.models.layer_inputs import LayerInputs
-from ssdkd.registry import GENERATORS, SYNTHESIZERS, nearest
+from ssdkd.registry import SYNTHESIZERS, nearest
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
 from ssdkd.transforms import accepts_old_keys
@@ -108,8 +108,9 @@ class ContrastiveSynthesizer(InversionSynthesizer):
                 f'bank_size={bank_size} must be at least batch_size={batch_size}, times the '
                 'number of processes'
             )
-        built: BaseGenerator = GENERATORS.build(generator)
+        built: BaseGenerator = build_generator(generator)
         super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
+        self.channels = built.channels
         # The pattern of the generators to come. The optimizer of the head leaves it alone.
         self.generator = built.requires_grad_(False)
         self.generator_lr = generator_lr
@@ -130,7 +131,7 @@ class ContrastiveSynthesizer(InversionSynthesizer):
             type(self).__name__, teacher, self._names_in(teacher), keep=spatial_means
         )
         with torch.enable_grad():  # only such passes are recorded; nothing asks for gradients
-            teacher(torch.zeros(1, 3, *self.image_size, device=teacher.mean.device))
+            teacher(torch.zeros(1, self.channels, *self.image_size, device=teacher.mean.device))
         width = self._take_features().shape[1]
         self.head = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.head_dim)

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number
-from ssdkd.generators import BaseGenerator
-from ssdkd.registry import GENERATORS, SYNTHESIZERS
+from ssdkd.generators import BaseGenerator, build_generator
+from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
 from ssdkd.transforms import accepts_old_keys
@@ -56,8 +56,9 @@ class GeneratorSynthesizer(InversionSynthesizer):
     ):
         check_int(self, 1, optional=True, samples=samples)
         check_number(self, '[0, inf)', latent_lr=latent_lr)
-        built: BaseGenerator = GENERATORS.build(generator)
+        built: BaseGenerator = build_generator(generator)
         super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
+        self.channels = built.channels
         self.generator = built
         self.latent_lr = latent_lr
         self.samples = samples or batch_size

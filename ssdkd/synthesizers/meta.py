@@ -12,8 +12,8 @@ from torch.nn.modules.conv import _ConvNd
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number
 from ssdkd.errors import ConfigError
-from ssdkd.generators import BaseGenerator
-from ssdkd.registry import GENERATORS, SYNTHESIZERS
+from ssdkd.generators import BaseGenerator, build_generator
+from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
 from ssdkd.transforms import accepts_old_keys
@@ -83,8 +83,9 @@ class MetaSynthesizer(InversionSynthesizer):
         check_number(self, '(0, 1]', optional=True, reset_share=reset_share)
         check_int(self, 1, optional=True, samples=samples)
         check_number(self, '[0, inf)', generator_lr=generator_lr, latent_lr=latent_lr)
-        built: BaseGenerator = GENERATORS.build(generator)
+        built: BaseGenerator = build_generator(generator)
         super().__init__(losses, built.image_size, batch_size, steps, augment, modulate)
+        self.channels = built.channels
         self.generator = built
         self.generator_lr = generator_lr
         self.latent_lr = latent_lr

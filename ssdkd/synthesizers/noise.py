@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int
-from ssdkd.generators.base import checked_size
+from ssdkd.generators.sizes import checked_size
 from ssdkd.old_keys import accepts_old_keys
 from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
@@ -22,16 +22,19 @@ class NoiseSynthesizer(BaseSynthesizer):
     Args:
         image_size (int | tuple[int, int]): Side or (H, W).
         samples (int): Samples per round.
+        channels (int): Channels of the images. Defaults to 3. In a run, those that the teacher
+            takes, unless they are given.
     """
 
-    def __init__(self, image_size: int | tuple[int, int], samples: int):
-        check_int(self, 1, samples=samples)
+    def __init__(self, image_size: int | tuple[int, int], samples: int, channels: int = 3):
+        check_int(self, 1, samples=samples, channels=channels)
         super().__init__()
-        self.image_size = checked_size(image_size, step=1, smallest=1, largest=4096)
+        self.image_size = checked_size(image_size, smallest=1, largest=4096)
+        self.channels = channels
         self.samples = samples
 
     def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
-        shape = (self.samples, 3, *self.image_size)
+        shape = (self.samples, self.channels, *self.image_size)
         rng, teacher = context.rng, context.teacher
         noise = torch.randn(shape, generator=rng, device=rng.device)
         return dict(image=(teacher.mean + teacher.std * noise).clamp_(0, 1)), {}

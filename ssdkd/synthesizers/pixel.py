@@ -8,7 +8,7 @@ from torch import Tensor
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_int, check_number, is_pair
 from ssdkd.errors import ConfigError
-from ssdkd.generators.base import checked_size
+from ssdkd.generators.sizes import checked_size
 from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import SynthesisContext
 from ssdkd.synthesizers.inversion import InversionSynthesizer
@@ -44,6 +44,8 @@ class PixelSynthesizer(InversionSynthesizer):
         augment (Sequence[dict]): Configs of batch transforms, applied after that. Defaults to
             none.
         modulate (bool): Weigh the terms by phi. Defaults to True; the authors have none.
+        channels (int): Channels of the images. Defaults to 3. In a run, those that the teacher
+            takes, unless they are given.
 
     Raises:
         ConfigError: A number is out of its range; ``jitter`` must be less than the image.
@@ -60,13 +62,16 @@ class PixelSynthesizer(InversionSynthesizer):
         jitter: int = 2,
         augment: Sequence[dict] = (),
         modulate: bool = True,
+        channels: int = 3,
     ):
-        size = checked_size(image_size, step=1, smallest=1, largest=4096)
+        size = checked_size(image_size, smallest=1, largest=4096)
+        check_int(self, 1, channels=channels)
         check_int(self, 0, min(size) - 1, jitter=jitter)
         check_number(self, '(0, inf)', pixel_lr=pixel_lr)
         if not is_pair(betas, '[0, 1)'):
             raise ConfigError(f'PixelSynthesizer: betas={betas} must be two numbers in [0, 1)')
         super().__init__(losses, size, batch_size, steps, augment, modulate)
+        self.channels = channels
         self.pixel_lr = pixel_lr
         self.betas = betas
         self.jitter = jitter
@@ -75,7 +80,7 @@ class PixelSynthesizer(InversionSynthesizer):
         phase = self.begin(context)
         rng = context.rng
         targets = self.draw_targets(self.batch_size, rng)
-        shape = (self.batch_size, 3, *self.image_size)
+        shape = (self.batch_size, self.channels, *self.image_size)
         mean, std = context.teacher.mean, context.teacher.std
         black, white = -mean / std, (1 - mean) / std
         pixels = torch.randn(shape, generator=rng, device=rng.device).clamp_(black, white)

@@ -37,7 +37,8 @@ class RealImageSynthesizer(BaseSynthesizer):
         check_int(self, 1, samples=samples)
         super().__init__()
         self.dataset = DATASETS.build(dataset)
-        self.image_size = tuple(self.dataset[0]['inputs'].shape[-2:])
+        self.channels, *size = self.dataset[0]['inputs'].shape
+        self.image_size = tuple(size)
         self.samples = samples
         # The present pass, and how far it has been dealt: the first one has yet to be drawn.
         self.register_buffer('order', torch.arange(len(self.dataset)))

@@ -8,7 +8,7 @@ from mmengine.structures import PixelData
 from torch import Tensor
 
 from ssdkd.checks import check_number
-from ssdkd.mmseg import DATA_PREPROCESSOR
+from ssdkd.mmseg import DATA_PREPROCESSOR, is_installed
 from ssdkd.registry import TASKS
 from ssdkd.tasks.base import BaseTask, TaskOutput
 from ssdkd.tasks.classification import kl_divergence
@@ -44,6 +44,8 @@ class Segmentation(BaseTask):
         super().__init__(num_classes)
         check_number('model.task', '[0, 1)', min_confidence=min_confidence)
         self.min_confidence = min_confidence
+        if not is_installed():  # networks train without it, val sets need it
+            self.data_preprocessor = None
 
     def misfit(self, outputs: int) -> str:
         if outputs != 1:

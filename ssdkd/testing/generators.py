@@ -50,7 +50,7 @@ def _check_images(make: Maker, generator: BaseGenerator, z, labels) -> None:
             given = scale * z
             with make.doing(f'make images of latents {list(z.shape)}'), torch.no_grad():
                 images = generator(given, labels)
-            make.must_be('images', images, (len(z), 3, *generator.image_size))
+            make.must_be('images', images, (len(z), generator.channels, *generator.image_size))
             make.must(
                 0 <= images.min() and images.max() <= 1,
                 'return images in [0, 1], whatever the latents',

@@ -81,7 +81,7 @@ class _Phase:
         with make.doing('return a batch that a buffer can store'):
             check_batch(synthesizer, batch)
         images = batch['image']
-        shape = (synthesizer.samples, 3, *synthesizer.image_size)
+        shape = (synthesizer.samples, synthesizer.channels, *synthesizer.image_size)
         make.must_be('as many images as samples says', images, shape, torch.float32)
         make.must(
             0 <= images.min() and images.max() <= 1,

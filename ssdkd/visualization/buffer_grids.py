@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ssdkd.buffers.stored import StoredSamples
-from ssdkd.visualization.files import save_picture
+from ssdkd.visualization.files import as_rgb, save_picture
 
 SMALLEST, LARGEST = 64, 128  # pixels per side as drawn
 GAP, HEADER, FONT = 2, 24, 17
@@ -100,7 +100,7 @@ def nearest_neighbours(
     of the differences of their values, in grey levels of 0 to 255: 0 is a copy.
 
     Args:
-        images: uint8 [n, 3, H, W].
+        images: uint8 [n, C, H, W].
         queries: [q] int64, indices into them.
         k: Neighbours of each, at most n - 1.
         track: Shows progress while it iterates over the list that it is given.
@@ -151,7 +151,8 @@ def draw_rows(
     for row, height in zip(rows, heights):
         draw.text((2, top + 2), row.label, fill='black', font_size=FONT)
         for j, index in enumerate(row.indices[:columns].tolist()):
-            pixels = samples.columns['image'][index].permute(1, 2, 0).contiguous().numpy()
+            pixels = as_rgb(samples.columns['image'][index]).permute(1, 2, 0)
+            pixels = pixels.contiguous().numpy()
             image = Image.fromarray(pixels).resize(cell, smooth)
             picture.paste(image, (j * (cell[0] + GAP), top + HEADER))
         top += height

@@ -8,12 +8,15 @@ from torchvision.utils import make_grid, save_image
 
 from ssdkd.atomic import write_whole
 from ssdkd.buffers import BaseBuffer
+from ssdkd.visualization.files import as_rgb
 
 
 def save_sample_grid(
     buffer: BaseBuffer, path: Path, columns: int = 10, max_classes: int = 20
 ) -> None:
     """Write a PNG with the newest samples of each class in a row; black where there are none.
+
+    Channels are shown as :func:`as_rgb` says.
 
     The samples of a buffer that knows no classes (``needs_facts``) fill one row.
 
@@ -38,7 +41,7 @@ def save_sample_grid(
         images = filled['image'][slots.to(filled['image'].device)].float().cpu() / 255
         missing = torch.zeros(columns - len(images), *filled['image'].shape[1:])
         rows.append(torch.cat([images, missing]))
-    grid = make_grid(torch.cat(rows), nrow=columns, padding=1)
+    grid = make_grid(as_rgb(torch.cat(rows)), nrow=columns, padding=1)
     # Small images are enlarged without smoothing, so that every pixel can be seen.
     scale = max(1, 64 // filled['image'].shape[-1])
     file = io.BytesIO()

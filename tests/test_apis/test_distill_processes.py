@@ -38,10 +38,10 @@ def one_of_two(folder) -> None:
             accuracy=100 * torch.cat(right).mean().item(),
             history=result.history,
             samples=len(result.buffer),
-            report=str(result.report.resolve()),
+            report=str((result.work_dir / 'report.html').resolve()),
         )
         # Drawing takes longer than the run, and once is enough.
-        ssdkd.visualization.write_report = lambda folder: (folder / 'report.html', '')
+        ssdkd.visualization.write_report = lambda folder, out=None: (folder / 'report.html', '')
     torch.save(kept, folder / f'{rank}.pt')
 
 

@@ -303,7 +303,8 @@ def test_nearest_size():
     assert nearest_size(lambda size: size[0] % 32 == 0, (60, 40)) == 64
     assert nearest_size(lambda size: size == (224, 224), (32, 32)) == 224
     assert nearest_size(lambda size: False, (32, 32)) is None
-    assert nearest_size(lambda size: True, (500, 333)) == 512
+    assert nearest_size(lambda size: True, (500, 333)) == 496
+    assert nearest_size(lambda size: size[0] == 299, (224, 224)) == 299
 
 
 def test_the_block_in_the_log(tiny, caplog):

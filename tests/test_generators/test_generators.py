@@ -2,18 +2,25 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 
 import ssdkd  # noqa: F401
 from ssdkd.errors import ConfigError
-from ssdkd.generators import BaseGenerator, DCGANGenerator, DeepGenerator, ShapesGenerator
-from ssdkd.registry import GENERATORS
+from ssdkd.generators import (
+    BaseGenerator,
+    DCGANGenerator,
+    DeepGenerator,
+    ShapesGenerator,
+    build_generator,
+)
+from ssdkd.registry import GENERATORS, MODELS
 
 SIZES = {
-    DCGANGenerator: [8, 32, (12, 20)],
-    DeepGenerator: [64, 96, (64, 160), (128, 160)],
-    ShapesGenerator: [8, 32, (12, 20)],
+    DCGANGenerator: [8, 32, (12, 20), 30],
+    DeepGenerator: [64, 96, (64, 160), (128, 160), (112, 70)],
+    ShapesGenerator: [8, 32, (12, 20), (9, 30)],
 }
 CASES = [(generator, size) for generator, sizes in SIZES.items() for size in sizes]
 
@@ -90,15 +97,71 @@ def test_shape_of_the_dcgan_generator_is_that_of_the_field():
 @pytest.mark.parametrize(
     'generator, size, message',
     [
-        (DCGANGenerator, 30, "key 'image_size' is 30, .* multiple of 4 from 8; use 28 or 32"),
-        (DCGANGenerator, 3, 'use 8'),
-        (DCGANGenerator, (32, 33), r'is \(32, 33\), and 33 is not .* use 32 or 36'),
-        (DeepGenerator, 100, 'multiple of 32 from 64 to 512; use 96 or 128'),
-        (DeepGenerator, 32, 'use 64'),
-        (DeepGenerator, 1024, 'use 512'),
-        (DeepGenerator, (360, 480), 'and 360 is not .* use 352 or 384'),
+        (DCGANGenerator, 3, "key 'image_size' is 3, and 3 is not from 8 on; use 8"),
+        (ShapesGenerator, (32, 7), r'is \(32, 7\), and 7 is not from 8 on; use 8'),
+        (DeepGenerator, 32, '32 is not from 64 to 512; use 64'),
+        (DeepGenerator, (360, 1024), 'and 1024 is not from 64 to 512; use 512'),
+        (DeepGenerator, 99.5, 'give an integer or'),
     ],
 )
 def test_impossible_sizes(generator, size, message):
     with pytest.raises(ConfigError, match=message):
         generator(image_size=size)
+
+
+MADE = [(30, 32), (112, 128), (200, 224), (299, 320), (65, 96), (512, 512), ((33, 8), (36, 8))]
+
+
+@pytest.mark.parametrize('size, made', MADE)
+def test_other_sizes_are_the_centre_of_the_next_size_up(size, made, log):
+    kind = dict(type='DCGANGenerator') if np.max(made) < 64 else dict(type='DeepGenerator')
+    models = []
+    for image_size in (size, made):
+        torch.manual_seed(0)
+        models.append(GENERATORS.build(kind | dict(image_size=image_size, width=1)).eval())
+    z = torch.randn(1, models[0].latent_dim)
+    with torch.no_grad():
+        small, large = (model(z) for model in models)
+    height, width = np.broadcast_to(size, 2)
+    top, left = (large.shape[2] - height) // 2, (large.shape[3] - width) // 2
+    assert torch.equal(small, large[:, :, top : top + height, left : left + width])
+    assert any('of which the centre is kept' in line for line in log()) == (size != made)
+
+
+@pytest.mark.parametrize('generator', SIZES)
+@pytest.mark.parametrize('channels', [1, 2, 5])
+def test_channels(generator, channels):
+    model = generator(latent_dim=6, image_size=64, width=4, channels=channels)
+    assert (
+        model(torch.randn(2, 6)).shape == (2, channels, 64, 64) and model.channels == channels
+    )
+
+
+@pytest.mark.parametrize('generator', [DCGANGenerator, ShapesGenerator])
+def test_a_generator_for_small_images_at_a_large_size(generator, log):
+    generator(image_size=64, width=1), generator(image_size=(48, 96), width=1)
+    assert log() == []
+    generator(image_size=224, width=1)
+    (line,) = log()
+    assert line.startswith(f'{generator.__name__} is for images of up to 64 pixels')
+    assert "use type='DeepGenerator'" in line
+
+
+@pytest.mark.parametrize(
+    'size, kind',
+    [(None, DCGANGenerator), (30, DCGANGenerator), ((64, 200), DeepGenerator)],
+)
+def test_without_a_type_the_size_decides(size, kind, log):
+    cfg = dict(width=1) if size is None else dict(width=1, image_size=size)
+    assert type(build_generator(cfg)) is kind
+    assert log()[0].startswith(f'generator: no type is named; {kind.__name__} is for')
+
+
+def test_a_config_without_a_type(tiny, log):
+    generator = dict(_delete_=True, image_size=18, width=4)
+    distiller = MODELS.build(tiny({'model.synthesizer.generator': generator}).model)
+    assert type(distiller.synthesizer.generator) is DCGANGenerator
+    assert (
+        'DCGANGenerator makes images of 20x20 pixels, of which the centre is kept: 18x18'
+        in (log())
+    )

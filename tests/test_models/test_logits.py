@@ -180,3 +180,23 @@ def test_a_wrong_name(output, named, message):
 def test_teachers_take_the_same_argument():
     teacher = Teacher(Returns((H, Z)), output=1)
     assert torch.equal(teacher(IMAGES), Z)
+
+
+class OnlyInTraining(Returns):
+    def forward(self, images):
+        return Named(H, Z) if self.training else Z
+
+
+def test_what_differs_in_training_is_said_once(log):
+    network = Network(OnlyInTraining(None)).eval()
+    for _ in range(2):
+        assert torch.equal(network.eval()(IMAGES), Z)
+        assert log() == []
+    for _ in range(2):
+        assert torch.equal(network.train()(IMAGES), Z)
+        network.eval()(IMAGES)
+    (line,) = log()
+    assert line == (
+        "OnlyInTraining returns a Named (features [2, 7], logits [2, 5]): 'logits' is taken as "
+        'logits'
+    )

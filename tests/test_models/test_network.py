@@ -44,7 +44,7 @@ def test_state_dict_holds_the_model_only():
 
 @pytest.mark.parametrize(
     'key, value',
-    [('mean', [0.5, 0.5]), ('std', [0.5, 0.0, 0.5]), ('std', [0.5, -0.1, 0.5])],
+    [('mean', []), ('mean', 'abc'), ('std', [0.5, 0.0, 0.5]), ('std', [0.5, -0.1, 0.5])],
 )
 def test_impossible_normalisation(key, value):
     with pytest.raises(ConfigError, match=f"key '{key}' is"):

@@ -40,15 +40,15 @@ ARGUMENTS = {
     'GrowingBuffer': [dict(max_gib=1e-6)],
     'DCGANGenerator': [
         dict(width=4, image_size=8),
-        dict(width=4, image_size=12, num_classes=3),
+        dict(width=4, image_size=10, num_classes=3, channels=2),
     ],
     'DeepGenerator': [
         dict(width=2, image_size=64),
-        dict(width=2, image_size=64, num_classes=3),
+        dict(width=2, image_size=70, num_classes=3, channels=1),
     ],
     'ShapesGenerator': [
         dict(width=2, image_size=8, shapes=3),
-        dict(width=2, image_size=12, shapes=3, num_classes=3),
+        dict(width=2, image_size=10, shapes=3, num_classes=3, channels=5),
     ],
     'BNStatisticsLoss': [dict(momentum=0.5), dict(relative=True)],
     'ModulatingFunction': [

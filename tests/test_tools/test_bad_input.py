@@ -66,12 +66,12 @@ BEFORE_TRAINING = {
         'model.buffer.capacity=15 is smaller than',
     ),
     'image size': (
-        {'model.synthesizer.generator.image_size': 30},
-        "key 'image_size' is 30, and 30 is not a multiple of 4 from 8; use 28 or 32",
+        {'model.synthesizer.generator.image_size': 7},
+        "key 'image_size' is 7, and 7 is not from 8 on; use 8",
     ),
     'a data loader': ({'train_dataloader.batch_size': 4}, 'train_dataloader must be dict()'),
     'rounds': ({'train_cfg.max_rounds': 1}, 'train_cfg.max_rounds=1 must be greater'),
-    'a single class': ({'model.task.num_classes': 1}, 'model.task.num_classes=1 must be at'),
+    'a single class': ({'model.task.num_classes': 1}, 'model.task.num_classes=1: one logit'),
     'empty batch': ({'model.batch_size': 0}, 'model.batch_size=0 must be at least 1'),
     'negative batch': ({'model.batch_size': -3}, 'model.batch_size=-3 must be at least 1'),
     'batch size as text': (

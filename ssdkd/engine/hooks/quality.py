@@ -92,7 +92,8 @@ class QualityHook(Hook):
         height, width = distiller.synthesizer.image_size
         if self._pictures is None:
             number = self.images or max(LEAST, min(MOST, PIXELS // (height * width)))
-            self._pictures = random_shapes(number, (height, width), SEED)
+            channels = distiller.synthesizer.channels
+            self._pictures = random_shapes(number, (height, width), SEED, channels=channels)
         teacher = next(
             role for role in distiller.networks if distiller.roles[role].optimizer is None
         )

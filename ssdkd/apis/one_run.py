@@ -1,0 +1,154 @@
+"""The run of a call of distill(): its config as a file, the runner, the report."""
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import barrier, get_world_size, is_main_process
+from mmengine.runner import ValLoop
+from torch import nn
+
+from ssdkd.apis.given import first
+from ssdkd.apis.load import load_config
+from ssdkd.apis.val_batches import ValBatches
+from ssdkd.atomic import write_whole
+from ssdkd.config.compose import TASKS
+from ssdkd.distillers import BaseDistiller
+from ssdkd.engine import StrictRunner
+from ssdkd.errors import ConfigError
+from ssdkd.losses import has_statistics
+from ssdkd.mmseg import METRIC
+from ssdkd.runs import check_unused, read_rounds, resume_point
+from ssdkd.runs.files import CONFIG, PLAN
+
+HEADER = '''\
+"""The config of a run of distill().
+
+{repeat}
+
+Both networks are beside this file as whole modules. Loading such a file runs code, so never
+load one that you did not make. The config has no val set; training does not read it.
+"""
+
+'''
+# What the val set measures, by task.
+METRICS = dict(multilabel=dict(type='MultiLabelScores'), segmentation=METRIC)
+ACCURACY = dict(type='Accuracy')
+
+
+def train(
+    cfg: Config,
+    sources: dict[str, dict],
+    reason: str | None,
+    val: ValBatches | None,
+    work_dir: Path,
+    launcher: str,
+    resume: bool,
+) -> tuple[Config, BaseDistiller]:
+    """Write the config, run it, write the report -> the config as run, the distiller.
+
+    Args:
+        cfg: All settings.
+        sources: Config of each network, in the config's own terms.
+        reason: Why no command can repeat the run; None if one can.
+        val: The val set.
+        work_dir: The folder, which exists and is locked.
+        launcher: How the processes were started.
+        resume: Whether to go on from a checkpoint there.
+    """
+    if not resume:
+        check_unused(work_dir, 'choose another work_dir, or go on with resume=')
+    barrier()  # the first process may write when all have looked
+    path = work_dir / CONFIG
+    for role, source in sources.items():
+        cfg.model[role] = dict(cfg.model[role], model=source)
+    command = f'ssdkd train {path}'
+    if launcher != 'none':
+        command = f'tools/dist_train.sh {path} {get_world_size()}'
+    if cfg.train_cfg.get('minutes') is not None:  # the clock alone makes another student
+        command += (
+            f' --work-dir {work_dir}_again --cfg-options train_cfg.plan={work_dir / PLAN}'
+        )
+    repeat = f'This command trains the same student:\n\n    {command}'
+    said = f'{command} makes the same student.'
+    if reason is not None:
+        repeat = said = f'No command can repeat the run ({reason}); call distill() again.'
+    text = HEADER.format(repeat=repeat) + cfg.pretty_text
+    with _kept_if_refused(path, work_dir):
+        if is_main_process():
+            write_whole(path, text)
+        barrier()
+        return _run(path, text, said, val, work_dir, launcher, resume)
+
+
+@contextmanager
+def _kept_if_refused(path: Path, work_dir: Path) -> Iterator[None]:
+    """Put an earlier config back if a ``ConfigError`` comes before another round."""
+    before = path.read_text() if path.is_file() else None
+    done = len(read_rounds(work_dir))
+    try:
+        yield
+    except ConfigError:
+        if before is not None and is_main_process() and len(read_rounds(work_dir)) == done:
+            write_whole(path, before)
+        raise
+
+
+def _run(
+    path: Path,
+    text: str,
+    said: str,
+    val: ValBatches | None,
+    work_dir: Path,
+    launcher: str,
+    resume: bool,
+) -> tuple[Config, BaseDistiller]:
+    """Run a config that is written; arguments as in :func:`train`.
+
+    Args:
+        path: The file.
+        text: What is in it.
+        said: How the run can be repeated, for the log.
+    """
+    from ssdkd.visualization import write_report
+
+    cfg = load_config(Namespace(config=path, cfg_options=None, work_dir=str(work_dir)))
+    # One of its own for each run of a process, also of two in the same folder.
+    cfg.experiment_name = f'{work_dir.resolve()}_{time.time_ns()}'
+    if launcher != 'none':
+        cfg.launcher = launcher
+        cfg.model_wrapper_cfg = dict(type='ssdkd.DistributedDistiller')
+    checkpoint = resume_point('auto', work_dir) if resume else None
+    cfg.load_from, cfg.resume = checkpoint and str(checkpoint), checkpoint is not None
+    runner = StrictRunner.from_cfg(cfg)
+    if is_main_process():
+        write_whole(path, text)  # over the runner's own copy, which names this folder
+    distiller = getattr(runner.model, 'module', runner.model)
+    if not any_statistics(distiller.part('teacher')):
+        runner.logger.warning(
+            'The teacher has no batch-norm statistics: model.synthesizer.losses has '
+            'priors of images and classes instead, see docs/teacher.md.'
+        )
+    runner.logger.info(f'The config of this run is {path}. {said}')
+    if val is not None:
+        # An object cannot stand in a config, from which the runner builds its own.
+        for line in val.findings:
+            runner.logger.warning(line)
+        runner._val_loop = ValLoop(runner, val, dict(METRICS.get(task_of(cfg), ACCURACY)))
+    runner.train()
+    report = first(write_report(work_dir)[0] if is_main_process() else None)
+    runner.logger.info(f'The report is {report}.')
+    return cfg, distiller
+
+
+def task_of(cfg: Config) -> str:
+    """The argument ``task`` for a config; that of a plugin's counts as classification."""
+    names = (name for name, kind in TASKS.items() if kind == cfg.model.task.type)
+    return next(names, 'classification')
+
+
+def any_statistics(network: nn.Module) -> bool:
+    return any(map(has_statistics, network.modules()))

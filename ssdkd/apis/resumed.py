@@ -1,0 +1,59 @@
+"""What a call of distill() takes from the work directory that it resumes."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from torch import nn
+
+from ssdkd.apis.networks import sample_size
+from ssdkd.apis.one_run import task_of
+from ssdkd.config.read import read_config
+from ssdkd.errors import ConfigError
+from ssdkd.models import saved_module
+from ssdkd.runs.files import CONFIG
+
+
+def stored_config(work_dir: Path, budget: int | None, minutes: float | None) -> Config:
+    """The config of an earlier call, with another length.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    path = work_dir / CONFIG
+    if not path.is_file():
+        raise ConfigError(f"resume='{work_dir}': there is no config.py of distill() in it")
+    cfg = read_config(str(path))
+    if budget is not None:
+        cfg.train_cfg.max_rounds = budget
+    if minutes is not None:
+        cfg.train_cfg.minutes = minutes
+    return cfg
+
+
+def check_same(cfg: Config, work_dir: str | Path, stated: dict[str, Any]) -> None:
+    """Check that arguments agree with the config of the run that they resume."""
+    task, size = cfg.model.task, sample_size(cfg)
+    stored = dict(
+        num_classes=task.num_classes,
+        image_size=size[0] if size[0] == size[1] else size,
+        task=task_of(cfg),
+    )
+    for key, value in stated.items():
+        value = tuple(value) if isinstance(value, list) else value
+        if value not in (None, stored[key], size if key == 'image_size' else None):
+            raise ConfigError(
+                f"{key}={value}, but the run in '{work_dir}' has {key}={stored[key]}; leave "
+                'the argument out, or start another run'
+            )
+
+
+def stored_network(cfg: Config, role: str, work_dir: str | Path) -> nn.Module:
+    """A network of an earlier call, as it was at the start."""
+    source = cfg.model[role].model
+    if source.type != 'SavedModule':
+        raise ConfigError(
+            f"resume='{work_dir}': the {role} of that run is in no file; give all arguments as "
+            'in that call'
+        )
+    return saved_module(source.file)

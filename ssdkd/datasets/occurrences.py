@@ -1,0 +1,76 @@
+"""How often each class occurs in a val set, and what a class that never does may mean."""
+
+import numpy as np
+from torch import Tensor
+
+from ssdkd.errors import ConfigError
+from ssdkd.words import count
+
+
+class Occurrences:
+    """Counts of the labels of a val set.
+
+    Args:
+        num_classes (int): Labels are 0 ... num_classes - 1.
+        void (int | None): The label that means "none of them"; None: there is none.
+        shifted (bool): mmseg's ``reduce_zero_label``: label 0 has become void, and the others
+            one less. Defaults to False.
+
+    Attributes:
+        counts: [num_classes] int64, pixels or images.
+        voids: Those without a class.
+        zeros: Those that were label 0 before they were shifted.
+    """
+
+    def __init__(self, num_classes: int, void: int | None = None, shifted: bool = False):
+        self.num_classes = num_classes
+        self.void = void
+        self.shifted = shifted
+        self.counts = np.zeros(num_classes, np.int64)
+        self.voids = self.zeros = 0
+
+    def add(self, labels: Tensor | np.ndarray) -> None:
+        """Count labels of any shape, which are classes or void."""
+        found = np.bincount(np.asarray(labels).flatten(), minlength=max(256, self.num_classes))
+        if self.shifted:
+            self.zeros += int(found[0])
+            # As mmseg does it: 255 stays void.
+            found = np.concatenate([found[1:255], [0, found[0] + found[255]]])
+        if self.void is not None:
+            self.voids += int(found[self.void])
+        self.counts += found[: self.num_classes]
+
+    @property
+    def total(self) -> int:
+        """All pixels or images that were counted."""
+        return int(self.counts.sum()) + self.voids
+
+    def findings(self, where: str) -> list[str]:
+        """A line on classes that never occur; none if all do.
+
+        Args:
+            where: Name of the val set, for messages.
+
+        Raises:
+            ConfigError: Of two classes the second one never occurs and void does: masks with
+                255 for it.
+        """
+        missing = np.flatnonzero(self.counts == 0).tolist()
+        if not missing:
+            return []
+        if self.num_classes == 2 and missing == [1] and self.voids and not self.shifted:
+            raise ConfigError(
+                f'{where}: the masks hold 0 and {self.void} alone, and {self.void} is void, so '
+                f'that no pixel is of class 1; write 1 for {self.void}: mask // {self.void}'
+            )
+        first = ', '.join(map(str, missing[:5])) + ', ...' * (len(missing) > 5)
+        line = (
+            f'{where}: {count(len(missing), "class")} of {self.num_classes} never '
+            f'{"occurs" if len(missing) == 1 else "occur"} ({first}): '
+        )
+        if self.shifted and self.num_classes - 1 in missing and self.zeros:
+            return [
+                f'{line}reduce_zero_label=True makes label 0 void and every other label one '
+                'less; if label 0 is a class, set reduce_zero_label=False'
+            ]
+        return [f'{line}nothing measures them; check the labels and num_classes']

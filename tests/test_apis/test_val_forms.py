@@ -1,0 +1,241 @@
+"""Every form of val_loader that docs/val_sets.md lists, and what is refused."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from helpers import ROOT
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import PILToTensor, ToTensor
+
+from ssdkd.apis.val_batches import ValBatches
+from ssdkd.apis.val_forms import IMAGES, LABELS, MASKS
+from ssdkd.errors import ConfigError
+
+PAGE = (ROOT / 'docs/val_sets.md').read_text()
+PIXELS = torch.randint(0, 256, (5, 3, 6, 8), dtype=torch.uint8)
+CLASSES = torch.tensor([2, 0, 1, 1, 2])
+MAPS = torch.randint(0, 3, (5, 6, 8))
+PICTURES = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in PIXELS]
+MASK_PICTURES = [Image.fromarray(labels.numpy().astype(np.uint8)) for labels in MAPS]
+
+
+class Indexed:
+    """A data set without a base class, as of Hugging Face: no __iter__, no IndexError."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        return self.samples[range(len(self))[index]]
+
+
+class Own(Indexed, Dataset):
+    """A data set of torch, which cannot be iterated over."""
+
+
+class Streamed(IterableDataset):
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __iter__(self):
+        return iter(self.samples)
+
+
+def as_dicts(images, labels, image='image', label='label'):
+    return [{image: x, label: y} for x, y in zip(images, labels)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Images of PIXELS in class folders -> the folder, and the order that ImageFolder has."""
+    for i, (picture, label) in enumerate(zip(PICTURES, CLASSES.tolist())):
+        (tmp_path / f'class{label}').mkdir(exist_ok=True)
+        picture.save(tmp_path / f'class{label}/{i}.png')
+    return tmp_path, CLASSES.argsort(stable=True)
+
+
+FLOATS = PIXELS / 255
+CLASSIFICATION = {
+    'a `DataLoader` of pairs': [
+        DataLoader(TensorDataset(PIXELS, CLASSES), batch_size=2),
+        DataLoader(TensorDataset(FLOATS, CLASSES), batch_size=2),
+    ],
+    'a `DataLoader` of dicts': [
+        DataLoader(as_dicts(PIXELS, CLASSES, *names), batch_size=2)
+        for names in (('image', 'label'), ('pixel_values', 'labels'), ('img', 'gt'))
+    ],
+    'a list of batches': [
+        [(PIXELS[:2], CLASSES[:2]), (PIXELS[2:], CLASSES[2:])],
+        [(PIXELS.numpy(), CLASSES.numpy())],
+        [[PIXELS, CLASSES.tolist()]],
+    ],
+    'one batch': [
+        (PIXELS, CLASSES),
+        (FLOATS.numpy(), CLASSES.numpy()),
+        dict(image=PIXELS, label=CLASSES),
+    ],
+    'a data set of torchvision': [lambda path: ImageFolder(path), PILToTensor(), ToTensor()],
+    'a `TensorDataset`': [TensorDataset(PIXELS, CLASSES), TensorDataset(FLOATS, CLASSES)],
+    'a data set of Hugging Face': [
+        Indexed(as_dicts(PICTURES, CLASSES.tolist())),
+        Indexed(as_dicts(PIXELS, CLASSES, 'img', 'fine_label')),  # with_format('torch')
+        Indexed(as_dicts(PIXELS.permute(0, 2, 3, 1).numpy(), CLASSES.numpy())),
+        Streamed(as_dicts(PICTURES, CLASSES.tolist())),
+    ],
+    'a data set of your own': [
+        Own(list(zip(PIXELS, CLASSES.tolist()))),
+        Streamed(list(zip(FLOATS.numpy(), CLASSES.numpy()))),
+        list(zip(PICTURES, CLASSES.tolist())),
+    ],
+    'batches with channels last': [[(PIXELS.permute(0, 2, 3, 1), CLASSES)]],
+    "mmengine's batches": [[dict(inputs=PIXELS, data_samples=CLASSES)]],
+}
+SEGMENTATION = {
+    'segmentation: masks': [
+        [(PIXELS, MAPS)],
+        [(PIXELS, MAPS[:, None].byte())],
+        [dict(image=PIXELS, mask=MAPS, label=CLASSES)],
+        (PIXELS, MAPS),
+        list(zip(PICTURES, MASK_PICTURES)),
+        Indexed(as_dicts(PICTURES, MASK_PICTURES, 'image', 'annotation')),
+        TensorDataset(PIXELS, MAPS[:, None]),
+    ],
+    "segmentation: mmseg's batches": [],  # in test_mmseg_batches
+}
+CASES = [
+    pytest.param(source, id=f'{name.replace("`", "")}-{i}')
+    for name, sources in CLASSIFICATION.items()
+    for i, source in enumerate(sources)
+]
+
+
+def test_the_page_lists_the_forms_and_the_keys():
+    rows = re.findall(r'^\| ([^|]+) \| ', PAGE, re.MULTILINE)[1:]
+    assert rows == [*CLASSIFICATION, *SEGMENTATION]
+    for key in (*IMAGES, *LABELS, *MASKS):
+        assert f'`{key}`' in PAGE
+
+
+@pytest.mark.parametrize('source', CASES)
+def test_classification(source, folder):
+    images, labels, path = PIXELS, CLASSES, folder[0]
+    if callable(source) and not isinstance(source, Dataset):  # makes an ImageFolder
+        images, labels = PIXELS[folder[1]], CLASSES[folder[1]]
+        transforms = isinstance(source, PILToTensor | ToTensor)
+        source = ImageFolder(path, source) if transforms else source(path)
+    batches = ValBatches(source, 'classification', 3)
+    for _ in range(2):  # it is read more than once
+        read = list(batches)
+        found = torch.cat([batch['inputs'] for batch in read])
+        found = found if found.dtype == torch.uint8 else (255 * found).round().byte()
+        assert torch.equal(found, images)
+        assert torch.cat([batch['data_samples'] for batch in read]).tolist() == labels.tolist()
+        assert (len(batches), len(batches.dataset)) == (len(read), 5)
+
+
+@pytest.mark.parametrize('source', SEGMENTATION['segmentation: masks'])
+def test_segmentation(source):
+    pytest.importorskip('mmseg')
+    for batch in ValBatches(source, 'segmentation', 3):
+        assert torch.equal(torch.stack(batch['inputs']).flip(1).byte(), PIXELS)
+        maps = [sample.gt_sem_seg.data[0] for sample in batch['data_samples']]
+        assert torch.equal(torch.stack(maps), MAPS)
+
+
+def test_mmseg_batches():
+    pytest.importorskip('mmseg')
+    (batch,) = ValBatches((PIXELS, MAPS), 'segmentation', 3)
+    (again,) = ValBatches([batch], 'segmentation', 3)
+    assert again == batch
+
+
+def test_many_samples_become_batches_of_a_hundred():
+    samples = TensorDataset(PIXELS.repeat(50, 1, 1, 1), CLASSES.repeat(50))
+    batches = ValBatches(samples, 'classification', 3)
+    assert [len(batch['inputs']) for batch in batches] == [100, 100, 50]
+    assert len(batches) == 3 and len(batches.dataset) == 250
+
+
+@pytest.mark.parametrize('n', [397, 1001])
+def test_the_number_of_images_is_known_before_the_first_validation(n):
+    images = torch.zeros(n, 3, 2, 2)
+    loader = DataLoader(TensorDataset(images, torch.arange(n) % 3), batch_size=100)
+    batches = ValBatches(loader, 'classification', 3)
+    assert len(batches.dataset) == n and len(batches) == len(loader)
+    for samples in (range(n), list(range(0, n, 2))):  # what a sampler draws counts
+        loader = DataLoader(loader.dataset, sampler=samples, batch_size=100)
+        assert len(ValBatches(loader, 'classification', 3).dataset) == len(samples)
+
+
+@pytest.mark.parametrize(
+    'source, message',
+    [
+        (3, 'val_loader is a int; give a DataLoader, a data set, or a list of batches'),
+        ((x for x in [(PIXELS, CLASSES)]), 'can be read only once'),
+        (dict(train=[], test=[]), "a dict of 'train', 'test'; give one of these parts"),
+        (
+            [dict(picture=PIXELS, label=CLASSES)],
+            "keys 'picture', 'label', of which none can be",
+        ),
+        ([dict(image=PIXELS, label=CLASSES, y=CLASSES)], "'label' or 'y' the labels"),
+        ([PIXELS], r'gives a Tensor; it must give \(images, labels\), or dicts'),
+        ([(PIXELS, CLASSES, CLASSES)], 'gives a tuple; it must give'),
+        ([(PIXELS[0], 1), (PIXELS[0, :, :3], 1)], 'images of shapes .*3, 6, 8. and .*3, 3, 8.'),
+        ([(PIXELS[:2], CLASSES[:2]), (PIXELS[2:], CLASSES[2:] + 1)], 'labels from 2 to 3'),
+        (Own([None, None]), 'gives a NoneType'),
+        ([], 'gives no batch'),
+    ],
+)
+def test_refused(source, message):
+    with pytest.raises(ConfigError, match=message):
+        ValBatches(source, 'classification', 3)
+
+
+class Broken(Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return self.files[index]
+
+
+def test_an_error_of_the_data_set_is_one_line():
+    with pytest.raises(
+        ConfigError, match="val_loader fails with AttributeError: .*'files'.*line"
+    ):
+        ValBatches(Broken(), 'classification', 3)
+    pictures = DataLoader(as_dicts(PICTURES, CLASSES), batch_size=2)
+    with pytest.raises(ConfigError, match='val_loader fails with TypeError: default_collate'):
+        ValBatches(pictures, 'classification', 3)
+
+
+def test_masks_of_floats_name_the_transform():
+    with pytest.raises(ConfigError, match='float32 masks; .* PILToTensor keeps'):
+        ValBatches([(PIXELS, MAPS[:, None] / 255)], 'segmentation', 3)
+
+
+def test_masks_of_two_classes_with_255(monkeypatch):
+    masks = 255 * (MAPS > 0)
+    with pytest.raises(ConfigError) as error:
+        ValBatches([(PIXELS, masks)], 'segmentation', 2)
+    assert str(error.value) == (
+        'val_loader: the masks hold 0 and 255 alone, and 255 is void, so that no pixel is of '
+        'class 1; write 1 for 255: mask // 255'
+    )
+    assert not ValBatches([(PIXELS, masks // 255)], 'segmentation', 2).findings
+
+
+@pytest.mark.parametrize('task, labels', [('classification', CLASSES), ('segmentation', MAPS)])
+def test_a_class_that_never_occurs_is_named_once(task, labels):
+    assert not ValBatches([(PIXELS, labels)], task, 3).findings
+    assert ValBatches([(PIXELS, labels)], task, 5).findings == [
+        'val_loader: 2 classes of 5 never occur (3, 4): nothing measures them; check the '
+        'labels and num_classes'
+    ]

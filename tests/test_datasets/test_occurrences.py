@@ -1,0 +1,101 @@
+"""Classes that never occur in the label maps of a val set, said before training."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssdkd.datasets import check_set
+from ssdkd.datasets.occurrences import Occurrences
+from ssdkd.errors import ConfigError
+
+UNMEASURED = 'nothing measures them; check the labels and num_classes'
+
+
+class LabelMaps:
+    """What check_set reads of a data set of mmseg."""
+
+    ignore_index = 255
+
+    def __init__(self, folder, *values, reduce_zero_label=False):
+        self.reduce_zero_label = reduce_zero_label
+        self.files = []
+        for i, labels in enumerate(values):
+            self.files.append(folder / f'{i}.png')
+            Image.fromarray(np.resize(np.array(labels, np.uint8), (4, 4))).save(self.files[-1])
+
+    def __len__(self):
+        return len(self.files)
+
+    def __getitem__(self, index):
+        return {}
+
+    def get_data_info(self, index):
+        return dict(seg_map_path=str(self.files[index]), label_map=None)
+
+
+def test_masks_of_0_and_255(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        check_set(LabelMaps(tmp_path, [0, 255], [0]), 'val_dataloader', 2)
+    assert str(error.value) == (
+        'val_dataloader: the masks hold 0 and 255 alone, and 255 is void, so that no pixel is '
+        'of class 1; write 1 for 255: mask // 255'
+    )
+
+
+@pytest.mark.parametrize('values, classes', [(([0, 1], [0, 255]), 2), (([0], [1], [2]), 3)])
+def test_label_maps_with_all_classes(tmp_path, values, classes):
+    assert check_set(LabelMaps(tmp_path, *values), 'val_dataloader', classes) == []
+
+
+def test_a_class_that_never_occurs(tmp_path):
+    found = check_set(LabelMaps(tmp_path, [0, 2], [0, 255]), 'val_dataloader', 3)
+    assert found == [f'val_dataloader: 1 class of 3 never occurs (1): {UNMEASURED}']
+
+
+def test_reduce_zero_label_where_0_is_a_class(tmp_path):
+    maps = LabelMaps(tmp_path, [0, 1], [2], reduce_zero_label=True)
+    assert check_set(maps, 'val_dataloader', 3) == [
+        'val_dataloader: 1 class of 3 never occurs (2): reduce_zero_label=True makes label 0 '
+        'void and every other label one less; if label 0 is a class, set '
+        'reduce_zero_label=False'
+    ]
+
+
+def test_reduce_zero_label_where_0_is_void(tmp_path):
+    maps = LabelMaps(tmp_path, [0, 1], [2, 3, 255], reduce_zero_label=True)
+    assert check_set(maps, 'val_dataloader', 3) == []
+
+
+def test_it_counts_as_mmseg_reads(tmp_path):
+    """Against its LoadAnnotations."""
+    pytest.importorskip('mmseg')
+    from mmseg.datasets.transforms import LoadAnnotations
+
+    maps = LabelMaps(tmp_path, [0, 1, 5, 255, 254, 1], reduce_zero_label=True)
+    counts = Occurrences(6, 255, shifted=True)
+    counts.add(np.asarray(Image.open(maps.files[0])))
+    info = maps.get_data_info(0) | dict(reduce_zero_label=True, seg_fields=[])
+    read = LoadAnnotations()(info)['gt_seg_map']
+    assert counts.counts.tolist() == [(read == k).sum() for k in range(6)]
+    assert counts.voids == (read == 255).sum()
+
+
+class Labelled:
+    """A data set of images that knows all labels."""
+
+    def __init__(self, labels):
+        self.labels = labels
+
+    def __getitem__(self, index):
+        return {}
+
+
+def test_classification():
+    assert check_set(Labelled([0, 1, 2]), 'val_dataloader', 3) == []
+    found = check_set(Labelled([0] * 300), 'val_dataloader', 8)
+    assert found == [
+        f'val_dataloader: 7 classes of 8 never occur (1, 2, 3, 4, 5, ...): {UNMEASURED}'
+    ]
+    partial = Labelled([0])
+    partial.is_partial = True
+    assert check_set(partial, 'val_dataloader', 8) == []
