@@ -82,6 +82,7 @@ def import_modules(names: str | Iterable[str], allow_failed_imports: bool = Fals
     places = [os.getcwd(), str(PROJECTS.parent)]
     # At the end, so that a folder of the user's cannot stand in the way of a library.
     sys.path.extend(place for place in places if place not in sys.path)
+    importlib.invalidate_caches()  # a folder of projects/ may be new in this process
     for name in [names] if isinstance(names, str) else names:
         try:
             importlib.import_module(name)

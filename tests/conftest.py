@@ -24,7 +24,8 @@ pretend_device.register()
 @pytest.fixture
 def log(caplog):
     """The lines that ``print_log`` wrote to the current logger so far."""
-    logger = MMLogger.get_instance('test_log')
+    MMLogger.get_instance('test_log')
+    logger = MMLogger.get_current_instance()  # the newest, which may be another
     logger.addHandler(caplog.handler)
     caplog.set_level(logging.INFO)
     yield lambda: [record.getMessage() for record in caplog.records]

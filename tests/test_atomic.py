@@ -13,7 +13,7 @@ DIRECT = {
     'ssdkd/benchmark/cells.py': 1,
     'ssdkd/benchmark/cluster.py': 2,
     'ssdkd/benchmark/run.py': 1,
-    'ssdkd/export/samples.py': 1,
+    'ssdkd/export/samples.py': 2,
     'ssdkd/atomic.py': 2,
     'ssdkd/runs/round_log.py': 1,
     'ssdkd/commands/new_plugin.py': 1,

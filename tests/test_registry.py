@@ -11,6 +11,7 @@ from helpers import build_runner, save_teacher, tiny_config
 
 from ssdkd.apis.check import check_config
 from ssdkd.errors import ConfigError
+from ssdkd.models.saved import GIVEN
 from ssdkd.old_keys import AUGMENT_KEYS, RENAMED
 from ssdkd.plugins import is_ours
 from ssdkd.registry import (
@@ -64,6 +65,11 @@ def saved(tmp_path):
     return dict(file=str(tmp_path / 'network.pt'))
 
 
+def given(tmp_path):
+    GIVEN['teacher_module.pt'] = MODELS.build(dict(NETWORK))
+    return dict(file='teacher_module.pt')
+
+
 def loop(tmp_path):
     runner = build_runner(tiny_config(tmp_path))
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
@@ -88,6 +94,7 @@ MINIMAL = {
             network=dict(model=NETWORK), task=dict(type='Classification', num_classes=10)
         ),
         'ResNet': dict(depth=18),
+        'GivenModule': given,
         'SavedModule': saved,
         'ReplayDistiller': lambda tmp_path: dict(tiny_config(tmp_path).model),
         'SSDKD': lambda tmp_path: dict(tiny_config(tmp_path).model),
@@ -140,7 +147,12 @@ MINIMAL = {
     },
     'writer': {'CrowdedWriter': {}, 'OldestWriter': {}, 'RandomWriter': {}},
     'sampler': {'PrioritySampler': {}, 'SequentialSampler': {}, 'UniformSampler': {}},
-    'task': {'Classification': dict(num_classes=3), 'Segmentation': dict(num_classes=3)},
+    'task': {
+        'BinaryClassification': {},
+        'Classification': dict(num_classes=3),
+        'MultiLabelClassification': dict(num_classes=3),
+        'Segmentation': dict(num_classes=3),
+    },
     'dataset': {
         'Cifar': dict(root='data'),
         'Digits': {},
@@ -148,7 +160,7 @@ MINIMAL = {
         'LabelledImages': labelled,
     },
     'transform': {'CheckLabels': dict(num_classes=3)},
-    'metric': {'Accuracy': {}},
+    'metric': {'Accuracy': {}, 'MultiLabelScores': {}},
     'loop': {'DistillLoop': loop},
     'hook': {
         'BufferStatisticsHook': {},

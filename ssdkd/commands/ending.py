@@ -3,6 +3,7 @@
 import errno
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,8 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
     """Let a command end with one line instead of a traceback.
 
     On a wrong config, a missing file or a full disk, with status 2; on Ctrl-C, with status 130;
-    on SIGTERM, which Slurm and docker send, with status 143.
+    on SIGTERM, which Slurm and docker send, with status 143; silently, with status 141, when
+    nobody reads its output any more.
     """
 
     @functools.wraps(main)
@@ -26,6 +28,10 @@ def command(main: Callable[..., None]) -> Callable[..., None]:
         with signals_raise() as caught:
             try:
                 main(*args)
+                sys.stdout.flush()
+            except BrokenPipeError:  # of `ssdkd list | head`, which has enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(128 + signal.SIGPIPE)
             except BaseException as error:
                 if caught:  # whatever code has made of the signal's exception
                     known = isinstance(error, Interrupted)

@@ -36,7 +36,9 @@ def made_up(monkeypatch, tmp_path):
         buffer = dict(
             size=2,
             class_counts=torch.tensor(counts),
-            columns=dict(confidence=torch.tensor([0.2, 0.8])),
+            columns=dict(
+                confidence=torch.tensor([0.2, 0.8]), birth=torch.zeros(2, dtype=torch.int64)
+            ),
         )
         state = dict(distiller=dict(buffer=buffer))
         torch.save(dict(distillation=[state]), folder / 'round_2.pth')
@@ -87,8 +89,8 @@ def test_goes_on_after_a_failure_and_says_so(made_up, capsys):
     assert '1 of 4 runs failed: no phi, seed 1' in output.err
 
     rows = list(csv.reader(open(made_up.out / 'ablation.csv')))
-    assert rows[1] == ['full', '90.50 ± 0.71', '90.00 91.00', '2.00', '1.5']
-    assert rows[2] == ['no phi', '90.00', '90.00 failed', '4.00', '1.5']
+    assert rows[1] == ['full', '90.50 ± 0.71', '[84.15, 96.85]', '90.00 91.00', '2.00', '1.5']
+    assert rows[2] == ['no phi', '90.00', '-', '90.00 failed', '4.00', '1.5']
     assert (made_up.out / 'ablation.md').read_text() in output.out
     assert (made_up.out / 'balance.png').is_file()
 
@@ -159,7 +161,7 @@ def test_without_a_val_set_the_balance_is_measured(made_up, monkeypatch):
                for part in ('dataloader', 'cfg', 'evaluator')]  # fmt: skip
     made_up('--variants', 'full', '--cfg-options', *options)
     rows = list(csv.reader(open(made_up.out / 'ablation.csv')))
-    assert rows[1][1:] == ['-', 'finished finished', '2.00', '1.5']
+    assert rows[1][1:] == ['-', '-', 'finished finished', '2.00', '1.5']
 
 
 SPEC = f"""

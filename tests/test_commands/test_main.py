@@ -185,3 +185,17 @@ def test_other_errors_of_the_system_keep_their_traceback():
 
     with pytest.raises(OSError, match='Input'):
         write()
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    """As in ``ssdkd list | head -1``."""
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'ssdkd', 'list'],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b'' and process.wait() in (0, 141)
+    process.stderr.close()

@@ -78,8 +78,9 @@ class QualityHook(Hook):
             self._warned = True
             runner.logger.warning(
                 'The student predicts the same class as its teacher hardly more often than '
-                f'chance (kappa {values["kappa"]:.3f}). Look at samples/ in the work directory '
-                "and at the learning rate; a teacher's wrong mean or std is a common cause"
+                f'chance (kappa {values["kappa"]:.3f}). It may need more steps. Otherwise look '
+                'at samples/ in the work directory and at the learning rate; a wrong mean or '
+                'std of the teacher is a common cause'
             )
         if runner.val_loop is None:
             for hook in runner.hooks:

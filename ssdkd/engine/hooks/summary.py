@@ -65,7 +65,7 @@ class SummaryHook(Hook):
         students = [role for role in networks if role in trained]
         # What was validated after each round comes first.
         summary['students'] = sorted(students, key=lambda role: role != distiller.evaluated)
-        estimate = runner.message_hub.runtime_info.get('estimate', {})
+        estimate = runner.message_hub.get_info('estimate') or {}
         summary |= {f'estimate_{name}': round(value, 3) for name, value in estimate.items()}
         statistics = buffer_statistics(distiller.buffer)
         seconds = runner.message_hub.get_info('seconds')
