@@ -182,7 +182,8 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
                 summary = dict(
                     student_accuracy=50 + effect * (i % 2) + 0.1 * i + seed * 0.1 * (i == 2),
                     teacher_accuracy=90, rounds=2, student_steps=2, buffer_samples=16,
-                    inversion_seconds=1, distillation_seconds=1, class_ratio=1.5)  # fmt: skip
+                    inversion_seconds=1, distillation_seconds=1,
+                    class_ratio=1.5 if i else None)  # None: a class is empty  # fmt: skip
                 (run / 'summary.json').write_text(json.dumps(summary))
         plans = PlanFile(budget, 1, 1, 'ssdkd benchmark', {})
         plans.write(out / folder)
@@ -194,7 +195,8 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
     assert found['2 student steps', 'priorities'] == pytest.approx(4.075)
     assert found['3 minutes', 'priorities'] == pytest.approx(2.05)
     table = (out / '3_minutes/ablation.md').read_text()
-    assert '95% interval' in table and '| writer | 50.30 ± 0.10 | [50.05, 50.55] |' in table
+    assert '95% interval' in table and '| inf | 0.0 |' in table and '| 1.50 | 0.0 |' in table
+    assert '| writer | 50.30 ± 0.10 | [50.05, 50.55] |' in table
 
 
 @pytest.mark.slow
