@@ -105,6 +105,12 @@ def test_validate(folder, capsys):
     assert left == ['teacher.pth'], 'it writes nothing'
 
 
+def test_validate_names_images_of_another_size(folder, capsys):
+    assert status_of('validate', NAME, *tiny(**{'val_dataloader.dataset.image_size': 20})) == 0
+    said = 'val_dataloader: its images have 20x20 pixels, and the synthetic ones 16x16'
+    assert said in capsys.readouterr().out
+
+
 def test_validate_without_the_files(folder, capsys):
     (folder / demo.TEACHER).unlink()
     options = {
