@@ -15,6 +15,7 @@ from mmengine.dist import init_dist, is_main_process
 from torch import nn
 
 from ssdkd.apis.check import check_config, check_sections
+from ssdkd.apis.check_training import check_training
 from ssdkd.apis.given import check_networks, first, given
 from ssdkd.apis.one_run import any_statistics, task_of, train
 from ssdkd.apis.recommended import recommended
@@ -182,6 +183,7 @@ def distill(
         cfg.randomness.seed = cfg.randomness.seed if seed is None else seed
         check_config(cfg)
         check_sections(cfg)
+        check_training(cfg)
         val = None
         if val_loader is not None:
             val = ValBatches(

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
+from ssdkd.buffers.capacity import check_capacity
 from ssdkd.distillers.teacher_checks import is_probability, nearest_size
 from ssdkd.errors import ConfigError
 from ssdkd.models import Network, NetworkOutput, recording
@@ -20,9 +22,6 @@ from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
 from ssdkd.user_code import describe_error
 from ssdkd.words import count
-
-# Said where the number of samples per round may come from another key.
-UNSET_SAMPLES = ' (where samples is not set, it is batch_size)'
 
 
 @dataclass(frozen=True)
@@ -130,15 +129,9 @@ class BaseDistiller(BaseModel, ABC):
         Raises:
             ConfigError: A batch does not fit into the buffer.
         """
-        for key, size, note in (
-            ('model.batch_size', self.batch_size, ''),
-            ('model.synthesizer.samples', self.synthesizer.samples, UNSET_SAMPLES),
-        ):
-            if self.buffer.capacity < size:
-                raise ConfigError(
-                    f'model.buffer.capacity={self.buffer.capacity} is smaller than '
-                    f'{key}={size}{note}; enlarge the buffer or lower that number'
-                )
+        check_capacity(
+            self.buffer.capacity, self.batch_size, self.synthesizer.samples, get_world_size()
+        )
 
     def detach(self) -> None:
         """Remove all hooks from the networks. Called when the run has ended or failed."""

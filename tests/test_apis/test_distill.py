@@ -196,6 +196,14 @@ def test_bad_arguments_fail_before_training(changes, message, tmp_path):
     assert not list(tmp_path.glob('run/round_*.pth'))
 
 
+@pytest.mark.parametrize('key', ['model.batch_size', 'model.synthesizer.samples'])
+def test_a_small_buffer_is_refused_before_anything_is_built(key, tmp_path):
+    changes = {'model.buffer.capacity': 9, key: 10}
+    with pytest.raises(ConfigError, match=rf'model.buffer.capacity=9 .* {key}=10.*; set the'):
+        tiny(*networks(), tmp_path / 'run', **changes)
+    assert not (tmp_path / 'run').exists()
+
+
 def test_networks_that_do_not_fit(tmp_path):
     teacher, _ = networks()
     with pytest.raises(ConfigError, match='one module; give the student a copy'):

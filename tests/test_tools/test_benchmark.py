@@ -24,7 +24,7 @@ methods = dict(
     ours=dict(config='{config}', label='SSD-KD', x=0.5),
     uniform=dict(config='{config}', label='Uniform', options={uniform}),
     broken=dict(config='{config}', label='Broken', seeds=[7],
-                options={{'model.buffer.capacity': 8}}),
+                options={{'model.student.model.num_classes': 7}}),
 )
 seeds = [0, 1]
 budget = dict({budget})
@@ -81,7 +81,7 @@ def test_goes_on_past_a_failure_and_says_so(compared):
     assert '[5/5]' in done.stdout and 'min left' in done.stdout
     assert '1 of 5 runs failed: Broken, seed 7' in done.stderr
     report = (out / 'report.md').read_text()
-    assert 'capacity=8 is smaller than' in report.split('## Failed')[1]
+    assert 'model.student has 7 outputs' in report.split('## Failed')[1]
     assert '## Not finished' not in report
     assert report in done.stdout
     for name in ('accuracy_vs_time.png', 'accuracy_vs_x.png'):
@@ -228,9 +228,7 @@ def test_jobs_of_a_cluster(tmp_path):
                '--cfg-options', 'seeds=[0]')  # fmt: skip
     done = run_tool('benchmark.py', *command, timeout=600)
     assert done.returncode == 1, done.stderr
-    assert (
-        'Broken, seed 7: FAILED: exit status 2: error: model.buffer.capacity=8' in done.stdout
-    )
+    assert 'Broken, seed 7: FAILED: exit status 2: error: model.student has 7' in done.stdout
     assert json.loads((out / 'ours/seed_0/summary.json').read_text())['student_steps'] == 4
     assert list((out / 'jobs').glob('*_result.pkl'))
     again = run_tool('benchmark.py', *command, timeout=600)
