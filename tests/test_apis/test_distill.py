@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import shutil
 import threading
 
@@ -102,6 +103,12 @@ def test_the_result(run):
     report = result.work_dir / 'report.html'
     assert 'was distilled into' in report.read_text()
     assert result.config.randomness.seed == 3
+    (log,) = result.work_dir.glob('*/*.log')
+    said = log.read_text()
+    assert re.search(r'teacher +CifarResNet, [\d,]+ parameters', said)
+    assert said.index('The curves and the page of the report are drawn') < said.index(
+        f'The report is {report}'
+    )
 
 
 def test_the_teacher_is_untouched(run):
