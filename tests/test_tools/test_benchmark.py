@@ -13,6 +13,7 @@ import torch
 from helpers import DIGITS, ROOT, TINY, call_tool, environment, run_tool, save_teacher
 
 from ssdkd.benchmark import PlanFile
+from ssdkd.benchmark.cells import Trainer
 
 OPTIONS = TINY | {'default_hooks.checkpoint.interval': 3}
 UNIFORM = {
@@ -233,6 +234,19 @@ def test_jobs_of_a_cluster(tmp_path):
     assert list((out / 'jobs').glob('*_result.pkl'))
     again = run_tool('benchmark.py', *command, timeout=600)
     assert '2 of 2 runs have ended before' in again.stdout
+
+
+def test_every_budget_is_checked_before_the_first_run(tmp_path, monkeypatch, capsys):
+    spec, out = write_spec(tmp_path, 'minutes=3', FACTORIAL), tmp_path / 'out'
+    stored = out / '3_minutes/none/config.py'  # of the second budget
+    stored.parent.mkdir(parents=True)
+    stored.write_text("model = dict(type='Other')\n")
+    monkeypatch.setattr(Trainer, 'train', lambda *_: pytest.fail('a run has started'))
+    with pytest.raises(SystemExit) as stop:
+        call_tool('benchmark.py', spec, '--work-dir', out, '--threads', 1)
+    assert stop.value.code == 2
+    assert f"error: '{stored}' was written for the runs beside it" in capsys.readouterr().err
+    assert not (out / '2_student_steps').exists()
 
 
 @pytest.mark.parametrize(
