@@ -174,7 +174,6 @@ def distill(
                 budget=budget,
                 minutes=minutes,
                 batch_norm=any_statistics(teacher),
-                channels=channels,
                 other_norms=has_other_norms(teacher),
             )
         for role in ('teacher', 'student'):
