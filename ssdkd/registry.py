@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.hooks import EMAHook
 from mmengine.model import BaseAveragedModel
 from mmengine.registry import Registry
+from torch import nn
 
 from ssdkd.errors import ConfigError, nearest
 from ssdkd.keyword_arguments import destination
@@ -47,7 +48,7 @@ def argument_names(component: Any) -> list[str] | None:
             averaged = (c for c in root.MODELS.module_dict.values() if inspect.isclass(c))
             averaged = [c for c in averaged if issubclass(c, BaseAveragedModel)]
             names += [name for c in averaged for name in argument_names(c) or ()]
-        elif goes_to == 'elsewhere':
+        elif goes_to == 'elsewhere' and base is not nn.Module.__init__:  # which takes none
             return None
         if goes_to != 'parent':
             return [name for name in dict.fromkeys(names) if name != 'self']

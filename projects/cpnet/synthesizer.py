@@ -4,25 +4,22 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
 from projects.cpnet.generator import CoupledGenerator, measure_maps, stage_norms
 from projects.cpnet.inverse import ClassifierInverse, find_classifier
 from projects.cpnet.mixing import cutmix, mixed_cross_entropy
 from projects.nayer.embeddings import load_embeddings
-from projects.nayer.noisy_layer import NoisyLayers, deal_targets
-from projects.nayer.synthesizer import redraw
-from ssdkd.buffers import SampleBatch
+from projects.nayer.rounds import NoisyLayersSynthesizer
 from ssdkd.checks import check_int, check_number
 from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers import SynthesisContext
-from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.synthesizers.inversion import Phase
 
 
 @SYNTHESIZERS.register_module()
-class CPNetSynthesizer(InversionSynthesizer):
+class CPNetSynthesizer(NoisyLayersSynthesizer):
     """CPNet (Chen et al., ICCV 2025, github.com/LannCX/CPNet).
 
     The generator undoes the teacher: its maps have the shapes of the teacher's features
@@ -126,39 +123,18 @@ class CPNetSynthesizer(InversionSynthesizer):
         if self._inputs is not None:
             self._inputs.close()
 
-    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
-        phase = self.begin(context)
-        rng = context.rng
-        lasting = nn.ModuleList([self.norm, self.generator])
-        if context.round % self.life == 0:
-            redraw(lasting, rng)
-        targets = deal_targets(self.batch_size, self.num_classes, rng)
-        embeddings = self.embeddings[targets]
-        noisy = NoisyLayers(
-            self.batch_size, self.num_classes, embeddings.shape[1], self.latent_dim, rng
+    def step(
+        self, phase: Phase, latents: Tensor, targets: Tensor, context: SynthesisContext
+    ) -> Tensor:
+        images, maps = self.generator(latents)
+        seen, *mixing = cutmix(self.augment(images, context.rng), self.mix, context.rng)
+        total, terms = phase.evaluate(seen, targets)
+        terms |= self.own_terms(maps, targets, *mixing, warmup=context.warmup)
+        total = total + sum(
+            weight * terms[name] for name, weight in self.weights.items() if name in terms
         )
-        lasting.requires_grad_(True)
-        optimizer = torch.optim.Adam(
-            [*lasting.parameters(), *noisy.parameters()], self.generator_lr, betas=(0.5, 0.999)
-        )
-        for _ in range(self.steps):
-            images, maps = self.generator(noisy(self.norm(embeddings)))
-            seen, *mixing = cutmix(self.augment(images, rng), self.mix, rng)
-            total, terms = phase.evaluate(seen, targets)
-            terms |= self.own_terms(maps, targets, *mixing, warmup=context.warmup)
-            total = total + sum(
-                weight * terms[name] for name, weight in self.weights.items() if name in terms
-            )
-            phase.keep(total, terms, image=images)
-            optimizer.zero_grad()
-            total.backward()
-            for parameter in lasting.parameters():
-                all_reduce(parameter.grad, 'mean')
-            optimizer.step()
-        optimizer.zero_grad()
-        lasting.requires_grad_(False)
-        best, log = phase.finish()
-        return dict(image=best['image'].float(), target=targets), log
+        phase.keep(total, terms, image=images)
+        return total
 
     def own_terms(
         self,

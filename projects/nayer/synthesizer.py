@@ -2,24 +2,21 @@
 
 from collections.abc import Sequence
 
-import torch
-from mmengine.dist import all_reduce, broadcast
 from torch import Tensor, nn
 
 from projects.nayer.embeddings import load_embeddings, name_embeddings, number_embeddings
-from projects.nayer.noisy_layer import NoisyLayers, deal_targets
-from ssdkd.buffers import SampleBatch
+from projects.nayer.rounds import NoisyLayersSynthesizer
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
 from ssdkd.registry import GENERATORS, SYNTHESIZERS
 from ssdkd.synthesizers import SynthesisContext
-from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.synthesizers.inversion import Phase
 from ssdkd.transforms import accepts_old_keys
 
 
 @SYNTHESIZERS.register_module()
 @accepts_old_keys
-class NAYERSynthesizer(InversionSynthesizer):
+class NAYERSynthesizer(NoisyLayersSynthesizer):
     """NAYER (Tran et al., CVPR 2024, `arXiv 2310.00258 <https://arxiv.org/abs/2310.00258>`_).
 
     The generator's input is the embedding of a class name, through a batch norm and noisy
@@ -111,47 +108,10 @@ class NAYERSynthesizer(InversionSynthesizer):
             )
         return name_embeddings(self.class_names, self.embedding_dim)
 
-    def synthesize(self, context: SynthesisContext) -> tuple[SampleBatch, dict[str, Tensor]]:
-        phase = self.begin(context)
-        rng = context.rng
-        lasting = nn.ModuleList([self.norm, self.generator])
-        if context.round % self.life == 0:
-            redraw(lasting, rng)
-        targets = deal_targets(self.batch_size, self.num_classes, rng)
-        embeddings = self.embeddings[targets]
-        noisy = NoisyLayers(
-            self.batch_size,
-            self.num_classes,
-            embeddings.shape[1],
-            self.generator.latent_dim,
-            rng,
-        )
-        lasting.requires_grad_(True)
-        optimizer = torch.optim.Adam(
-            [*lasting.parameters(), *noisy.parameters()], self.generator_lr, betas=(0.5, 0.999)
-        )
-        for _ in range(self.steps):
-            images = self.generator(noisy(self.norm(embeddings)))
-            total, terms = phase.evaluate(self.augment(images, rng), targets)
-            phase.keep(total, terms, image=images)
-            optimizer.zero_grad()
-            total.backward()
-            for parameter in lasting.parameters():
-                all_reduce(parameter.grad, 'mean')
-            optimizer.step()
-        optimizer.zero_grad()
-        lasting.requires_grad_(False)
-        best, log = phase.finish()
-        return dict(image=best['image'].float(), target=targets), log
-
-
-def redraw(network: nn.Module, rng: torch.Generator) -> None:
-    """Give all layers the random weights of a new network, in all processes the same."""
-    seed = torch.randint(2**31, (1,), generator=rng, device=rng.device)
-    broadcast(seed)
-    devices = [rng.device] if rng.device.type == 'cuda' else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(int(seed))
-        for layer in network.modules():
-            if hasattr(layer, 'reset_parameters'):
-                layer.reset_parameters()
+    def step(
+        self, phase: Phase, latents: Tensor, targets: Tensor, context: SynthesisContext
+    ) -> Tensor:
+        images = self.generator(latents)
+        total, terms = phase.evaluate(self.augment(images, context.rng), targets)
+        phase.keep(total, terms, image=images)
+        return total

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from projects.nayer.embeddings import load_embeddings, name_embeddings, number_embeddings
 from projects.nayer.noisy_layer import NoisyLayers, deal_targets
-from projects.nayer.synthesizer import NAYERSynthesizer, redraw
+from projects.nayer.rounds import redraw
+from projects.nayer.synthesizer import NAYERSynthesizer
 from ssdkd.errors import ConfigError
 from ssdkd.generators import DCGANGenerator
 from ssdkd.synthesizers import SynthesisContext

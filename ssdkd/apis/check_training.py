@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
+from ssdkd.buffers.capacity import check_capacity
 from ssdkd.checks import check_dict, check_int, check_number, is_int, is_number
 from ssdkd.engine.plan import PARTS, by_time
 from ssdkd.errors import ConfigError
@@ -40,6 +41,7 @@ def check_training(cfg: Config) -> None:
     for key in (*SECTIONS, *LOADERS):
         if not isinstance(cfg.get(key), dict | None):
             raise ConfigError(f'{key}={cfg[key]!r} must be a dict')
+    _check_capacity(cfg.get('model') or {})
     _check_ints('randomness', cfg.get('randomness'), 0, 'seed', high=2**32 - 1)
     for loader in LOADERS:
         _check_ints(loader, cfg.get(loader), 1, 'batch_size')
@@ -63,6 +65,19 @@ def check_training(cfg: Config) -> None:
             path = f'param_scheduler.{role}.{i}'.replace('..', '.')
             if schedule is not None:
                 _check_schedule(path, schedule, cfg.get('train_cfg') or {})
+
+
+def _check_capacity(model: dict) -> None:
+    """Check what is stated; the distiller checks what its parts have by default."""
+    buffer, synthesizer = (model.get(key) or {} for key in ('buffer', 'synthesizer'))
+    if not isinstance(buffer, dict) or not isinstance(synthesizer, dict):
+        return  # refused where the parts are built
+    capacity, sizes = (
+        buffer.get('capacity'),
+        (model.get('batch_size'), synthesizer.get('samples')),
+    )
+    if is_int(capacity):
+        check_capacity(capacity, *(size if is_int(size) else 0 for size in sizes))
 
 
 def _check_ints(path: str, cfg: dict | None, low: int, *names: str, **high: int) -> None:

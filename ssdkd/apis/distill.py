@@ -14,7 +14,9 @@ from mmengine.device import get_device
 from mmengine.dist import init_dist, is_main_process
 from torch import nn
 
+from ssdkd.apis.arguments import in_arguments
 from ssdkd.apis.check import check_config, check_sections
+from ssdkd.apis.check_training import check_training
 from ssdkd.apis.given import check_networks, first, given
 from ssdkd.apis.one_run import any_statistics, task_of, train
 from ssdkd.apis.recommended import recommended
@@ -142,7 +144,7 @@ def distill(
     if None not in (resume, work_dir) and Path(work_dir).resolve() != Path(resume).resolve():
         raise ConfigError(f"work_dir='{work_dir}' and resume='{resume}' must be one folder")
     device = str(device or get_device())
-    with kept_surroundings(device):
+    with kept_surroundings(device), in_arguments(overrides):
         launcher, outputs = _join(device), _by_role(output)
         if resume is not None:
             cfg = stored_config(Path(resume), budget, minutes)
@@ -172,7 +174,6 @@ def distill(
                 budget=budget,
                 minutes=minutes,
                 batch_norm=any_statistics(teacher),
-                channels=channels,
                 other_norms=has_other_norms(teacher),
             )
         for role in ('teacher', 'student'):
@@ -182,6 +183,7 @@ def distill(
         cfg.randomness.seed = cfg.randomness.seed if seed is None else seed
         check_config(cfg)
         check_sections(cfg)
+        check_training(cfg)
         val = None
         if val_loader is not None:
             val = ValBatches(
@@ -291,7 +293,13 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
                 f"distill() has no argument '{key}', and the config has no such key"
                 + nearest(key.split('.')[0], dict.fromkeys(known), 'see help(distill)')
             )
-    cfg.merge_from_dict(overrides)
+    try:
+        cfg.merge_from_dict(overrides)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'distill(): {error}; the part of a key before its last dot must name a dict of '
+            'the config'
+        ) from error
     rename_keys(cfg)
     without_delete(cfg)
 

@@ -119,11 +119,17 @@ def sample_size(cfg: Config, given: list[int] | None = None) -> tuple[int, int]:
         if len(given) > 2 or min(given) < 1:
             raise ConfigError(f'--image-size {given} must be one size, or height and width')
         return given[0], given[-1]
-    synthesizer = cfg.model.get('synthesizer') or {}
-    parts = (synthesizer, synthesizer.get('generator') or {}, synthesizer.get('dataset') or {})
-    size = next((part['image_size'] for part in parts if part.get('image_size')), None)
+    size = stated_size(cfg)
     if size is None:
         raise ConfigError(
             'the config has no model.synthesizer...image_size; say --image-size HEIGHT WIDTH'
         )
-    return (size, size) if isinstance(size, int) else tuple(size)
+    return size
+
+
+def stated_size(cfg: Config) -> tuple[int, int] | None:
+    """(H, W) of the synthetic images, if the config states it."""
+    synthesizer = cfg.model.get('synthesizer') or {}
+    parts = (synthesizer, synthesizer.get('generator') or {}, synthesizer.get('dataset') or {})
+    size = next((part['image_size'] for part in parts if part.get('image_size')), None)
+    return (size, size) if isinstance(size, int) else size and tuple(size)

@@ -21,7 +21,6 @@ def recommended(
     minutes: float | None = None,
     batch_norm: bool = True,
     other_norms: bool = False,
-    channels: int = 3,
 ) -> Config:
     """The default settings, without ``model.teacher`` and ``model.student``.
 
@@ -39,7 +38,6 @@ def recommended(
             the method ``ssdkd_without_bn`` take the place of their loss.
         other_norms (bool): Whether it also has normalisation layers without statistics, as a
             transformer with a convolutional stem has. Then the priors of images are added.
-        channels (int): Channels of the images. Defaults to 3.
 
     Raises:
         ConfigError: A value cannot work; the message says which would.
@@ -62,8 +60,6 @@ def recommended(
     if large or segments:
         model.synthesizer.generator.type = 'DeepGenerator' if large else 'DCGANGenerator'
     model.synthesizer.generator.image_size = height if height == width else (height, width)
-    if channels != 3:
-        model.synthesizer.generator.channels = channels
     padding = shorter // (16 if segments else 8)
     model.augment[0].padding = padding  # the first of these methods is RandomCropFlip
     model.synthesizer.augment[0].padding = padding if segments or not large else 4

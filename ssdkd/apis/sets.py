@@ -7,12 +7,17 @@ from torch.utils.data import Dataset
 
 from ssdkd.datasets import check_set
 from ssdkd.datasets.class_names import check_classes
+from ssdkd.distillers.val_images import check_image_size
 from ssdkd.mmseg import num_outputs
 from ssdkd.transforms import to_unit_range
 
 
 def check_sets(
-    runner: Runner, network: nn.Module, *names: str, num_classes: int | None = None
+    runner: Runner,
+    network: nn.Module,
+    *names: str,
+    num_classes: int | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> None:
     """Check the labelled data sets that a Runner has.
 
@@ -23,9 +28,10 @@ def check_sets(
         network: A ``Network``, or a segmentor of mmseg.
         *names: ``'train'``, ``'val'``, ``'test'``: those that are going to be used.
         num_classes: The network's number of outputs. Defaults to what it gives for an image.
+        image_size: (H, W) of the synthetic images. Defaults to None: there are none.
 
     Raises:
-        ConfigError: See :func:`ssdkd.datasets.check_set`.
+        ConfigError: See :func:`ssdkd.datasets.check_set` and :func:`check_image_size`.
     """
     trained = getattr(network, 'classes', None)
     for name in names:
@@ -40,6 +46,9 @@ def check_sets(
         else:
             for line in check_set(dataset, key, outputs, trained):
                 runner.logger.warning(line)
+            if image_size is not None:
+                for line in check_image_size(dataset, key, {'network': network}, image_size):
+                    runner.logger.warning(line)
 
 
 def _outputs(network: nn.Module, dataset: Dataset) -> int:

@@ -47,12 +47,14 @@ class ValBatches:
             indices = [str(k) for k in range(num_classes)]
             self.metainfo = dict(classes=tuple(classes or indices))
             self.count = 0
+            self.first: Tensor | None = None  # image
 
         def __len__(self) -> int:
             return self.count
 
-        def __getitem__(self, index: int) -> None:
-            """Nothing: the first batch has been looked at already."""
+        def __getitem__(self, index: int) -> dict:
+            """The first image: the others have been looked at already."""
+            return dict(inputs=self.first)
 
     def __init__(self, loader: Any, task: str, num_classes: int, channels: int = 3):
         _check_source(loader, task)
@@ -67,8 +69,11 @@ class ValBatches:
         stated = _stated_images(loader)
         counts = Occurrences(num_classes, VOID if self.segments else None)
         self.length = 0  # batches
+        sizes: dict[tuple[int, int], Tensor] = {}  # of images -> the first of that size
         for batch in self._read(counts):
             self.length += 1
+            image = batch['inputs'][0]
+            sizes.setdefault(tuple(image.shape[-2:]), image)
             if stated is not None and stated > READ_AT_START:
                 self.dataset.count = stated
                 self.length = math.ceil(stated / len(batch['inputs']))
@@ -78,6 +83,14 @@ class ValBatches:
                 raise ConfigError('val_loader gives no batch; without validation, leave it out')
             if self.task in ('classification', 'segmentation') and counts.total:
                 self.findings = counts.findings('val_loader')
+        self.dataset.first = next(iter(sizes.values()))
+        if len(sizes) > 1 and not self.segments:
+            self.findings.append(
+                'val_loader: its images have several sizes ('
+                + ', '.join(f'{height}x{width}' for height, width in list(sizes)[:5])
+                + ', ...' * (len(sizes) > 5)
+                + '); they are measured as they are'
+            )
 
     def __len__(self) -> int:
         return self.length

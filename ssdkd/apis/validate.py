@@ -1,6 +1,7 @@
 """A run up to its first step, which finds errors in its config."""
 
 import copy
+import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
 
 from ssdkd.apis.check import check_data
 from ssdkd.apis.networks import members
 from ssdkd.apis.sets import check_sets
 from ssdkd.engine import DistillLoop, StrictRunner
+from ssdkd.engine.console import is_for_console
 from ssdkd.errors import ConfigError
 from ssdkd.mmseg import without_pretrained
 from ssdkd.models import Network
@@ -21,6 +24,30 @@ from ssdkd.registry import MODELS
 
 class _FirstStep(Exception):
     """The run has come to its first step."""
+
+
+class _Warnings(logging.Handler):
+    """Keeps the warnings of a run."""
+
+    def __init__(self):
+        super().__init__(logging.WARNING)
+        self.addFilter(is_for_console)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+class _QuietRunner(StrictRunner):
+    """A runner whose log is a list of its warnings."""
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            handler.close()
+        self.warnings = _Warnings()
+        logger.handlers[:] = [self.warnings]
+        return logger
 
 
 class _StopHook(Hook):
@@ -35,7 +62,8 @@ def validate(cfg: Config, say: Callable[[str], None] = print) -> list[str]:
 
     Args:
         cfg (Config): A config from :func:`ssdkd.apis.load_config`, whose settings are checked.
-        say (Callable): Gets the check-up of each teacher whose weights are here.
+        say (Callable): Gets all warnings, and the check-up of each teacher whose weights are
+            here.
 
     Returns:
         list[str]: Weights and data sets that it names and that are not here. The rest is
@@ -48,13 +76,12 @@ def validate(cfg: Config, say: Callable[[str], None] = print) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         cfg.work_dir = folder
         cfg.experiment_name = Path(folder).name  # one of its own for each run of a process
-        cfg.log_level = 'ERROR'
         random_teacher = _without_missing_weights(cfg, Path(folder))
         missing = random_teacher + _without_missing_sets(cfg)
         if any(line.startswith('train_') for line in missing):
             MODELS.build(cfg.model)
             return missing
-        runner = StrictRunner.from_cfg(cfg)
+        runner = _QuietRunner.from_cfg(cfg)
         runner.register_hook(_StopHook())
         try:
             if 'task' not in cfg.model:  # a teacher's own training
@@ -63,12 +90,15 @@ def validate(cfg: Config, say: Callable[[str], None] = print) -> list[str]:
             runner.train()
         except _FirstStep:
             pass
+        found = []
         if isinstance(runner.train_loop, DistillLoop):
             for network in runner.train_loop.distiller.networks.values():
                 if isinstance(network, Network) and network.reader.line:
                     say(network.reader.line)
-            for text in runner.train_loop.check_ups if not random_teacher else ():
-                say(text)
+            found = runner.train_loop.check_ups
+        warned = [text for text in runner.warnings.texts if text not in found]
+        for text in [*warned, *(found if not random_teacher else ())]:
+            say(text)
     return missing
 
 

@@ -57,10 +57,10 @@ def mark_failed(folder: Path, message: str) -> None:
     write_whole(folder / 'failed.txt', message)
 
 
-def write_config(cfg: Config, path: Path) -> None:
-    """Write a whole config, so that later changes of its bases do not affect the run.
+def check_stored(cfg: Config, path: Path) -> None:
+    """Compare a config with the one that an earlier call has written, if there is one.
 
-    Hooks, logging and places of files may differ from those of an earlier call.
+    Hooks, logging and places of files may differ.
 
     Raises:
         ConfigError: The file is there with other settings.
@@ -75,6 +75,15 @@ def write_config(cfg: Config, path: Path) -> None:
                 f"another one: the method's config or options have changed ({key}: {change}); "
                 f"choose another folder for the benchmark or remove '{path.parent}'"
             )
+
+
+def write_config(cfg: Config, path: Path) -> None:
+    """Write a whole config, so that later changes of its bases do not affect the run.
+
+    Raises:
+        ConfigError: See :func:`check_stored`.
+    """
+    check_stored(cfg, path)
     write_whole(path, cfg.pretty_text)
 
 

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 import ssdkd
-from ssdkd.benchmark.cells import Cell, Trainer
+from ssdkd.benchmark.cells import Cell, Trainer, check_stored
 from ssdkd.benchmark.effects import write_effects
 from ssdkd.benchmark.plan import PlanFile, describe, planned_config
 from ssdkd.benchmark.report import write_report
@@ -132,7 +132,11 @@ def run_specs(specs: dict[str, Spec], out: Path, args: argparse.Namespace) -> No
     """
     if args.report_only:  # on the budgets that have begun
         specs = {k: spec for k, spec in specs.items() if PlanFile.read(out / k)} or specs
-    cells = {folder: run_spec(spec, out / folder, args) for folder, spec in specs.items()}
+        cells = {k: report_again(spec, out / k, args) for k, spec in specs.items()}
+    else:
+        # All budgets are checked before the first run.
+        made = {k: prepare(spec, out / k, args) for k, spec in specs.items()}
+        cells = {k: run_spec(spec, *made[k], out / k, args) for k, spec in specs.items()}
     if not args.dry_run and any(spec.levels for spec in specs.values()):
         print(write_effects(specs, cells, out))
     every = [cell for part in cells.values() for cell in part]
@@ -143,16 +147,27 @@ def run_specs(specs: dict[str, Spec], out: Path, args: argparse.Namespace) -> No
         sys.exit(1)
 
 
-def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> list[Cell]:
-    """Run a benchmark with one budget, or report on it -> its cells."""
+def report_again(spec: Spec, out: Path, args: argparse.Namespace) -> list[Cell]:
+    """Report on the runs of one budget that there are -> its cells."""
+    chosen_methods(spec, args.methods)
+    plans = PlanFile.read(out)
+    if plans is None:
+        raise ConfigError(f"--report-only: '{out}' holds no benchmark")
+    plans.check(spec, plans.jobs, plans.threads, out)
+    return report(spec, plans, out)
+
+
+def prepare(
+    spec: Spec, out: Path, args: argparse.Namespace
+) -> tuple[PlanFile, dict[str, Config]]:
+    """Check one budget and write nothing -> its plan, and the configs to run by method.
+
+    Raises:
+        ConfigError: An argument or a config cannot work, or does not go with the runs in its
+            folder.
+    """
     chosen = chosen_methods(spec, args.methods)
     plans = PlanFile.read(out)
-    if args.report_only:
-        if plans is None:
-            raise ConfigError(f"--report-only: '{out}' holds no benchmark")
-        plans.check(spec, plans.jobs, plans.threads, out)
-        return report(spec, plans, out)
-
     if args.executor == 'submitit':
         threads = args.threads or args.executor_options.get('cpus_per_task', 1)
     else:
@@ -171,12 +186,25 @@ def run_spec(spec: Spec, out: Path, args: argparse.Namespace) -> list[Cell]:
     configs = {m.name: planned_config(method_config(m, needs_val), spec, m) for m in methods}
     for name, other in equal_variants(spec, configs):
         print(f"'{name}' is the same as '{other}' with this config", flush=True)
+    for name, cfg in configs.items():
+        check_stored(cfg, out / name / CONFIG)
+    return plans, configs
+
+
+def run_spec(
+    spec: Spec,
+    plans: PlanFile,
+    configs: dict[str, Config],
+    out: Path,
+    args: argparse.Namespace,
+) -> list[Cell]:
+    """Run what :func:`prepare` has checked, or print it -> all cells of the budget."""
     if args.dry_run:
-        dry_run(spec, configs, plans, Trainer(TRAIN, threads), out)
+        dry_run(spec, configs, plans, Trainer(TRAIN, plans.threads), out)
         return make_cells(spec, out)
 
     with locked(out) as lock:
-        trainer = make_trainer(args, threads, lock, out)
+        trainer = make_trainer(args, plans.threads, lock, out)
         benchmark = Benchmark(
             spec, configs, out, plans, trainer, lambda line: print(line, flush=True)
         )

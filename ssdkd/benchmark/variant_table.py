@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,9 +91,11 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _class_ratio(cell: Cell) -> float:
-    """Largest class of the buffer over the smallest, at the end."""
-    ratio = cell.summary.get('class_ratio')
-    return read_balance(cell.folder).ratio if ratio is None else ratio
+    """Largest class of the buffer over the smallest, at the end; infinite if one is empty."""
+    if 'class_ratio' not in cell.summary:
+        return read_balance(cell.folder).ratio
+    ratio = cell.summary['class_ratio']
+    return math.inf if ratio is None else ratio
 
 
 def draw_balance(spec: Spec, cells: Sequence[Cell], out: Path) -> str:

@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     from ssdkd.apis import check_data, check_sets, load_config, network_config
+    from ssdkd.apis.networks import stated_size
     from ssdkd.engine import StrictRunner
     from ssdkd.mmseg import is_mmseg_config
 
@@ -56,7 +57,7 @@ def _run(args: argparse.Namespace) -> None:
     else:  # a teacher's own config; the number of classes plays no part in its predictions
         kind = 'Segmentation' if is_mmseg_config(cfg.model) else 'Classification'
         task = dict(type=kind, num_classes=2)
-    hooks = []
+    size, hooks = stated_size(cfg), []
     if args.show_dir:
         if task['type'] != 'Segmentation':
             raise ConfigError(f'--show-dir shows segmentations, not {task["type"]}')
@@ -84,7 +85,7 @@ def _run(args: argparse.Namespace) -> None:
     cfg.custom_hooks = hooks
     runner = StrictRunner.from_cfg(cfg)
     num_classes = runner.model.task.num_classes if distils else None
-    check_sets(runner, runner.model.network, 'test', num_classes=num_classes)
+    check_sets(runner, runner.model.network, 'test', num_classes=num_classes, image_size=size)
     images = count(len(runner.test_dataloader.dataset), 'image')
     runner.logger.info(f'Test of the {args.role if distils else "network"} on {images}')
     runner.test()

@@ -1,15 +1,18 @@
 """The contract of a distiller."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
+from ssdkd.buffers.capacity import check_capacity
 from ssdkd.distillers.teacher_checks import is_probability, nearest_size
 from ssdkd.errors import ConfigError
 from ssdkd.models import Network, NetworkOutput, recording
@@ -20,9 +23,6 @@ from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
 from ssdkd.user_code import describe_error
 from ssdkd.words import count
-
-# Said where the number of samples per round may come from another key.
-UNSET_SAMPLES = ' (where samples is not set, it is batch_size)'
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,9 @@ class BaseDistiller(BaseModel, ABC):
         Raises:
             ConfigError: A batch does not fit into the buffer.
         """
-        for key, size, note in (
-            ('model.batch_size', self.batch_size, ''),
-            ('model.synthesizer.samples', self.synthesizer.samples, UNSET_SAMPLES),
-        ):
-            if self.buffer.capacity < size:
-                raise ConfigError(
-                    f'model.buffer.capacity={self.buffer.capacity} is smaller than '
-                    f'{key}={size}{note}; enlarge the buffer or lower that number'
-                )
+        check_capacity(
+            self.buffer.capacity, self.batch_size, self.synthesizer.samples, get_world_size()
+        )
 
     def detach(self) -> None:
         """Remove all hooks from the networks. Called when the run has ended or failed."""
@@ -237,30 +231,43 @@ class BaseDistiller(BaseModel, ABC):
     def _remedy(self, name: str) -> str:
         """Other channels, or the nearest size, that a network takes, for a message."""
 
-        def runs(size: Sequence[int], channels: int | None = None) -> bool:
-            return isinstance(self._try(name, size, channels), NetworkOutput)
-
+        network, role = self.part(name), self.roles[name]
         size, given = self.synthesizer.image_size, self.synthesizer.channels
-        channels = next((c for c in (1, 3, 4) if c != given and runs(size, c)), None)
-        if channels:
-            return (
-                f'; it runs with {count(channels, "channel")}: set channels={channels} beside '
-                "model, or take another network; the teacher's number is that of the images"
-            )
-        side = nearest_size(runs, size)
-        return f'; the nearest size that works is {side}' if side else ''
 
-    def _try(
-        self, name: str, size: Sequence[int], channels: int | None = None
-    ) -> NetworkOutput | Exception:
+        def takes(channels: int) -> bool:
+            # Without the normalisation, which has numbers for each channel.
+            plain = network.model if isinstance(network, Network) else network
+            image = torch.zeros(1, channels, *size)
+            return not isinstance(self._attempt(network, lambda: plain(image)), Exception)
+
+        def runs(size: Sequence[int]) -> bool:
+            return not isinstance(self._try(name, size), Exception)
+
+        channels = next((c for c in (1, 3, 4) if c != given and takes(c)), None)
+        if channels:
+            remedy = f'take another network, as the images have those of the teacher, {given}'
+            if role.optimizer is None:
+                remedy = (
+                    f'set model.{role.path}.channels={channels}, and give mean and std one '
+                    f'number or {channels}'
+                )
+            return f'; it runs with {count(channels, "channel")}: {remedy}'
+        side = nearest_size(runs, size)
+        return f'; the nearest image_size that works is {side}' if side else ''
+
+    def _try(self, name: str, size: Sequence[int]) -> NetworkOutput | Exception:
         """The output of a network for a blank image, or the error that it raises."""
-        network = self.part(name)
+        image = torch.zeros(1, self.synthesizer.channels, *size)
+        return self._attempt(self.part(name), lambda: self.ask(name, image))
+
+    @staticmethod
+    @torch.no_grad()
+    def _attempt(network: nn.Module, run: Callable[[], Any]) -> Any:
+        """What ``run`` returns with the network in evaluation mode, or the error it raises."""
         was_training = network.training
         try:
-            with torch.no_grad():
-                network.eval()
-                image = torch.zeros(1, channels or self.synthesizer.channels, *size)
-                return self.ask(name, image)
+            network.eval()
+            return run()
         except ConfigError:
             raise
         except Exception as error:  # of the user's own code

@@ -4,7 +4,15 @@ from torch import nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
-from ssdkd.registry import LOSSES, ComponentRegistry
+from ssdkd.registry import (
+    GENERATORS,
+    LOSSES,
+    SYNTHESIZERS,
+    ComponentRegistry,
+    argument_names,
+)
+from ssdkd.synthesizers import BaseSynthesizer
+from ssdkd.words import count
 
 
 def build_part(key: str, registry: ComponentRegistry, cfg: dict):
@@ -19,9 +27,38 @@ def with_channels(synthesizer: dict, channels: int) -> dict:
     """A synthesizer's config for images of the teacher's channels, unless it says its own."""
     if channels == 3 or 'dataset' in synthesizer:  # whose images have their own
         return synthesizer
+    if not _takes_channels(synthesizer):
+        return synthesizer
     if 'generator' not in synthesizer:
         return {'channels': channels, **synthesizer}
     return {**synthesizer, 'generator': {'channels': channels, **synthesizer['generator']}}
+
+
+def build_synthesizer(cfg: dict, channels: int) -> BaseSynthesizer:
+    """Build ``model.synthesizer`` for images of the teacher's channels.
+
+    Raises:
+        ConfigError: What makes the images does not take their channels, and makes others.
+    """
+    built = build_part('synthesizer', SYNTHESIZERS, with_channels(cfg, channels))
+    if built.channels != channels and not _takes_channels(cfg):
+        key, maker = ('.generator' * ('generator' in cfg), cfg.get('generator', cfg)['type'])
+        raise ConfigError(
+            f'model.synthesizer{key}: {maker} makes images of '
+            f'{count(built.channels, "channel")}, but the teacher takes {channels}; give its '
+            'constructor an argument channels, or take another one'
+        )
+    return built
+
+
+def _takes_channels(synthesizer: dict) -> bool:
+    """Whether what makes the images, the generator if there is one, is told their channels."""
+    registry = GENERATORS if 'generator' in synthesizer else SYNTHESIZERS
+    component = synthesizer.get('generator', synthesizer).get('type')
+    if isinstance(component, str):
+        component = registry.get(component)
+    names = component and argument_names(component)
+    return names is None or 'channels' in names
 
 
 def build_terms(distillation: dict[str, dict | None]) -> nn.ModuleDict:

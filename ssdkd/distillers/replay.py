@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.distillers.base import BaseDistiller, Role
-from ssdkd.distillers.parts import build_part, build_terms, with_channels
+from ssdkd.distillers.parts import build_part, build_synthesizer, build_terms
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
 from ssdkd.models import (
@@ -29,12 +29,11 @@ from ssdkd.registry import (
     MODELS,
     MODULATIONS,
     SAMPLERS,
-    SYNTHESIZERS,
     TASKS,
     WRITERS,
 )
 from ssdkd.samplers import BaseSampler
-from ssdkd.synthesizers import BaseSynthesizer, SynthesisContext, check_batch
+from ssdkd.synthesizers import SynthesisContext, check_batch
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import Augmentation, accepts_old_keys
 from ssdkd.writers import BaseWriter
@@ -115,9 +114,7 @@ class ReplayDistiller(BaseDistiller):
         self.task = task
         self.teacher: Teacher = build_part('teacher', MODELS, {'type': 'Teacher', **teacher})
         self.student: Network = build_part('student', MODELS, student_config(student, teacher))
-        self.synthesizer: BaseSynthesizer = build_part(
-            'synthesizer', SYNTHESIZERS, with_channels(synthesizer, channels_of(self.teacher))
-        )
+        self.synthesizer = build_synthesizer(synthesizer, channels_of(self.teacher))
         # Each of R processes holds 1/R of the slots; class counts are summed over all.
         if 'capacity' in buffer:
             check_int('model.buffer', 1, capacity=buffer['capacity'])

@@ -40,7 +40,7 @@ def check_up(network: nn.Module, size: Sequence[int], task: BaseTask) -> tuple[l
         tuple: The findings, one line each, and a line about what was looked at.
     """
     with untouched(network), uncompiled(network):
-        images = probe_images(size, _device(network), channels_of(network))
+        images = probe_images(size, device_of(network), channels_of(network))
         try:
             with called_layers(network) as called:
                 logits = network(images)
@@ -184,7 +184,7 @@ def take_logarithm(network: nn.Module, size: Sequence[int]) -> None:
         size: (H, W) of the images that it takes.
     """
     if isinstance(network, Network):
-        images = probe_images(size, _device(network), network.channels)
+        images = probe_images(size, device_of(network), network.channels)
         network.gives_probabilities = is_probability(network(images))
 
 
@@ -307,7 +307,8 @@ def nearest_size(runs: Callable[[tuple[int, int]], bool], size: Sequence[int]) -
     return next((side for side in sides if runs((side, side))), None)
 
 
-def _device(network: nn.Module) -> torch.device:
+def device_of(network: nn.Module) -> torch.device:
+    """The device of a network that is on one."""
     return next(chain(network.parameters(), network.buffers())).device
 
 

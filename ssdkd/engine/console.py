@@ -35,10 +35,11 @@ def arrange(logger: MMLogger, by_round: bool) -> None:
     logger.addFilter(_Words('round' if by_round else 'epoch'))
     for handler in logger.handlers:
         if not isinstance(handler, logging.FileHandler):
-            handler.addFilter(_is_for_console)
+            handler.addFilter(is_for_console)
 
 
-def _is_for_console(record: logging.LogRecord) -> bool:
+def is_for_console(record: logging.LogRecord) -> bool:
+    """Whether a record is of interest to most readers; the files have all."""
     return not record.getMessage().startswith(IN_FILES_ONLY)
 
 

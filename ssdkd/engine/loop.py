@@ -10,12 +10,14 @@ import torch
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process
 from mmengine.runner import BaseLoop
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from ssdkd.atomic import write_whole
 from ssdkd.checks import check_int, check_number
 from ssdkd.datasets import check_set
 from ssdkd.distillers.teacher_checks import check_up, probabilities, report
 from ssdkd.distillers.training_pass import check_training_pass
+from ssdkd.distillers.val_images import check_image_size
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
 from ssdkd.engine.memory import check_memory
@@ -212,15 +214,7 @@ class DistillLoop(BaseLoop):
         check_memory(self.runner)
         check_training_pass(self.distiller)
         if self.runner.val_loop is not None:
-            findings = check_set(
-                self.runner.val_loop.dataloader.dataset,
-                'val_dataloader',
-                self.distiller.task.num_classes,
-                self.distiller.classes,
-            )
-            self.check_ups += findings
-            for line in findings:
-                self.runner.logger.warning(line)
+            self._check_val_set(self.runner.val_loop.dataloader.dataset)
         self.runner.call_hook('before_train')
         self._seconds = self.runner.message_hub.runtime_info.get(
             'seconds', dict(inversion=0.0, distillation=0.0)
@@ -317,9 +311,23 @@ class DistillLoop(BaseLoop):
             else:
                 findings, looked = check_up(network, size, self.distiller.task)
             if looked or findings:
-                text = report(name, findings, looked)
-                self.check_ups.append(text)
-                self.runner.logger.log(WARNING if findings else INFO, text)
+                self._found(WARNING if findings else INFO, report(name, findings, looked))
+
+    def _check_val_set(self, dataset: Dataset) -> None:
+        """Check classes and images of the val set, and log what is found."""
+        distiller, key = self.distiller, 'val_dataloader'
+        for line in check_set(dataset, key, distiller.task.num_classes, distiller.classes):
+            self._found(WARNING, line)
+        size = distiller.synthesizer.image_size
+        # Segmentors are usually measured on whole photos.
+        level = INFO if distiller.task.cases == 'pixels' else WARNING
+        for line in check_image_size(dataset, key, distiller.networks, size):
+            self._found(level, line)
+
+    def _found(self, level: int, text: str) -> None:
+        """Log a finding, and keep it for ``ssdkd validate``."""
+        self.check_ups.append(text)
+        self.runner.logger.log(level, text)
 
     def _has_summary(self) -> bool:
         """Whether an earlier start has finished the last round and written its summary."""

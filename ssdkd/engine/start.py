@@ -7,6 +7,7 @@ import torch
 from mmengine.dist import get_world_size
 from torch import nn
 
+from ssdkd.models.saved import is_saved
 from ssdkd.words import count
 
 
@@ -48,9 +49,12 @@ def _rounds(loop) -> str:
 def _network(part: dict, network: nn.Module) -> str:
     """Type and size of a network."""
     model = part.get('model') or {}
-    plain = (str, int, float)
-    said = [f'{k}={v}' for k, v in model.items() if isinstance(v, plain) and k != 'type']
-    name = f'{model.get("type", type(network).__name__)}({", ".join(said)})'
+    if is_saved(model):
+        name = type(network.model).__name__  # the user's own class
+    else:
+        plain = (str, int, float)
+        said = [f'{k}={v}' for k, v in model.items() if isinstance(v, plain) and k != 'type']
+        name = f'{model.get("type", type(network).__name__)}({", ".join(said)})'
     return f'{name}, {count(sum(p.numel() for p in network.parameters()), "parameter")}'
 
 

@@ -46,7 +46,7 @@ class BinaryClassification(BaseTask):
         several = (
             "with two, a softmax chooses: use type='Classification' (task='classification' in "
             "distill()); for independent labels, type='MultiLabelClassification' "
-            "(task='multilabel')"
+            "(task='multilabel' in distill())"
         )
         return f'has {outputs} outputs, but BinaryClassification reads one logit; {several}'
 

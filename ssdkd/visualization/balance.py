@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ssdkd.buffers.classes import class_balance
 from ssdkd.buffers.stored import StoredSamples, read_samples
 from ssdkd.errors import ConfigError
 from ssdkd.visualization.files import save_figure
@@ -30,15 +32,22 @@ class Balance:
 
     @property
     def ratio(self) -> float:
-        """Largest class over smallest, an empty class counted as one (as in the log)."""
-        return float(self.class_counts.max() / max(self.class_counts.min(), 1))
+        """Largest class over smallest; infinite if a class is empty (as in the log)."""
+        return float(class_balance(torch.from_numpy(self.class_counts))['class_ratio'])
+
+    @property
+    def worded_ratio(self) -> str:
+        """The ratio, with the number of empty classes, if there are any."""
+        empty = int(class_balance(torch.from_numpy(self.class_counts))['empty_classes'])
+        classes = 'class' if empty == 1 else 'classes'
+        return f'{self.ratio:.2f}' + f' ({empty} empty {classes})' * (empty > 0)
 
     def describe(self) -> str:
         """One line of figures."""
         return (
             f'{self.label}: {self.class_counts.sum():.0f} samples, smallest class '
             f'{self.class_counts.min():.0f}, largest class {self.class_counts.max():.0f}, '
-            f'ratio {self.ratio:.2f}, mean confidence {self.confidence.mean():.2f}'
+            f'ratio {self.worded_ratio}, mean confidence {self.confidence.mean():.2f}'
         )
 
 
@@ -74,7 +83,7 @@ def draw_class_counts(ax: Axes, balance: Balance, color: str = 'tab:blue') -> No
     ax.bar(range(len(counts)), counts, width=0.8 if few else 1.0, color=color)
     if few:
         ax.set_xticks(range(len(counts)))
-    ax.set_title(f'largest / smallest class = {balance.ratio:.2f}', fontsize='medium')
+    ax.set_title(f'largest / smallest class = {balance.worded_ratio}', fontsize='medium')
     ax.set_xlabel('class (index)')
     ax.set_ylabel('samples in the buffer')
 

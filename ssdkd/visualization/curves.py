@@ -20,6 +20,7 @@ TITLES = {
     'agreement': 'Distillation: teacher and student agree (share)',
     'estimate/kappa': 'Student: estimate without data',
     'buffer/class_ratio': 'Buffer: largest class / smallest class',
+    'buffer/empty_classes': 'Buffer: classes without samples',
     'buffer/confidence': "Buffer: teacher's mean confidence",
 }
 PERCENT = ('accuracy', 'mIoU', 'aAcc', 'mAcc', 'mAP', 'f1')
@@ -29,6 +30,7 @@ UNITS = {
     'agreement': 'share of samples, 0 to 1',
     'estimate/kappa': "Cohen's kappa",
     'buffer/class_ratio': 'count / count',
+    'buffer/empty_classes': 'count',
     'buffer/confidence': 'probability',
 }
 
@@ -172,7 +174,10 @@ def title(name: str) -> str:
 
 
 def shown_scalars(curves: Curves) -> list[str]:
-    """The scalars worth a picture: divergence, agreement, inversion losses, balance."""
+    """The scalars worth a picture: divergence, agreement, inversion losses, balance.
+
+    Classes without samples are among them if there ever were any.
+    """
     inversion = sorted(n for n in curves.scalars if n.startswith('inversion_'))
     names = [
         'divergence',
@@ -180,9 +185,12 @@ def shown_scalars(curves: Curves) -> list[str]:
         'estimate/kappa',
         *inversion,
         'buffer/class_ratio',
+        'buffer/empty_classes',
         'buffer/confidence',
     ]
-    return [n for n in names if n in curves.scalars]
+    known = [n for n in names if n in curves.scalars]
+    empty = curves.scalars.get('buffer/empty_classes', {})
+    return known if any(empty.values()) else [n for n in known if n != 'buffer/empty_classes']
 
 
 def plot_runs(

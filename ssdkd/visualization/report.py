@@ -86,6 +86,7 @@ WORDS = {
     'estimate_agreement': 'The same: agreement with the teacher (%)',
     'estimate_ece': 'The same: calibration error (percentage points)',
     'class_ratio': 'Largest class / smallest class',
+    'empty_classes': 'Classes without samples',
     'inversion_seconds': 'Time in inversion',
     'distillation_seconds': 'Time in distillation',
     'peak_memory_mib': 'Peak memory of the process (MiB)',
@@ -250,6 +251,8 @@ def _summary_table(summary: dict) -> str:
 
 
 def _number(value) -> str:
+    if value is None:  # in JSON; the ratio of classes if one is empty
+        return 'infinite'
     if isinstance(value, float):
         return f'{value:.2f}'
     return f'{value:,}' if isinstance(value, int) else str(value)

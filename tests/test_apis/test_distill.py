@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import shutil
 import threading
 
@@ -102,6 +103,12 @@ def test_the_result(run):
     report = result.work_dir / 'report.html'
     assert 'was distilled into' in report.read_text()
     assert result.config.randomness.seed == 3
+    (log,) = result.work_dir.glob('*/*.log')
+    said = log.read_text()
+    assert re.search(r'teacher +CifarResNet, [\d,]+ parameters', said)
+    assert said.index('The curves and the page of the report are drawn') < said.index(
+        f'The report is {report}'
+    )
 
 
 def test_the_teacher_is_untouched(run):
@@ -162,18 +169,22 @@ def test_segmentation(batch_norm, tmp_path, no_report):
 @pytest.mark.parametrize(
     'changes, message',
     [
-        (dict(num_classes=7), r'model.teacher has 10 outputs, but .*num_classes=7'),
+        (dict(num_classes=7), r'^teacher has 10 outputs, but num_classes=7; make them equal'),
         (dict(num_classes=1), 'num_classes=1 must be an int, at least 2'),
-        (dict(image_size=7), "key 'image_size' is 7, .* use 8"),
+        (dict(image_size=7), 'image_size=7, .* use 8'),
         (dict(image_size=513), 'use 512'),
         (dict(image_size=(16, 16, 3)), r'must be an int or \(height, width\)'),
         (dict(mean=[0.5, 0.5]), r'std=\[0.5, 0.4, 0.3\] must be .* one for each of 2 channels'),
-        (dict(mean=[0.5, 0.5], std=0.5), r'shape \[1, 2, 16, 16\] with RuntimeError'),
+        (
+            dict(mean=[0.5, 0.5], std=0.5),
+            r'shape \[1, 2, 16, 16\] with RuntimeError.*: set channels=3, and give mean',
+        ),
         (dict(channels=0), 'channels=0'),
         (dict(mean=127.5), 'divide those for images up to 255 by 255'),
         (dict(std=0.0), 'above 0'),
         (dict(task='detection'), "must be one of 'classification', 'binary', 'multilabel'"),
         (dict(task='segmentation'), r'logits of shape \[1, 10\], but Segmentation needs'),
+        ({'model.batch_size.of': 3}, 'the part of a key before its last dot must name'),
         (dict(budget=0), 'budget=0 must be a number of rounds'),
         (dict(budged=3), "no argument 'budged'.*did you mean budget"),
         (dict(minuts=3), "no argument 'minuts'.*did you mean minutes"),
@@ -184,7 +195,7 @@ def test_segmentation(batch_norm, tmp_path, no_report):
         (dict(student=Network(CifarResNet(8))), 'give its attribute model'),
         (dict(student=nn.Flatten()), 'nothing can train'),
         (dict(student=torch.jit.script(Pixels())), 'TorchScript.*without torch.jit.script'),
-        (dict(student=Pixels(num_classes=10)), r'model.student gives logits of shape'),
+        (dict(student=Pixels(num_classes=10)), r'^student gives logits of shape'),
         (dict(val_loader=iter([])), 'can be read only once'),
     ],
 )
@@ -194,6 +205,14 @@ def test_bad_arguments_fail_before_training(changes, message, tmp_path):
     with pytest.raises(ConfigError, match=message):
         tiny(teacher, changes.pop('student', student), tmp_path / 'run', **changes)
     assert not list(tmp_path.glob('run/round_*.pth'))
+
+
+@pytest.mark.parametrize('key', ['model.batch_size', 'model.synthesizer.samples'])
+def test_a_small_buffer_is_refused_before_anything_is_built(key, tmp_path):
+    changes = {'model.buffer.capacity': 9, key: 10}
+    with pytest.raises(ConfigError, match=rf'model.buffer.capacity=9 .* {key}=10.*; set the'):
+        tiny(*networks(), tmp_path / 'run', **changes)
+    assert not (tmp_path / 'run').exists()
 
 
 def test_networks_that_do_not_fit(tmp_path):

@@ -236,7 +236,7 @@ def test_resume(given, plain, tmp_path):
         (dict(resume='nowhere'), ConfigError, 'there is no config.py of distill'),
         (dict(work_dir='other'), ConfigError, 'must be one folder'),
         (dict(task='segmentation'), ConfigError, 'task=segmentation, but the run in .* has'),
-        ({'model.batch_size': 9, 'seed': 4}, ConfigError, 'randomness.seed .0 -> 4.'),
+        ({'model.batch_size': 9, 'seed': 4}, ConfigError, 'another seed .0 -> 4.*work_dir$'),
     ],
 )
 def test_what_cannot_be_resumed(changes, error, message, plain):

@@ -239,3 +239,14 @@ def test_a_class_that_never_occurs_is_named_once(task, labels):
         'val_loader: 2 classes of 5 never occur (3, 4): nothing measures them; check the '
         'labels and num_classes'
     ]
+
+
+def test_the_first_image_and_several_sizes():
+    """The run compares the first image with the synthetic ones."""
+    val = ValBatches([(PIXELS, CLASSES), (PIXELS[:, :, :4], CLASSES)], 'classification', 3)
+    assert torch.equal(val.dataset[0]['inputs'], PIXELS[0])
+    assert val.findings == [
+        'val_loader: its images have several sizes (6x8, 4x8); they are measured as they are'
+    ]
+    both = [(PIXELS, MAPS), (PIXELS[:, :, :4], MAPS[:, :4])]
+    assert not ValBatches(both, 'segmentation', 3).findings  # usual there

@@ -105,6 +105,25 @@ def test_validate(folder, capsys):
     assert left == ['teacher.pth'], 'it writes nothing'
 
 
+def test_validate_names_images_of_another_size(folder, capsys):
+    assert status_of('validate', NAME, *tiny(**{'val_dataloader.dataset.image_size': 20})) == 0
+    said = 'val_dataloader: its images have 20x20 pixels, and the synthetic ones 16x16'
+    assert said in capsys.readouterr().out
+
+
+def test_validate_shows_warnings_once(folder, capsys):
+    options = {
+        'model.synthesizer.generator': dict(
+            _delete_=True, type='DCGANGenerator', image_size=72, width=4, latent_dim=8
+        )
+    }
+    assert status_of('validate', NAME, *tiny(**options)) == 0
+    said = capsys.readouterr().out
+    assert said.count('DCGANGenerator is for images of up to 64 pixels, and image_size is') == 1
+    assert said.count('val_dataloader: its images have 16x16') == 1
+    assert 'FileClient' not in said and 'INFO' not in said
+
+
 def test_validate_without_the_files(folder, capsys):
     (folder / demo.TEACHER).unlink()
     options = {

@@ -33,7 +33,7 @@ class Fixed(nn.Module):
         return self.linear(self.bn(self.conv(x)).flatten(1))
 
 
-NEAREST = '; the nearest size that works is 24'
+NEAREST = '; the nearest image_size that works is 24'
 MISTAKES = {
     None: ('RuntimeError: mat1 and mat2 shapes', 'return self.linear(', NEAREST),
     'assertion': ('AssertionError: Input height does not match', 'assert x.shape', NEAREST),
@@ -67,7 +67,7 @@ def test_without_a_line_of_the_user(tmp_path):
     settings = dict(num_classes=4, image_size=16, mean=0.5, std=0.5, work_dir=tmp_path / 'a')
     with pytest.raises(ConfigError) as error:
         distill(teacher, nn.Sequential(*teacher), **settings)
-    assert str(error.value).endswith('; the nearest size that works is 32')
+    assert str(error.value).endswith('; the nearest image_size that works is 32')
     assert '(in ' not in str(error.value)
 
 

@@ -1,5 +1,6 @@
 """The figures of a buffer against numbers by hand, and its picture."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -10,9 +11,11 @@ from helpers import NO_VAL, build_runner
 from PIL import Image
 
 from ssdkd.buffers import FreshBuffer, GrowingBuffer, ReplayBuffer
+from ssdkd.buffers.classes import class_balance
 from ssdkd.engine.hooks import buffer_statistics
 from ssdkd.engine.hooks.buffer_statistics import collapse
-from ssdkd.visualization import save_sample_grid
+from ssdkd.visualization import read_curves, save_sample_grid, write_report
+from ssdkd.visualization.curves import shown_scalars
 from ssdkd.writers import OldestWriter
 
 
@@ -36,6 +39,7 @@ def test_figures_by_hand(buffer):
         class_min=1,
         class_max=2,
         class_ratio=2,
+        empty_classes=0,
         confidence=0.5,
         weight_mean=1.5,
         weight_max=3,
@@ -48,15 +52,20 @@ def test_uniform_priorities_have_entropy_one(buffer):
     assert buffer_statistics(buffer)['priority_entropy'] == pytest.approx(1.0)
 
 
-def test_an_empty_class_gives_a_finite_ratio():
-    buffer = ReplayBuffer(capacity=2)
-    batch = dict(
-        image=torch.rand(2, 3, 4, 4),
-        class_share=torch.tensor([[1.0, 0.0]] * 2),
-        confidence=torch.ones(2),
-    )
-    buffer.extend(batch, OldestWriter())
-    assert all(math.isfinite(value) for value in buffer_statistics(buffer).values())
+@pytest.mark.parametrize(
+    'counts, ratio, empty',
+    [
+        ([17.0, 0.0, 5.0, 0.0], math.inf, 2),
+        ([17.0, 1e-12, 5.0], math.inf, 1),  # what rounding may leave
+        ([3.0, 0.25], 12, 0),  # a class that covers a quarter of one image
+        ([6.0, 3.0], 2, 0),
+    ],
+)
+def test_an_empty_class_is_named(counts, ratio, empty):
+    balance = class_balance(torch.tensor(counts, dtype=torch.float64))
+    assert balance['class_ratio'] == ratio
+    assert balance['empty_classes'] == empty
+    assert balance['class_min'] == (0 if empty else min(counts))
 
 
 def test_sample_grid(buffer, tmp_path):
@@ -156,3 +165,20 @@ def test_a_run_with_collapsed_samples_says_so_early(tiny):
     assert re.match(r'(9\d|100)% of the samples are of class \d, by the teacher', said)
     assert early.splitlines()[-1].count('WARNING') == 1
     assert 'Round [4/5]' in early and 'Round [5/5]' not in early
+    check_empty_classes(cfg.work_dir, log)
+
+
+def check_empty_classes(work_dir, log):
+    """In the log, in JSON and on the page."""
+    ratios = [line for line in log.read_text().splitlines() if 'class_ratio' in line]
+    assert 'Buffer' in ratios[0] and 'Summary' in ratios[-1]
+    empty = re.search(r'class_ratio: inf  empty_classes: (\d)', ratios[0])[1]
+    assert f'class_ratio: inf  empty_classes: {empty}' in ratios[-1]
+    summary = json.loads(Path(work_dir, 'summary.json').read_text(), parse_constant=pytest.fail)
+    assert (summary['class_ratio'], summary['empty_classes']) == (None, int(empty))
+    curves = read_curves(work_dir)
+    assert 'buffer/class_ratio' not in curves.scalars
+    assert 'buffer/empty_classes' in shown_scalars(curves)
+    page = write_report(work_dir)[0].read_text()
+    assert '<td>Largest class / smallest class</td><td>infinite</td>' in page
+    assert f'ratio inf ({empty} empty classes)' in page

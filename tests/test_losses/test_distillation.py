@@ -46,3 +46,11 @@ def test_l1_logit(task, shape):
 def test_impossible_temperature(temperature):
     with pytest.raises(ConfigError, match=f'temperature={temperature}'):
         KLDivergenceLoss(temperature=temperature)
+
+
+def test_a_method_that_is_no_longer_called_is_refused_where_the_class_is_defined():
+    with pytest.raises(ConfigError, match=r'Old: observing\(\) is no longer part .* compare'):
+
+        class Old(KLDivergenceLoss):
+            def observing(self):
+                return None

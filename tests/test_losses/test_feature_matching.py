@@ -87,3 +87,23 @@ def test_misfits_show_before_training(tiny, monkeypatch):
 def test_no_layers_in_common():
     with pytest.raises(ConfigError, match="give layers={'name in the student': 'name in the"):
         value(*networks('first'))
+
+
+def test_what_is_left_out_is_one_sentence_in_the_log(log):
+    loss = FeatureMatchingLoss(skip_misfits=True)
+    teacher, student = networks('first')
+    loss.attach(teacher, student)
+    assert compared(loss, teacher, student, images()).tolist() == [0] * 4
+    assert log() == [
+        'model.distillation: FeatureMatchingLoss is not used: it compares stages that teacher '
+        'and student have under one name (layer1, block1, ...), and these networks share none. '
+        'The other terms train the student.'
+    ]
+    teacher, student = networks('layer1', channels=8)
+    loss.attach(teacher, student)
+    for _ in range(2):
+        compared(loss, teacher, student, images())
+    assert log()[1:] == [
+        "model.distillation: FeatureMatchingLoss leaves out a layer: the student's layer "
+        "'layer1' gives [8, 7, 7] and the teacher's 'layer1' [4, 7, 7]."
+    ]

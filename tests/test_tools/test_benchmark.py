@@ -13,6 +13,7 @@ import torch
 from helpers import DIGITS, ROOT, TINY, call_tool, environment, run_tool, save_teacher
 
 from ssdkd.benchmark import PlanFile
+from ssdkd.benchmark.cells import Trainer
 
 OPTIONS = TINY | {'default_hooks.checkpoint.interval': 3}
 UNIFORM = {
@@ -24,7 +25,7 @@ methods = dict(
     ours=dict(config='{config}', label='SSD-KD', x=0.5),
     uniform=dict(config='{config}', label='Uniform', seeds=[0], options={uniform}),
     broken=dict(config='{config}', label='Broken', seeds=[7],
-                options={{'model.buffer.capacity': 8}}),
+                options={{'model.student.model.num_classes': 7}}),
 )
 seeds = [0, 1]
 budget = dict({budget})
@@ -81,7 +82,7 @@ def test_goes_on_past_a_failure_and_says_so(compared):
     assert '[4/4]' in done.stdout and 'min left' in done.stdout
     assert '1 of 4 runs failed: Broken, seed 7' in done.stderr
     report = (out / 'report.md').read_text()
-    assert 'capacity=8 is smaller than' in report.split('## Failed')[1]
+    assert 'model.student has 7 outputs' in report.split('## Failed')[1]
     assert '## Not finished' not in report
     assert report in done.stdout
     for name in ('accuracy_vs_time.png', 'accuracy_vs_x.png'):
@@ -182,7 +183,8 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
                 summary = dict(
                     student_accuracy=50 + effect * (i % 2) + 0.1 * i + seed * 0.1 * (i == 2),
                     teacher_accuracy=90, rounds=2, student_steps=2, buffer_samples=16,
-                    inversion_seconds=1, distillation_seconds=1, class_ratio=1.5)  # fmt: skip
+                    inversion_seconds=1, distillation_seconds=1,
+                    class_ratio=1.5 if i else None)  # None: a class is empty  # fmt: skip
                 (run / 'summary.json').write_text(json.dumps(summary))
         plans = PlanFile(budget, 1, 1, 'ssdkd benchmark', {})
         plans.write(out / folder)
@@ -194,7 +196,8 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
     assert found['2 student steps', 'priorities'] == pytest.approx(4.075)
     assert found['3 minutes', 'priorities'] == pytest.approx(2.05)
     table = (out / '3_minutes/ablation.md').read_text()
-    assert '95% interval' in table and '| writer | 50.30 ± 0.10 | [50.05, 50.55] |' in table
+    assert '95% interval' in table and '| inf | 0.0 |' in table and '| 1.50 | 0.0 |' in table
+    assert '| writer | 50.30 ± 0.10 | [50.05, 50.55] |' in table
 
 
 @pytest.mark.slow
@@ -226,13 +229,24 @@ def test_jobs_of_a_cluster(tmp_path):
                '--cfg-options', 'seeds=[0]')  # fmt: skip
     done = run_tool('benchmark.py', *command, timeout=600)
     assert done.returncode == 1, done.stderr
-    assert (
-        'Broken, seed 7: FAILED: exit status 2: error: model.buffer.capacity=8' in done.stdout
-    )
+    assert 'Broken, seed 7: FAILED: exit status 2: error: model.student has 7' in done.stdout
     assert json.loads((out / 'ours/seed_0/summary.json').read_text())['student_steps'] == 4
     assert list((out / 'jobs').glob('*_result.pkl'))
     again = run_tool('benchmark.py', *command, timeout=600)
     assert '2 of 2 runs have ended before' in again.stdout
+
+
+def test_every_budget_is_checked_before_the_first_run(tmp_path, monkeypatch, capsys):
+    spec, out = write_spec(tmp_path, 'minutes=3', FACTORIAL), tmp_path / 'out'
+    stored = out / '3_minutes/none/config.py'  # of the second budget
+    stored.parent.mkdir(parents=True)
+    stored.write_text("model = dict(type='Other')\n")
+    monkeypatch.setattr(Trainer, 'train', lambda *_: pytest.fail('a run has started'))
+    with pytest.raises(SystemExit) as stop:
+        call_tool('benchmark.py', spec, '--work-dir', out, '--threads', 1)
+    assert stop.value.code == 2
+    assert f"error: '{stored}' was written for the runs beside it" in capsys.readouterr().err
+    assert not (out / '2_student_steps').exists()
 
 
 @pytest.mark.parametrize(

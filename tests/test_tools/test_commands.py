@@ -66,6 +66,14 @@ def test_test_agrees_with_the_summary(trained, capfd):
     assert value == pytest.approx(summary['teacher_accuracy'], abs=0.01)
 
 
+def test_test_on_images_of_another_size(trained, capfd):
+    options = tiny_options(trained, {'test_dataloader.dataset.image_size': 20})
+    call_tool('test.py', DIGITS, '--teacher', '--cfg-options', *options)
+    captured = capfd.readouterr()
+    said = 'test_dataloader: its images have 20x20 pixels, and the synthetic ones 16x16'
+    assert said in captured.out + captured.err
+
+
 def test_test_without_a_checkpoint(trained, capfd):
     with pytest.raises(SystemExit):
         accuracy(capfd, trained)

@@ -150,10 +150,10 @@ def second(output):
 WRONG = [
     (
         None,
-        'model.student has 64 outputs, but model.task.num_classes=10; make them equal; '
-        'model.student returns a tuple (0 [1, 64], 1 [1, 10]); say output=0 or output=1',
+        'student has 64 outputs, but num_classes=10; make them equal; '
+        'student returns a tuple (0 [1, 64], 1 [1, 10]); say output=0 or output=1',
     ),
-    (2, 'model.teacher.output=2, but model.teacher returns a Output (logits [1, 10], feature'),
+    (2, 'output=2, but teacher returns a Output (logits [1, 10], feature'),
     (dict(techer=1), "output={'techer': 1} must have the keys 'teacher' and 'student'"),
 ]
 

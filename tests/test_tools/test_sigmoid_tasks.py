@@ -82,9 +82,19 @@ def test_distill(task, tmp_path, no_report):
 
 
 WRONG = [
-    ('classification', 2, 1, 'model.teacher has 1 output; one logit, with a sigmoid'),
+    (
+        'classification',
+        2,
+        1,
+        "teacher has 1 output; one logit, with a sigmoid, is that of two classes: use task='b",
+    ),
     ('classification', 1, 1, "num_classes=2 and task='binary'"),
-    ('binary', 2, 2, 'model.teacher has 2 outputs, but BinaryClassification reads one logit'),
+    (
+        'binary',
+        2,
+        2,
+        "softmax chooses: use task='classification'; for independent labels, task='multilabel'",
+    ),
     ('binary', 3, 1, 'BinaryClassification has 2 classes'),
     ('multi', 3, 3, "task='multi' must be one of 'classification', 'binary', 'multilabel'"),
 ]

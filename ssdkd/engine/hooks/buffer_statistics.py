@@ -6,6 +6,7 @@ import torch
 from mmengine.hooks import Hook
 
 from ssdkd.buffers import BaseBuffer
+from ssdkd.buffers.classes import class_balance
 from ssdkd.checks import check_int
 from ssdkd.registry import HOOKS
 
@@ -16,8 +17,8 @@ def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
     """Figures of a filled buffer.
 
     Returns:
-        dict: ``samples``; ``class_min`` and ``class_max`` samples of a class and their
-        ``class_ratio``, an empty class counted as one; ``confidence``, mean of the teacher's;
+        dict: ``samples``; what :func:`ssdkd.buffers.classes.class_balance` gives, whose
+        ``class_ratio`` is infinite if a class is empty; ``confidence``, mean of the teacher's;
         ``weight_mean`` and ``weight_max`` of the importance weights; ``priority_entropy``, of
         the priorities as a distribution, divided by that of the uniform one: 1 is uniform, 0
         a single sample. Figures of classes and of confidence are absent if the buffer has
@@ -29,13 +30,8 @@ def buffer_statistics(buffer: BaseBuffer) -> dict[str, float]:
     entropy = -(p * p.clamp_min(1e-30).log()).sum() / math.log(max(len(p), 2))
     values = {}
     if buffer.needs_facts:
-        counts = buffer.class_counts
-        values = {
-            'class_min': counts.min(),
-            'class_max': counts.max(),
-            'class_ratio': counts.max() / counts.min().clamp_min(1),
-            'confidence': columns['confidence'].mean(),
-        }
+        values = class_balance(buffer.class_counts)
+        values['confidence'] = columns['confidence'].mean()
     values |= {
         'weight_mean': columns['weight'].mean(),
         'weight_max': columns['weight'].max(),
@@ -99,7 +95,8 @@ class BufferStatisticsHook(Hook):
         if not due or not len(buffer):
             return
         values = buffer_statistics(buffer)
-        scalars = {f'buffer/{k}': v for k, v in values.items()}
+        # JSON has no infinity, which an empty class makes of the ratio.
+        scalars = {f'buffer/{k}': v for k, v in values.items() if math.isfinite(v)}
         lines = ['  '.join(f'{k}: {v:.4g}' for k, v in values.items())]
         if buffer.needs_facts:
             confidence = buffer.columns['confidence'][: len(buffer)].float().cpu()

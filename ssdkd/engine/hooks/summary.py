@@ -1,6 +1,7 @@
 """Summary of a run: its last log line, and ``summary.json``."""
 
 import json
+import math
 import resource
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ def peak_memory() -> dict[str, float]:
 class SummaryHook(Hook):
     """Evaluates every network once more and logs the result of the run in one line.
 
-    The line is the last of the log; ``summary.json`` in the work directory holds the same.
+    The line is the last of the log; ``summary.json`` in the work directory holds the same, with
+    ``null`` for a ratio of classes that is infinite.
     Without a val set the accuracies are left out. Of several processes it counts the samples of
     all, and states mean confidence and memory of the first.
     """
@@ -74,6 +76,7 @@ class SummaryHook(Hook):
         summary['buffer_samples'] = int(samples)
         if distiller.buffer.needs_facts:
             summary['class_ratio'] = round(statistics['class_ratio'], 2)
+            summary['empty_classes'] = int(statistics['empty_classes'])
             summary['mean_confidence'] = round(statistics['confidence'], 3)
         summary |= {
             'inversion_seconds': round(seconds['inversion'], 1),
@@ -86,7 +89,9 @@ class SummaryHook(Hook):
         if not is_main_process():  # the evaluation above needs every process
             return
         path = Path(runner.work_dir, SUMMARY)
-        write_whole(path, json.dumps(summary, indent=2) + '\n')
+        # JSON has no infinity, which an empty class makes of the ratio.
+        stored = {k: None if v == math.inf else v for k, v in summary.items()}
+        write_whole(path, json.dumps(stored, indent=2) + '\n')
         runner.logger.info('Summary  ' + '  '.join(f'{k}: {v}' for k, v in summary.items()))
 
     @staticmethod

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ssdkd.checks import check_number
+from ssdkd.errors import ConfigError
 from ssdkd.models.output import NetworkOutput
 from ssdkd.tasks.base import BaseTask
 
@@ -29,11 +30,21 @@ class BaseDistillationLoss(nn.Module, ABC):
         weight (float): Factor of this term in the sum, at least 0. Defaults to 1.
 
     Raises:
-        ConfigError: ``weight`` is no such number.
+        ConfigError: ``weight`` is no such number. A subclass is refused that overrides
+            ``observing()``, which is gone.
     """
 
     student_layers: Sequence[str] = ()
     teacher_layers: Sequence[str] = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if 'observing' in vars(cls):  # of earlier versions, and never called now
+            raise ConfigError(
+                f'{cls.__module__}.{cls.__name__}: observing() is no longer part of a '
+                'distillation loss; name the layers in student_layers and teacher_layers, and '
+                'override compare()'
+            )
 
     def __init__(self, weight: float = 1.0):
         check_number(self, '[0, inf)', weight=weight)

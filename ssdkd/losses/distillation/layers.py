@@ -84,7 +84,12 @@ class BaseLayerLoss(BaseDistillationLoss):
                 if STAGE.fullmatch(n) and n in networks['student']
             ]
         if not names and self.skip_misfits:
-            self._skip('', 'no stages of teacher and student have the same name')
+            print_log(
+                f'{self._key} is not used: it compares stages that teacher and student have '
+                'under one name (layer1, block1, ...), and these networks share none. The '
+                'other terms train the student.',
+                'current',
+            )
         elif not names:
             raise self._misfit(
                 'no stages (layer1, block1, ...) have the same name in teacher and '
@@ -151,15 +156,12 @@ class BaseLayerLoss(BaseDistillationLoss):
                 f"the teacher's '{teacher_name}' {list(teacher.shape[1:])}"
             )
             if self.skip_misfits:
-                self._skip(student_name, shapes)
+                if student_name not in self._skipped:
+                    self._skipped.add(student_name)
+                    print_log(f'{self._key} leaves out a layer: {shapes}.', 'current')
                 return student.new_zeros(len(student))
             raise self._misfit(f'{shapes}; name layers of equal shapes in layers')
         return self.difference(student, teacher)
-
-    def _skip(self, layer: str, why: str) -> None:
-        if layer not in self._skipped:
-            self._skipped.add(layer)
-            print_log(f'{self._key}: {why}: left out', 'current')
 
     def _misfit(self, what: str) -> ConfigError:
         return ConfigError(f'{self._key}: {what}')

@@ -1,0 +1,57 @@
+"""Check of the size of labelled images against that of the synthetic ones."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from ssdkd.distillers.teacher_checks import device_of, untouched
+from ssdkd.errors import ConfigError
+from ssdkd.transforms import to_unit_range
+from ssdkd.user_code import describe_error
+
+
+@torch.no_grad()
+def check_image_size(
+    dataset: Dataset, key: str, networks: dict[str, nn.Module], size: Sequence[int]
+) -> list[str]:
+    """Compare the first image of a labelled set with the synthetic images.
+
+    Nothing resizes labelled images, so that another size may measure something else than the
+    teacher was trained for.
+
+    Args:
+        dataset: The set; one whose samples are no dicts with ``inputs`` is not looked at.
+        key: Its name in messages.
+        networks: Role -> network, images [N, C, H, W] in [0, 1] to logits: those to evaluate.
+        size: (H, W) of the synthetic images.
+
+    Returns:
+        list[str]: A line if the sizes differ.
+
+    Raises:
+        ConfigError: A network cannot take images of that size.
+    """
+    sample = dataset[0]
+    image = sample.get('inputs') if isinstance(sample, dict) else None
+    if not isinstance(image, Tensor) or tuple(image.shape[-2:]) == tuple(size):
+        return []
+    found, wanted = (f'{height}x{width}' for height, width in (image.shape[-2:], size))
+    for role, network in networks.items():
+        was_training = network.training
+        try:
+            with untouched(network.eval()):
+                network(to_unit_range(image[None].to(device_of(network))))
+        except Exception as error:  # of the user's own code
+            raise ConfigError(
+                f'{key}: its images have {found} pixels, and the synthetic ones {wanted}; the '
+                f'{role} cannot take them: its forward fails with {describe_error(error)}; '
+                f'resize them to {wanted}'
+            ) from error
+        finally:
+            network.train(was_training)
+    return [
+        f'{key}: its images have {found} pixels, and the synthetic ones {wanted}. They are '
+        f'measured as they are; if the teacher was trained on {wanted}, resize them to that'
+    ]
