@@ -106,7 +106,7 @@ def test_the_result(run):
     (log,) = result.work_dir.glob('*/*.log')
     said = log.read_text()
     assert re.search(r'teacher +CifarResNet, [\d,]+ parameters', said)
-    assert said.index('The curves and the page of the report are drawn') < said.index(
+    assert said.index('Drawing the curves and the page of the report') < said.index(
         f'The report is {report}'
     )
 
