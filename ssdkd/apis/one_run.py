@@ -139,7 +139,7 @@ def _run(
             runner.logger.warning(line)
         runner._val_loop = ValLoop(runner, val, dict(METRICS.get(task_of(cfg), ACCURACY)))
     runner.train()
-    runner.logger.info('Training has ended. The curves and the page of the report are drawn.')
+    runner.logger.info('Training has ended. Drawing the curves and the page of the report ...')
     report = first(write_report(work_dir)[0] if is_main_process() else None)
     runner.logger.info(f'The report is {report}.')
     return cfg, distiller

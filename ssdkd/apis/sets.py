@@ -1,5 +1,7 @@
 """Checks of the labelled data sets of a Runner, before it uses them."""
 
+from logging import INFO, WARNING
+
 import torch
 from mmengine.runner import Runner
 from torch import nn
@@ -28,7 +30,8 @@ def check_sets(
         network: A ``Network``, or a segmentor of mmseg.
         *names: ``'train'``, ``'val'``, ``'test'``: those that are going to be used.
         num_classes: The network's number of outputs. Defaults to what it gives for an image.
-        image_size: (H, W) of the synthetic images. Defaults to None: there are none.
+        image_size: (H, W) of the synthetic images, with a ``Predictor``. Defaults to None:
+            there are none.
 
     Raises:
         ConfigError: See :func:`ssdkd.datasets.check_set` and :func:`check_image_size`.
@@ -47,8 +50,10 @@ def check_sets(
             for line in check_set(dataset, key, outputs, trained):
                 runner.logger.warning(line)
             if image_size is not None:
+                # Segmentors are usually measured on whole photos.
+                level = INFO if runner.model.task.cases == 'pixels' else WARNING
                 for line in check_image_size(dataset, key, {'network': network}, image_size):
-                    runner.logger.warning(line)
+                    runner.logger.log(level, line)
 
 
 def _outputs(network: nn.Module, dataset: Dataset) -> int:

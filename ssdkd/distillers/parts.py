@@ -27,7 +27,7 @@ def with_channels(synthesizer: dict, channels: int) -> dict:
     """A synthesizer's config for images of the teacher's channels, unless it says its own."""
     if channels == 3 or 'dataset' in synthesizer:  # whose images have their own
         return synthesizer
-    if not _takes_channels(synthesizer):
+    if not _takes_channels(synthesizer):  # it may make them anyway
         return synthesizer
     if 'generator' not in synthesizer:
         return {'channels': channels, **synthesizer}
@@ -41,12 +41,15 @@ def build_synthesizer(cfg: dict, channels: int) -> BaseSynthesizer:
         ConfigError: What makes the images does not take their channels, and makes others.
     """
     built = build_part('synthesizer', SYNTHESIZERS, with_channels(cfg, channels))
-    if built.channels != channels and not _takes_channels(cfg):
-        key, maker = ('.generator' * ('generator' in cfg), cfg.get('generator', cfg)['type'])
+    if channels != 3 and built.channels != channels and not _takes_channels(cfg):
+        key = '.generator' * ('generator' in cfg)
+        maker = cfg.get('generator', cfg)['type']
+        remedy = 'give its constructor an argument channels, or take another one'
+        if 'dataset' in cfg:
+            remedy = 'set the channels of its dataset'
         raise ConfigError(
             f'model.synthesizer{key}: {maker} makes images of '
-            f'{count(built.channels, "channel")}, but the teacher takes {channels}; give its '
-            'constructor an argument channels, or take another one'
+            f'{count(built.channels, "channel")}, but the teacher takes {channels}; {remedy}'
         )
     return built
 

@@ -315,7 +315,9 @@ class DistillLoop(BaseLoop):
 
     def _check_val_set(self, dataset: Dataset) -> None:
         """Check classes and images of the val set, and log what is found."""
-        distiller, key = self.distiller, 'val_dataloader'
+        distiller = self.distiller
+        # One that no config names is an argument of distill().
+        key = 'val_dataloader' if self.runner.cfg.get('val_dataloader') else 'val_loader'
         for line in check_set(dataset, key, distiller.task.num_classes, distiller.classes):
             self._found(WARNING, line)
         size = distiller.synthesizer.image_size

@@ -64,8 +64,8 @@ def networks():
     return CifarResNet(depth=8), CifarResNet(depth=8)
 
 
-def val_set():
-    return [(torch.rand(6, 3, 16, 16), torch.arange(6)) for _ in range(2)]
+def val_set(side=16):
+    return [(torch.rand(6, 3, side, side), torch.arange(6)) for _ in range(2)]
 
 
 def tiny(teacher, student, folder, **changes):
@@ -85,7 +85,7 @@ def run(tmp_path_factory):
     teacher, student = networks()
     before = copy.deepcopy(teacher.state_dict())
     folder = tmp_path_factory.mktemp('distill') / 'run'
-    result = tiny(teacher, student, folder, val_loader=val_set(), seed=3)
+    result = tiny(teacher, student, folder, val_loader=val_set(side=20), seed=3)
     return teacher, student, before, result
 
 
@@ -105,8 +105,9 @@ def test_the_result(run):
     assert result.config.randomness.seed == 3
     (log,) = result.work_dir.glob('*/*.log')
     said = log.read_text()
+    assert 'val_loader: its images have 20x20 pixels, and the synthetic ones 16x16' in said
     assert re.search(r'teacher +CifarResNet, [\d,]+ parameters', said)
-    assert said.index('The curves and the page of the report are drawn') < said.index(
+    assert said.index('Drawing the curves and the page of the report') < said.index(
         f'The report is {report}'
     )
 
