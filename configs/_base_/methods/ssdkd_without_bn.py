@@ -9,7 +9,7 @@ Such a teacher stores no statistics of its training data. What takes their place
 PatchSimilarityLoss and TotalVariationTargetLoss (PSAQ-ViT, arXiv 2203.02250) cost accuracy here:
 docs/trials.md.
 
-One setting for all budgets: nothing is published for small images.
+No budget follows a publication: nothing is published for small images.
 """
 
 _base_ = ['./ssdkd_cpu.py']
@@ -35,6 +35,8 @@ by_budget = dict(
             ),
             buffer=dict(capacity=1000),
             batch_size=64,
+            # Digits are no photographs.
+            augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
         )
     )
 )
