@@ -58,7 +58,9 @@ def name(path: Path) -> str:
     return path.stem
 
 
-@pytest.mark.parametrize('control', CONTROLS)
+@pytest.mark.parametrize(
+    'control', [pytest.param(c, marks=[SLOW] * (c == 'noise')) for c in CONTROLS]
+)
 def test_control_trains(control, tmp_path):
     build_runner(small_control(control, tmp_path)).train()
     summary = json.loads((tmp_path / 'run/summary.json').read_text())
@@ -225,7 +227,7 @@ def test_file_name(path):
 @pytest.mark.parametrize(
     'path',
     [
-        pytest.param(p, marks=() if p.stem.startswith(('digits', 'imagenet')) else SLOW)
+        pytest.param(p, marks=() if p.stem.startswith(('digits', 'imagenet_eff')) else SLOW)
         for p in CLS
     ],
     ids=name,

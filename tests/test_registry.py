@@ -139,7 +139,11 @@ MINIMAL = {
         'TotalVariationTargetLoss': {},
     },
     'modulation': {'ModulatingFunction': {}},
-    'batch_transform': {'RandomCropFlip': {}, 'RandomLight': dict(strength=0.5)},
+    'batch_transform': {
+        'PhotoColours': {},
+        'RandomCropFlip': {},
+        'RandomLight': dict(strength=0.5),
+    },
     'buffer': {
         'FreshBuffer': dict(capacity=4),
         'GrowingBuffer': dict(capacity=4),

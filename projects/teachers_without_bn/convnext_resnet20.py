@@ -1,4 +1,4 @@
-"""A pair: a small ConvNeXt of timm with patches of 2 pixels -> ResNet-20, on CIFAR-10-JPEG.
+"""A pair: a small ConvNeXt of timm with patches of one pixel -> ResNet-20, on CIFAR-10-JPEG.
 
 The teacher comes from teacher_convnext.py.
 """
@@ -10,10 +10,12 @@ teacher = dict(
         _delete_=True,
         type='timm',
         name='convnext_atto',
-        patch_size=2,
-        depths=(2, 2, 2, 2),
-        dims=(32, 64, 128, 128),
+        patch_size=1,
+        depths=(1, 2, 2, 1),
+        dims=(12, 64, 128, 192),
+        kernel_sizes=3,
         conv_mlp=False,
+        ls_init_value=1.0,  # at 1e-6, blocks do nothing for the first epochs
         num_classes=_base_.num_classes,
     ),
     checkpoint='work_dirs/teacher_convnext/teacher.pth',

@@ -1,6 +1,6 @@
 """A teacher for CIFAR-10-JPEG without batch norm: ResNet-20 with group norm, 9 epochs.
 
-Three minutes per epoch on one CPU core with bfloat16 (AMX); 67.5 % after six epochs. The
+74.7 % on the val images after 22 minutes of CPU time of one core with bfloat16 (AMX). The
 environment variable SSDKD_SHARED is the folder with data/.
 """
 

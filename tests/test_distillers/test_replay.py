@@ -191,6 +191,25 @@ def test_warmup_batches_are_not_stored(distiller):
     assert 'adversarial' in log
 
 
+def test_terms_that_read_the_student_wait_for_its_first_steps(distiller):
+    optim_wrapper = optimizers(distiller)
+    distiller.share = (0.0, 0.5)  # the round after warm-up, whose steps follow its samples
+    log = distiller.synthesize(optim_wrapper)
+    assert len(distiller.buffer) == 16
+    assert 'adversarial' not in log
+    distiller.share = (0.5, 1.0)
+    assert 'adversarial' in distiller.synthesize(optim_wrapper)
+
+
+def test_a_term_that_is_alone_does_not_wait(tiny):
+    distiller = build_distiller(tiny())
+    losses = distiller.synthesizer.losses
+    for name in [name for name in losses if name != 'adversarial']:
+        del losses[name]
+    distiller.share = (0.0, 0.5)
+    assert list(distiller.synthesize(optimizers(distiller))) == ['adversarial']
+
+
 def test_training_state_round_trip(tiny):
     first, second = (build_distiller(tiny()) for _ in range(2))
     for distiller in (first, second):

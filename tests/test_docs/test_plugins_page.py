@@ -9,6 +9,7 @@ from helpers import ROOT
 from ssdkd import testing
 from ssdkd.models.checkpoint import read_checkpoint
 
+pytestmark = pytest.mark.slow
 PAGE = ROOT / 'docs/plugins.md'
 BROKEN = "plugin 'bad' (broken_module, of broken 0.1)"
 

@@ -73,6 +73,7 @@ def test_the_first_distillation(tmp_path):
     desk.run('python', '-c', code)
 
 
+@pytest.mark.slow
 def test_the_distillation_without_a_config(tmp_path, monkeypatch, capsys):
     teacher = tmp_path / 'work_dirs/digits_resnet20/teacher.pth'
     teacher.parent.mkdir(parents=True)

@@ -104,7 +104,7 @@ WIDE_RESNETS = ROOT / 'configs/cls/cifar10_wrn40-2_wrn16-2_ssdkd.py'
         pytest.param('inversion', DIGITS, LARGE, marks=pytest.mark.slow),
         pytest.param('student', DIGITS, LARGE, marks=pytest.mark.slow),
         pytest.param('inversion', WIDE_RESNETS, WIDE, marks=pytest.mark.slow),
-        ('student', WIDE_RESNETS, WIDE),
+        pytest.param('student', WIDE_RESNETS, WIDE, marks=pytest.mark.slow),
     ],
 )
 def test_estimate_against_the_peak_of_a_real_step(tmp_path, phase, config, options):

@@ -142,6 +142,7 @@ def test_resumed_to_the_bit(straight):
     assert_same_end(straight, 'straight', 'resumed')
 
 
+@pytest.mark.slow
 def test_a_student_with_dropout_resumed_to_the_bit(straight):
     """Round 2 is saved twice: the second time by its validation, which has a new best."""
     assert run_together(2, train_dropping, straight, 'dropping') == [0, 0]

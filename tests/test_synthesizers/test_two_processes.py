@@ -35,7 +35,10 @@ def one_of_two(rank, cfg, folder):
     os._exit(0)  # taking down the group and what hangs on it may never end
 
 
-@pytest.mark.parametrize('name', ['fomaml', 'contrastive', 'real'])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ('contrastive', 'real')]
+
+
+@pytest.mark.parametrize('name', ['fomaml', *SLOW])
 def test_two_processes(tiny, tmp_path, name):
     cfg = config(tiny, name)
     cfg.model.buffer.capacity = 400

@@ -72,6 +72,7 @@ ARGUMENTS = {
     ],
     'NoiseSynthesizer': [dict(image_size=8, samples=4)],
     'RandomCropFlip': [dict(), dict(padding=2, flip=True)],
+    'PhotoColours': [{}],
     'RandomLight': [dict(strength=0.5)],
     'PixelSynthesizer': [dict(image_size=8, **INVERSION)],
     'RealImageSynthesizer': [

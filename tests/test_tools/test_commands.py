@@ -176,6 +176,7 @@ runpy.run_path('tools/train.py', run_name='__main__')
 '''
 
 
+@pytest.mark.slow
 def test_two_processes(trained, tmp_path):
     script = tmp_path / 'compare.py'
     script.write_text(COMPARE_RANKS)

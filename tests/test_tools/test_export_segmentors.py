@@ -156,6 +156,7 @@ def test_exported_config_says_what_we_trained_on(mmseg_run):
     assert 'ssdkd' not in (run / 'student_mmseg.py').read_text()
 
 
+@pytest.mark.slow
 def test_student_is_plain_torchvision(tmp_path):
     config = tmp_path / 'user.py'
     config.write_text(

@@ -129,6 +129,7 @@ def test_onnx_classifier_runs_in_onnxruntime(capsys, tmp_path, digits):
         assert (run(images) - network(images)).abs().max() < LIMIT
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_onnx_deeplab_runs_in_onnxruntime(capsys, tmp_path, deeplab):
     pytest.importorskip('onnxscript')

@@ -65,6 +65,7 @@ def test_during_training(folder, number):
         assert job.stderr.strip().endswith(".pth'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('number', NUMBERS)
 def test_during_a_validation_with_workers(folder, number, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', f'{Path(__file__).parent}:{ROOT}')
@@ -82,6 +83,7 @@ def test_of_an_evaluation(folder, monkeypatch):
         check_ended(job, signal.SIGINT, 'interrupted')
 
 
+@pytest.mark.slow
 def test_of_a_teachers_training(tmp_path, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', f'{Path(__file__).parent}:{ROOT}')
     text = SLOW + 'train_dataloader = dict(num_workers=2, dataset=dict(type="SlowDigits"))\n'
@@ -119,7 +121,7 @@ main()
 """
 
 
-@pytest.mark.parametrize('number', STATUS)
+@pytest.mark.parametrize('number', NUMBERS)
 def test_a_second_signal_ends_at_once(tmp_path, number):
     (tmp_path / 'tidy.py').write_text(TIDY)
     with Job(sys.executable, tmp_path / 'tidy.py', folder=tmp_path) as job:

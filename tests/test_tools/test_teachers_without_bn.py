@@ -32,11 +32,13 @@ TEACHERS = dict(
         name='convnext_atto', patch_size=2, depths=(1, 1, 2, 1), dims=(24, 48, 96, 96)
     ),
 )
+EPOCHS = dict(vit=20, swin=50, convnext=20)
+LEARNING_RATES = dict(vit=1e-3, swin=2e-3, convnext=1e-3)
 RECIPE = """\
 _base_ = 'ssdkd::teachers/digits_resnet20.py'
 model = dict(network=dict(model=dict(_delete_=True, **{model})), autocast='auto')
-train_cfg = dict(max_epochs=20, val_interval=20)
-optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr=1e-3, weight_decay=0.05))
+train_cfg = dict(max_epochs={epochs}, val_interval={epochs})
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='AdamW', lr={lr}, weight_decay=0.05))
 """
 PAIR = """\
 _base_ = 'ssdkd::_base_/datasets/digits.py'
@@ -52,7 +54,10 @@ budget = 'minutes'
 def test_distilled_with_one_command(name, tmp_path):
     model = dict(type='timm', num_classes=10, **TEACHERS[name])
     for file, text in (('recipe', RECIPE), ('pair', PAIR)):
-        (tmp_path / f'{file}.py').write_text(text.format(model=model, folder=tmp_path))
+        text = text.format(
+            model=model, folder=tmp_path, epochs=EPOCHS[name], lr=LEARNING_RATES[name]
+        )
+        (tmp_path / f'{file}.py').write_text(text)
     call_tool('train_teacher.py', tmp_path / 'recipe.py', '--work-dir', tmp_path / 'teacher')
     arguments = ('--method', 'ssdkd_without_bn', '--work-dir', tmp_path / 'student')
     call_tool('train.py', tmp_path / 'pair.py', *arguments)
