@@ -6,8 +6,8 @@ Such a teacher stores no statistics of its training data. What takes their place
   1904.01186): a generator without labels cannot follow a class prior;
 - the student's images have light, contrast and saturation of photographs, as nothing in the
   losses keeps the colours.
-PatchSimilarityLoss and TotalVariationTargetLoss (PSAQ-ViT, arXiv 2203.02250) cost accuracy here:
-docs/trials.md.
+PatchSimilarityLoss and TotalVariationTargetLoss (PSAQ-ViT, arXiv 2203.02250) cost accuracy
+here: docs/trials.md.
 
 No budget follows a publication: nothing is published for small images.
 """
