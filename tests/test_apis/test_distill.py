@@ -360,9 +360,9 @@ def test_files_that_are_no_saved_modules(tmp_path):
     'batch_norm, other_norms, terms',
     [
         (True, False, {'bn', 'adversarial'}),
-        (True, True, {'bn', 'adversarial', 'patches', 'variation'}),
-        (False, True, {'adversarial', 'patches', 'variation', 'confidence', 'balance'}),
-        (False, False, {'adversarial', 'patches', 'variation', 'confidence', 'balance'}),
+        (True, True, {'bn', 'adversarial', 'confidence', 'balance'}),
+        (False, True, {'adversarial', 'confidence', 'balance'}),
+        (False, False, {'adversarial', 'confidence', 'balance'}),
     ],
 )
 @pytest.mark.parametrize(
@@ -372,8 +372,13 @@ def test_files_that_are_no_saved_modules(tmp_path):
 def test_priors_by_normalisation(batch_norm, other_norms, terms, images):
     cfg = recommended(num_classes=10, batch_norm=batch_norm, other_norms=other_norms, **images)
     losses = cfg.model.synthesizer.losses
-    plain = {'class_prior'} if batch_norm and images['image_size'] == 64 else set()
+    alone = batch_norm and not other_norms
+    plain = {'class_prior'} if alone and images['image_size'] == 64 else set()
     assert {name for name, term in losses.items() if term} - plain == terms
+    transforms = [transform.type for transform in cfg.model.augment]
+    photographs = not batch_norm and images.get('task') != 'segmentation'
+    assert ('PhotoColours' in transforms) == photographs
+    assert transforms[0] == 'RandomCropFlip'
 
 
 def mixed():
