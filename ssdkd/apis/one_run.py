@@ -129,8 +129,9 @@ def _run(
     distiller = getattr(runner.model, 'module', runner.model)
     if not any_statistics(distiller.part('teacher')):
         runner.logger.warning(
-            'The teacher has no batch-norm statistics: model.synthesizer.losses has '
-            'priors of images and classes instead, see docs/teacher.md.'
+            'The teacher has no batch-norm statistics: model.synthesizer.losses has priors of '
+            'classes instead. If your images are no photographs, leave PhotoColours out of '
+            'model.augment: docs/teacher.md, "Without batch norms".'
         )
     runner.logger.info(f'The config of this run is {path}. {said}')
     if val is not None:
