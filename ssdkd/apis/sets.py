@@ -1,7 +1,5 @@
 """Checks of the labelled data sets of a Runner, before it uses them."""
 
-from logging import INFO, WARNING
-
 import torch
 from mmengine.runner import Runner
 from torch import nn
@@ -50,10 +48,10 @@ def check_sets(
             for line in check_set(dataset, key, outputs, trained):
                 runner.logger.warning(line)
             if image_size is not None:
-                # Segmentors are usually measured on whole photos.
-                level = INFO if runner.model.task.cases == 'pixels' else WARNING
-                for line in check_image_size(dataset, key, {'network': network}, image_size):
-                    runner.logger.log(level, line)
+                for finding in check_image_size(
+                    dataset, key, {'network': network}, image_size, runner.model.task
+                ):
+                    runner.logger.log(*finding)
 
 
 def _outputs(network: nn.Module, dataset: Dataset) -> int:

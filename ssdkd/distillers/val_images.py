@@ -1,6 +1,7 @@
 """Check of the size of labelled images against that of the synthetic ones."""
 
 from collections.abc import Sequence
+from logging import INFO, WARNING
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +9,19 @@ from torch.utils.data import Dataset
 
 from ssdkd.distillers.teacher_checks import device_of, untouched
 from ssdkd.errors import ConfigError
+from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
 from ssdkd.user_code import describe_error
 
 
 @torch.no_grad()
 def check_image_size(
-    dataset: Dataset, key: str, networks: dict[str, nn.Module], size: Sequence[int]
-) -> list[str]:
+    dataset: Dataset,
+    key: str,
+    networks: dict[str, nn.Module],
+    size: Sequence[int],
+    task: BaseTask,
+) -> list[tuple[int, str]]:
     """Compare the first image of a labelled set with the synthetic images.
 
     Nothing resizes labelled images, so that another size may measure something else than the
@@ -26,9 +32,10 @@ def check_image_size(
         key: Its name in messages.
         networks: Role -> network, images [N, C, H, W] in [0, 1] to logits: those to evaluate.
         size: (H, W) of the synthetic images.
+        task: What the networks do.
 
     Returns:
-        list[str]: A line if the sizes differ.
+        list[tuple[int, str]]: A logging level and a line, if the sizes differ.
 
     Raises:
         ConfigError: A network cannot take images of that size.
@@ -51,7 +58,10 @@ def check_image_size(
             ) from error
         finally:
             network.train(was_training)
-    return [
+    # Segmentors are usually measured on whole photos.
+    level = INFO if task.cases == 'pixels' else WARNING
+    line = (
         f'{key}: its images have {found} pixels, and the synthetic ones {wanted}. They are '
         f'measured as they are; if the teacher was trained on {wanted}, resize them to that'
-    ]
+    )
+    return [(level, line)]

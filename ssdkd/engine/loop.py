@@ -321,10 +321,8 @@ class DistillLoop(BaseLoop):
         for line in check_set(dataset, key, distiller.task.num_classes, distiller.classes):
             self._found(WARNING, line)
         size = distiller.synthesizer.image_size
-        # Segmentors are usually measured on whole photos.
-        level = INFO if distiller.task.cases == 'pixels' else WARNING
-        for line in check_image_size(dataset, key, distiller.networks, size):
-            self._found(level, line)
+        for finding in check_image_size(dataset, key, distiller.networks, size, distiller.task):
+            self._found(*finding)
 
     def _found(self, level: int, text: str) -> None:
         """Log a finding, and keep it for ``ssdkd validate``."""

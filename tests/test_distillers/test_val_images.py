@@ -1,11 +1,14 @@
 """Labelled images of another size than the synthetic ones."""
 
+from logging import INFO, WARNING
+
 import pytest
 import torch
 from torch import nn
 
 from ssdkd.distillers.val_images import check_image_size
 from ssdkd.errors import ConfigError
+from ssdkd.tasks import BaseTask, Classification, Segmentation
 
 
 def networks():
@@ -16,9 +19,10 @@ def networks():
     return dict(teacher=pooled.eval(), student=pooled)
 
 
-def check(side: int, **more) -> list[str]:
+def check(side: int, task: BaseTask | None = None, **more) -> list[tuple[int, str]]:
     dataset = [dict(inputs=torch.zeros(3, side, side, dtype=torch.uint8))]
-    return check_image_size(dataset, 'val_dataloader', networks() | more, (16, 16))
+    task = task or Classification(num_classes=4)
+    return check_image_size(dataset, 'val_dataloader', networks() | more, (16, 16), task)
 
 
 def test_the_same_size_runs_no_network():
@@ -26,11 +30,17 @@ def test_the_same_size_runs_no_network():
 
 
 def test_another_size_is_named():
-    (line,) = check(12)
+    ((level, line),) = check(12)
+    assert level == WARNING
     assert line.startswith(
         'val_dataloader: its images have 12x12 pixels, and the synthetic ones 16x16. They are '
         'measured as they are'
     )
+
+
+def test_whole_photos_of_a_segmentor_are_usual():
+    ((level, _),) = check(12, task=Segmentation(num_classes=4))
+    assert level == INFO
 
 
 def test_a_network_that_cannot_take_it():
@@ -50,4 +60,13 @@ def test_nothing_in_the_networks_changes():
 
 
 def test_samples_of_another_form_are_not_looked_at():
-    assert check_image_size([(torch.zeros(3, 8, 8), 1)], 'x', networks(), (16, 16)) == []
+    assert (
+        check_image_size(
+            [(torch.zeros(3, 8, 8), 1)],
+            'x',
+            networks(),
+            (16, 16),
+            Classification(num_classes=4),
+        )
+        == []
+    )

@@ -89,8 +89,11 @@ class SummaryHook(Hook):
         if not is_main_process():  # the evaluation above needs every process
             return
         path = Path(runner.work_dir, SUMMARY)
-        # JSON has no infinity, which an empty class makes of the ratio.
-        stored = {k: None if v == math.inf else v for k, v in summary.items()}
+        # JSON has neither NaN nor infinity, which an empty class makes of the ratio.
+        stored = {
+            k: None if isinstance(v, float) and not math.isfinite(v) else v
+            for k, v in summary.items()
+        }
         write_whole(path, json.dumps(stored, indent=2) + '\n')
         runner.logger.info('Summary  ' + '  '.join(f'{k}: {v}' for k, v in summary.items()))
 
