@@ -113,6 +113,13 @@ class Row:
     arguments: dict = field(default_factory=dict)
     says: str = ''
     refused: str = ''
+    teacher: object = None  # how to build it where it is of another form
+
+
+def exported() -> nn.Module:
+    shapes = ({0: torch.export.Dim('batch')},)
+    images = (torch.rand(2, 3, 32, 32),)
+    return torch.export.export(Own().eval(), images, dynamic_shapes=shapes)
 
 
 def own(**arguments):
@@ -180,7 +187,11 @@ ROWS = {
     '512 pixels': lambda: Row(own(), size(512)),
     'in DataParallel': lambda: Row(lambda: nn.DataParallel(Own())),
     'in half or double precision': lambda: Row(lambda: Own().double(), says='cast to float32'),
-    'TorchScript or torch.export': lambda: Row(
+    'TorchScript, as a teacher': lambda: Row(
+        Own, teacher=lambda: torch.jit.trace(Own().eval(), torch.rand(1, 3, 32, 32))
+    ),
+    'torch.export, as a teacher': lambda: Row(Own, teacher=exported),
+    'TorchScript or torch.export, as a student': lambda: Row(
         lambda: torch.jit.trace(Own().eval(), torch.rand(1, 3, 32, 32)),
         refused='give the original module',
     ),
@@ -197,7 +208,7 @@ def test_row(name, tmp_path, monkeypatch):
     monkeypatch.setattr(ssdkd.visualization, 'write_report', lambda folder: (folder / 'r', ''))
     row = ROWS[name]()
     torch.manual_seed(0)
-    networks = row.build(), row.build()
+    networks = (row.teacher or row.build)(), row.build()
     arguments = dict(num_classes=5, image_size=32, mean=0.5, std=0.25) | row.arguments | SMALL
     if row.refused:
         with pytest.raises(ConfigError, match=row.refused):

@@ -30,7 +30,7 @@ from ssdkd.config.top_level import KEYS
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_other_norms
-from ssdkd.models.channels import image_channels
+from ssdkd.models import image_channels, wrap_programs
 from ssdkd.old_keys import rename_keys
 from ssdkd.registry import nearest
 from ssdkd.runs import locked, removed_if_unused
@@ -78,7 +78,8 @@ def distill(
 
     Args:
         teacher (nn.Module): A trained network that maps images to logits [N, K] or
-            [N, K, H, W], which may be part of what it returns; see ``output``.
+            [N, K, H, W], which may be part of what it returns; see ``output``. TorchScript and
+            programs of ``torch.export`` count as networks without batch norm.
         student (nn.Module): The network to train, starting with its present weights. Afterwards
             it holds the trained weights and is in evaluation mode.
         num_classes (int): Number of classes K; 2 for a network with one logit, and the number
@@ -156,6 +157,7 @@ def distill(
             )
         else:
             check_networks(teacher, student)
+            teacher = wrap_programs(teacher)
         normalisation = {}
         if not missing:
             channels = _channels(teacher, channels, mean, std)

@@ -14,35 +14,29 @@ from torch import nn
 
 from ssdkd.atomic import write_whole
 from ssdkd.errors import ConfigError
-from ssdkd.models import Network
+from ssdkd.models import Network, has_program, is_program
+from ssdkd.models.program import NOT_TRAINED
 from ssdkd.models.saved import GIVEN
 from ssdkd.runs.files import NETWORK
 
 
 def check_networks(teacher: nn.Module, student: nn.Module) -> None:
-    """Check that these are two modules that can be copied and trained.
+    """Check that these are two networks that can be copied, and that the second can train.
 
     Raises:
         ConfigError: One is something else.
     """
+    if has_program(student):
+        raise ConfigError(f'student {NOT_TRAINED}')
     for role, network in (('teacher', teacher), ('student', student)):
-        if _is_exported(network):
-            raise ConfigError(
-                f'{role} is a program of torch.export, which has one fixed mode and takes no '
-                'hooks and no copies; give the original module, with the weights of '
-                'program.state_dict'
-            )
+        if role == 'teacher' and is_program(network):
+            continue
         if not isinstance(network, nn.Module):
             raise ConfigError(f'{role} is a {type(network).__name__}; give an nn.Module')
         if isinstance(network, Network):
             raise ConfigError(
                 f'{role} is a {type(network).__name__}, which normalises images itself; give '
                 'its attribute model'
-            )
-        if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
-            raise ConfigError(
-                f'{role} is, or contains, TorchScript, which takes no hooks and no copies; '
-                'give the original module, without torch.jit.script or torch.jit.trace'
             )
     if teacher is student:
         raise ConfigError('teacher and student are one module; give the student a copy')
@@ -135,13 +129,3 @@ def _of_main(network: nn.Module) -> str | None:
         type(m).__qualname__ for m in network.modules() if type(m).__module__ == '__main__'
     )
     return next(names, None)
-
-
-def _is_exported(network: object) -> bool:
-    """Whether this is an ``ExportedProgram``, or the module that one gives."""
-    if isinstance(network, torch.fx.GraphModule):
-        try:
-            network.train(network.training)
-        except NotImplementedError:
-            return True
-    return isinstance(network, torch.export.ExportedProgram)

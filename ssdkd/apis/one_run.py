@@ -21,6 +21,7 @@ from ssdkd.engine import StrictRunner
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
 from ssdkd.mmseg import METRIC
+from ssdkd.models import open_layers
 from ssdkd.runs import check_unused, read_rounds, resume_point
 from ssdkd.runs.files import CONFIG, PLAN
 
@@ -153,4 +154,4 @@ def task_of(cfg: Config) -> str:
 
 
 def any_statistics(network: nn.Module) -> bool:
-    return any(map(has_statistics, network.modules()))
+    return any(map(has_statistics, open_layers(network).values()))

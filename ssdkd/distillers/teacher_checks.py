@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssdkd.losses import has_statistics
-from ssdkd.models import Network, channels_of
+from ssdkd.models import Network, Program, channels_of
 from ssdkd.models.layer_inputs import is_compiled
 from ssdkd.runs import random_state, set_random_state
 from ssdkd.tasks import BaseTask
@@ -125,9 +125,9 @@ def uncompiled(network: nn.Module) -> AbstractContextManager:
 def called_layers(network: nn.Module) -> Iterator[set[str] | None]:
     """Names of the layers with running statistics that are called inside; None if unknown.
 
-    TorchScript takes no hooks.
+    A program takes no hooks.
     """
-    if any(isinstance(m, torch.jit.ScriptModule) for m in network.modules()):
+    if any(isinstance(m, Program | torch.jit.ScriptModule) for m in network.modules()):
         yield None
         return
     called: set[str] = set()

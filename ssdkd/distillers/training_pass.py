@@ -4,6 +4,8 @@ import torch
 
 from ssdkd.distillers.base import BaseDistiller
 from ssdkd.errors import ConfigError
+from ssdkd.models import has_program
+from ssdkd.models.program import NOT_TRAINED
 from ssdkd.runs import random_state, set_random_state
 from ssdkd.user_code import describe_error
 
@@ -23,6 +25,8 @@ def check_training_pass(distiller: BaseDistiller) -> None:
     """
     for name, role in distiller.roles.items():
         if role.network and role.optimizer is not None:
+            if has_program(distiller.part(name)):
+                raise ConfigError(f'model.{role.path} {NOT_TRAINED}')
             _check(distiller, name, f'model.{role.path}')
 
 

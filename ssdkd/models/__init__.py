@@ -9,6 +9,14 @@ from ssdkd.models.network import Network, Teacher, channels_of, student_config
 from ssdkd.models.output import NetworkOutput, recording
 from ssdkd.models.precision import chosen_precision, has_bfloat16
 from ssdkd.models.predictor import Predictor
+from ssdkd.models.program import (
+    Program,
+    has_program,
+    is_program,
+    open_layers,
+    read_program,
+    wrap_programs,
+)
 from ssdkd.models.resnet import ResNet
 from ssdkd.models.reuse import reuse_layers
 from ssdkd.models.saved import saved_module
@@ -24,15 +32,20 @@ __all__ = [
     'Network',
     'NetworkOutput',
     'Predictor',
+    'Program',
     'ResNet',
     'Teacher',
     'WideResNet',
     'chosen_precision',
     'has_bfloat16',
+    'has_program',
     'image_channels',
     'imported_model',
+    'is_program',
     'load_weights',
     'mmseg_model',
+    'open_layers',
+    'read_program',
     'recorded_classes',
     'recording',
     'reuse_layers',
@@ -40,4 +53,5 @@ __all__ = [
     'student_config',
     'timm_model',
     'torchvision_model',
+    'wrap_programs',
 ]

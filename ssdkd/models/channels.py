@@ -1,7 +1,11 @@
 """Number of channels of the images that a network takes."""
 
+from itertools import chain
+
 import torch
 from torch import nn
+
+from ssdkd.models.program import Program
 
 # Tried where a network's first convolution does not tell, besides the size that timm states.
 SIZES = (64, 224)
@@ -17,8 +21,11 @@ def image_channels(model: nn.Module) -> int:
     Args:
         model (nn.Module): The plain network. Its state does not change.
     """
-    convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
-    first = next((m.in_channels for m in convolutions), 3)
+    modules = list(model.modules())
+    convolutions = (m.in_channels for m in modules if isinstance(m, nn.Conv2d))
+    programs = (m for m in modules if isinstance(m, Program))
+    inside = (p.shape[1] for m in programs for p in m.parameters() if p.ndim == 4)
+    first = next(chain(convolutions, inside), 3)
     # A lazy layer has 0 until the first pass.
     return 3 if first in (0, 3) or _runs(model, 3) else first
 

@@ -25,9 +25,17 @@ class Format(NamedTuple):
 
 SAFETENSORS = Format('a safetensors file', SAVE)
 INDEX = Format('an index of several files', SAVE)
+WEIGHTS = (
+    "save its weights alone: torch.save({}, 'weights.pth'); or, if you trust it, name it as "
+    "the teacher: model=dict(type='Program', file=FILE)"
+)
 TORCHSCRIPT = Format(
     'a TorchScript archive, which carries code',
-    "save its weights alone: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
+    WEIGHTS.format('torch.jit.load(FILE).state_dict()'),
+)
+EXPORTED = Format(
+    'a program of torch.export, which carries code',
+    WEIGHTS.format('torch.export.load(FILE).state_dict'),
 )
 EMPTY = Format('empty: truncated, or never written', 'copy or download it again')
 TEXT = Format('a text file', 'give the file of weights')
@@ -38,8 +46,7 @@ ZIPS = (
     (r'constants\.pkl', *TORCHSCRIPT),
     (
         r'archive_format|serialized_exported_program\.json|models/.*\.json',
-        'a program of torch.export, which carries code',
-        "save its weights alone: torch.save(torch.export.load(FILE).state_dict, 'weights.pth')",
+        *EXPORTED,
     ),
     (r'\.data/extern_modules', 'an archive of torch.package', SAVE),
     (r'model\.weights\.h5', 'a Keras model', f'{SAVE}, after porting it to torch'),

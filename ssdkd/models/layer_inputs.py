@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.program import Program
 
 
 class LayerInputs:
@@ -29,7 +30,7 @@ class LayerInputs:
             to None: the input itself.
 
     Raises:
-        ConfigError: A layer is, or lies inside, a TorchScript module; later, at a
+        ConfigError: A layer is, or lies inside, a program; later, at a
             pass, that the network has no layer of a name any more.
     """
 
@@ -184,19 +185,21 @@ def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None
         network (nn.Module): The network.
         names (Sequence[str]): Names of layers in it.
     """
-    scripted = [
-        name for name, m in network.named_modules() if isinstance(m, torch.jit.ScriptModule)
-    ]
+    programs = {
+        name: getattr(m, 'kind', 'TorchScript')
+        for name, m in network.named_modules()
+        if isinstance(m, Program | torch.jit.ScriptModule)
+    }
     for name in names:
-        for outer in scripted:
+        for outer, kind in programs.items():
             if not outer or name == outer or name.startswith(f'{outer}.'):
                 place = (
                     '' if name == outer else f"lies inside '{outer or 'the network'}', which "
                 )
                 raise ConfigError(
-                    f"{user}: layer '{name}' {place}is TorchScript, which takes "
-                    'no hooks; give the original module, without torch.jit.script or '
-                    'torch.jit.trace'
+                    f"{user}: layer '{name}' {place}is {kind}, which takes no hooks; give the "
+                    'original module, without torch.jit or torch.export, or set this term to '
+                    'None'
                 )
 
 

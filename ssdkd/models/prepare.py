@@ -6,6 +6,8 @@ from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
 from torch import nn
 
+from ssdkd.models.program import wrap_programs
+
 
 def prepared(model: nn.Module) -> nn.Module:
     """The network itself, in a form that runs in one process on any device.
@@ -13,6 +15,7 @@ def prepared(model: nn.Module) -> nn.Module:
     - ``nn.DataParallel`` is removed: it would take all GPUs for itself.
     - Synchronised batch norms become plain ones on a CPU, where they cannot run in several
       processes. Names and values stay.
+    - TorchScript and exported programs become a :class:`Program`.
     - Floating-point weights and buffers become float32; the log says so.
 
     Args:
@@ -20,6 +23,7 @@ def prepared(model: nn.Module) -> nn.Module:
     """
     if isinstance(model, nn.DataParallel):
         model = model.module
+    model = wrap_programs(model)
     synchronised = any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
     if synchronised and get_device() == 'cpu':
         model = revert_sync_batchnorm(model)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ssdkd.errors import ConfigError
-from ssdkd.models.file_formats import TORCHSCRIPT, recognise
+from ssdkd.models.file_formats import EXPORTED, TORCHSCRIPT, recognise
 from ssdkd.registry import MODELS
 
 
@@ -30,7 +30,12 @@ def saved_module(file: str) -> nn.Module:
     if not path.is_file():
         raise ConfigError(f"SavedModule: key 'file': there is no file '{file}'")
     found = recognise(path)
-    if found and found != TORCHSCRIPT:
+    if found in (TORCHSCRIPT, EXPORTED):
+        raise ConfigError(
+            f"SavedModule: '{file}' is {found.what}; name it as the teacher: "
+            f"dict(type='Program', file='{file}')"
+        )
+    if found:
         raise ConfigError(
             f"SavedModule: '{file}' is {found.what}; write it by torch.save(module, file), or "
             'give its weights as checkpoint'
@@ -57,8 +62,9 @@ def saved_module(file: str) -> nn.Module:
 
 
 def is_saved(model: dict | nn.Module) -> bool:
-    """Whether a model config names a network of distill(), which brings its own weights."""
-    return isinstance(model, dict) and model.get('type') in ('SavedModule', 'GivenModule')
+    """Whether a model config names a file or module that brings its own weights."""
+    whole = ('SavedModule', 'GivenModule', 'Program')
+    return isinstance(model, dict) and model.get('type') in whole
 
 
 # Networks that cannot be written to a file, of the calls of distill() that run now.

@@ -171,9 +171,11 @@ def headline(summary: dict) -> str:
 def _described(summary: dict, role: str, metric: str | None) -> str:
     """What a network scored, if anything was measured, and its size beside the teacher's."""
     teacher, size = teacher_role(summary), summary[f'{role}_parameters']
-    text = f'{size:,} parameters'
-    if role != teacher:
-        share = 100 * size / summary[f'{teacher}_parameters']
+    of_teacher = summary[f'{teacher}_parameters']
+    # A frozen TorchScript has its weights in its code.
+    text = f'{size:,} parameters' if size else 'parameters that cannot be counted'
+    if role != teacher and of_teacher:
+        share = 100 * size / of_teacher
         text += f' ({share:.0f}\N{NO-BREAK SPACE}%)'
     if metric is None:
         return f'of {text}'

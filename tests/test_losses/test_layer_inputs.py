@@ -282,7 +282,7 @@ def test_torchscript_is_refused_before_training(loss, to_torchscript):
         attached(teacher, loss())
     text = str(error.value)
     assert "lies inside 'model', which is TorchScript" in text and '\n' not in text
-    assert 'give the original module, without torch.jit.script or torch.jit.trace' in text
+    assert 'give the original module, without torch.jit or torch.export' in text
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
 from ssdkd.losses.inversion.bn_statistics import has_statistics
 from ssdkd.models.layer_inputs import LayerOutputs
+from ssdkd.models.program import open_layers
 from ssdkd.registry import LOSSES
 
 ATTENTION = re.compile(r'Attention|Attn')
@@ -145,7 +146,7 @@ def has_other_norms(network: nn.Module) -> bool:
     Args:
         network (nn.Module): Any network.
     """
-    return any(_is_norm(m) and not has_statistics(m) for m in network.modules())
+    return any(_is_norm(m) and not has_statistics(m) for m in open_layers(network).values())
 
 
 def patch_tokens(output: Tensor, n: int, sides: Sequence[int]) -> Tensor | None:
