@@ -11,6 +11,7 @@ from helpers import build_runner, save_teacher, tiny_config
 
 from ssdkd.apis.check import check_config
 from ssdkd.errors import ConfigError
+from ssdkd.models import CifarResNet
 from ssdkd.models.saved import GIVEN
 from ssdkd.old_keys import AUGMENT_KEYS, RENAMED
 from ssdkd.plugins import is_ours
@@ -60,6 +61,13 @@ def labelled(tmp_path):
     return folder(tmp_path) | dict(labels=str(tmp_path / 'labels.json'))
 
 
+def program(tmp_path):
+    torch.jit.save(
+        torch.jit.trace(CifarResNet(8).eval(), torch.rand(1, 3, 8, 8)), tmp_path / 'a.pt'
+    )
+    return dict(file=str(tmp_path / 'a.pt'))
+
+
 def saved(tmp_path):
     torch.save(MODELS.build(dict(NETWORK)), tmp_path / 'network.pt')
     return dict(file=str(tmp_path / 'network.pt'))
@@ -93,6 +101,7 @@ MINIMAL = {
         'Predictor': dict(
             network=dict(model=NETWORK), task=dict(type='Classification', num_classes=10)
         ),
+        'Program': program,
         'ResNet': dict(depth=18),
         'GivenModule': given,
         'SavedModule': saved,
