@@ -15,7 +15,7 @@ NAYER = str(ROOT / 'projects/nayer/nayer.py')
 CPNET = str(ROOT / 'projects/cpnet/cpnet.py')
 CONFIGS = [
     ('digits_resnet20_resnet8', NAYER),
-    ('cifar10jpeg_resnet56_resnet20', NAYER),
+    pytest.param('cifar10jpeg_resnet56_resnet20', NAYER, marks=pytest.mark.slow),
     ('digits_resnet20_resnet8', CPNET),
     (str(ROOT / 'projects/bandit_sampler/config.py'), None),
 ]

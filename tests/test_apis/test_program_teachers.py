@@ -100,7 +100,7 @@ def test_layers_inside_are_not_seen():
     assert list(open_layers(Program(trace()))) == ['']
 
 
-@pytest.mark.parametrize('form', ['script', slow('exported'), 'module'])
+@pytest.mark.parametrize('form', ['script', slow('exported'), slow('module')])
 def test_in_distill(form, tmp_path):
     result = distill(
         FORMS[form](), network(), **SETTINGS, budget=3, work_dir=tmp_path / 'run', **TINY
