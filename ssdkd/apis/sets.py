@@ -9,6 +9,7 @@ from ssdkd.datasets import check_set
 from ssdkd.datasets.class_names import check_classes
 from ssdkd.distillers.val_images import check_image_size
 from ssdkd.mmseg import num_outputs
+from ssdkd.models import device_of
 from ssdkd.transforms import to_unit_range
 
 
@@ -59,7 +60,7 @@ def _outputs(network: nn.Module, dataset: Dataset) -> int:
     stated = num_outputs(plain)
     if stated is not None:
         return stated
-    image = dataset[0]['inputs'][None].to(next(network.parameters()).device)
+    image = dataset[0]['inputs'][None].to(device_of(network))
     was_training = network.training
     with torch.no_grad():
         logits = network.eval()(to_unit_range(image))

@@ -12,7 +12,6 @@ from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.parts import build_part, build_synthesizer, build_terms
-from ssdkd.distillers.teacher_checks import device_of
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
 from ssdkd.models import (
@@ -21,6 +20,7 @@ from ssdkd.models import (
     Teacher,
     channels_of,
     chosen_precision,
+    device_of,
     reuse_layers,
     student_config,
 )
@@ -325,7 +325,7 @@ class ReplayDistiller(BaseDistiller):
         """Run networks inside in the precision that ``autocast`` asks for."""
         # Without the cache of cast weights: a generator phase updates weights inside.
         return torch.autocast(
-            device_of(self.teacher).type,  # a program may have no parameters
+            device_of(self.teacher).type,
             torch.bfloat16,
             enabled=self.autocast is not None,
             cache_enabled=False,

@@ -6,14 +6,13 @@ change no weight, no statistic and no random state.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import chain
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ssdkd.losses import has_statistics
-from ssdkd.models import Network, Program, channels_of
+from ssdkd.models import Network, channels_of, device_of, has_program
 from ssdkd.models.layer_inputs import is_compiled
 from ssdkd.runs import random_state, set_random_state
 from ssdkd.tasks import BaseTask
@@ -127,7 +126,7 @@ def called_layers(network: nn.Module) -> Iterator[set[str] | None]:
 
     A program takes no hooks.
     """
-    if any(isinstance(m, Program | torch.jit.ScriptModule) for m in network.modules()):
+    if has_program(network):
         yield None
         return
     called: set[str] = set()
@@ -305,11 +304,6 @@ def nearest_size(runs: Callable[[tuple[int, int]], bool], size: Sequence[int]) -
     """
     sides = sorted(SIZES, key=lambda side: abs(side - max(size)))
     return next((side for side in sides if runs((side, side))), None)
-
-
-def device_of(network: nn.Module) -> torch.device:
-    """The device of a network that is on one."""
-    return next(chain(network.parameters(), network.buffers())).device
 
 
 def _same(a: Tensor, b: Tensor, tolerance: float = ROUNDING) -> bool:

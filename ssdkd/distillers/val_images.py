@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ssdkd.distillers.teacher_checks import device_of, untouched
+from ssdkd.distillers.teacher_checks import untouched
 from ssdkd.errors import ConfigError
+from ssdkd.models import device_of
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
 from ssdkd.user_code import describe_error

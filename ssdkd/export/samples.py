@@ -12,7 +12,7 @@ from torch import Tensor
 from ssdkd.atomic import whole_folder
 from ssdkd.buffers import StoredSamples
 from ssdkd.errors import ConfigError
-from ssdkd.models import Network
+from ssdkd.models import Network, device_of
 
 MANIFEST = 'manifest.json'
 # What the manifest says of each sample, where the buffer has it.
@@ -142,7 +142,7 @@ def teacher_labels(
         read: Logits of a batch to predictions.
         batch_size: Images per pass.
     """
-    device = next(teacher.parameters()).device
+    device = device_of(teacher)
     for batch in images.split(batch_size):
         yield from read(teacher(batch.to(device).float() / 255)).cpu()
 

@@ -5,7 +5,7 @@ from ssdkd.models.channels import image_channels
 from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
-from ssdkd.models.network import Network, Teacher, channels_of, student_config
+from ssdkd.models.network import Network, Teacher, channels_of, device_of, student_config
 from ssdkd.models.output import NetworkOutput, recording
 from ssdkd.models.precision import chosen_precision, has_bfloat16
 from ssdkd.models.predictor import Predictor
@@ -37,6 +37,7 @@ __all__ = [
     'Teacher',
     'WideResNet',
     'chosen_precision',
+    'device_of',
     'has_bfloat16',
     'has_program',
     'image_channels',

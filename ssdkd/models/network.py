@@ -1,6 +1,7 @@
 """Networks with their own normalisation: trainable ones, and the frozen teacher."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -205,6 +206,11 @@ def _initialise(model: BaseModule) -> None:
 def channels_of(network: nn.Module) -> int:
     """Channels of the images that a network takes: those of the first ``Network`` in it."""
     return next((m.channels for m in network.modules() if isinstance(m, Network)), 3)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """The device of a network that is on one; a frozen TorchScript has no parameters."""
+    return next(chain(network.parameters(), network.buffers())).device
 
 
 def _numbers(key: str, values: float | Sequence[float] | None, default: float) -> list[float]:

@@ -2,7 +2,6 @@
 
 import copy
 import re
-import warnings
 
 import pytest
 import torch
@@ -17,6 +16,7 @@ from ssdkd.models import (
     Network,
     Program,
     Teacher,
+    device_of,
     load_weights,
     read_program,
     saved_module,
@@ -213,5 +213,10 @@ def test_files(tmp_path):
 
 def test_the_remedy():
     CifarResNet(8).load_state_dict(export().state_dict)
-    with warnings.catch_warnings():
-        CifarResNet(8).load_state_dict(trace().state_dict())
+    CifarResNet(8).load_state_dict(trace().state_dict())
+
+
+def test_a_program_without_parameters_has_a_device():
+    teacher = Teacher(wrap_programs(FORMS['frozen']()), mean=[0.5], std=[0.25])
+    assert not list(teacher.parameters())
+    assert device_of(teacher) == torch.device('cpu')

@@ -60,13 +60,5 @@ def test_nothing_in_the_networks_changes():
 
 
 def test_samples_of_another_form_are_not_looked_at():
-    assert (
-        check_image_size(
-            [(torch.zeros(3, 8, 8), 1)],
-            'x',
-            networks(),
-            (16, 16),
-            Classification(num_classes=4),
-        )
-        == []
-    )
+    samples, task = [(torch.zeros(3, 8, 8), 1)], Classification(num_classes=4)
+    assert check_image_size(samples, 'x', networks(), (16, 16), task) == []

@@ -6,6 +6,7 @@ import numpy as np
 from mmengine.hooks import Hook
 from PIL import Image
 
+from ssdkd.models import device_of
 from ssdkd.registry import HOOKS, MODELS
 from ssdkd.visualization import colourise, save_panel
 
@@ -25,7 +26,7 @@ class PanelHook(Hook):
 
     def before_test(self, runner) -> None:
         if self.teacher is not None:
-            self.teacher.to(next(runner.model.parameters()).device)
+            self.teacher.to(device_of(runner.model))
 
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         palette = runner.test_loop.dataloader.dataset.metainfo['palette']
