@@ -137,7 +137,11 @@ class BaseDistiller(BaseModel, ABC):
             ConfigError: A batch does not fit into the buffer.
         """
         check_capacity(
-            self.buffer.capacity, self.batch_size, self.synthesizer.samples, get_world_size()
+            self.buffer.capacity,
+            self.batch_size,
+            self.synthesizer.samples,
+            get_world_size(),
+            self.buffer.bound,
         )
 
     def detach(self) -> None:
