@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from ssdkd.models.layer_inputs import is_compiled
+
 # Exact types: a subclass may do more with its weights.
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -78,10 +80,12 @@ def fold(
 
     Returns:
         Folding: None where there is nothing to fold, or the copy would answer otherwise; also
-        if the network has hooks, which would not see the passes of the copy, or cannot be
-        copied.
+        if the network is compiled, has hooks, which would not see the passes of the copy, or
+        cannot be copied.
     """
-    if any(m._forward_hooks or m._forward_pre_hooks for m in network.modules()):
+    if any(
+        m._forward_hooks or m._forward_pre_hooks or is_compiled(m) for m in network.modules()
+    ):
         return None
     pairs = foldable(network, lambda: run(network, images.clone().requires_grad_()))
     if not pairs:

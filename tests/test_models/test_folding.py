@@ -162,8 +162,16 @@ def hooked() -> nn.Module:
             nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten()
         ),
         hooked(),
+        torch.compile(nn.Sequential(nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)), backend='eager'),
     ],
-    ids=['asks its norm', 'own convolution', 'no batch norm', 'no statistics', 'hooks'],
+    ids=[
+        'asks its norm',
+        'own convolution',
+        'no batch norm',
+        'no statistics',
+        'hooks',
+        'compiled',
+    ],
 )
 def test_networks_that_stay_as_they_are(model):
     teacher = folded(model, 8)
