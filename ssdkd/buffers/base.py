@@ -47,6 +47,7 @@ class BaseBuffer(ABC):
             is counted, and storing spares a pass of the teacher. A class attribute.
         needs_writer (bool): Whether :meth:`extend` asks a writer. A class attribute.
         capacity (int): M, the number of slots of this process.
+        bound (str): The setting that limits M, for messages. Defaults to ``'capacity'``.
         size (int): Number of filled slots; they are the slots ``0 .. size - 1``.
         columns (dict[str, Tensor]): Column name -> tensor [M, ...]; fewer rows than M while
             a buffer grows. Rows from ``size`` on mean nothing.
@@ -64,6 +65,7 @@ class BaseBuffer(ABC):
     needs_facts = True
     needs_writer = True
     capacity: int
+    bound: str = 'capacity'
     size: int
     columns: dict[str, Tensor]
     class_counts: Tensor

@@ -42,7 +42,6 @@ class GrowingBuffer(ReplayBuffer):
         max_gib: float = 16.0,
     ):
         self._room = 0
-        self._bound = 'capacity'
         super().__init__(capacity, device, pin_memory, max_gib)
 
     @property
@@ -64,10 +63,10 @@ class GrowingBuffer(ReplayBuffer):
                 f'{height} x {width} bytes = {byte_size(image)}; raise max_gib'
             )
         if fitting < self.capacity:
-            self.capacity, self._bound = fitting, f'max_gib={self.max_gib}'
+            self.capacity, self.bound = fitting, f'max_gib={self.max_gib}'
         return (
             f'The replay buffer grows to {self.capacity} x {channels} x {height} x {width} '
-            f'bytes = {byte_size(self.capacity * image)} at most (bound: {self._bound}).'
+            f'bytes = {byte_size(self.capacity * image)} at most (bound: {self.bound}).'
         )
 
     def extend(self, batch: SampleBatch, writer) -> Tensor:
@@ -81,7 +80,7 @@ class GrowingBuffer(ReplayBuffer):
         if before < self.size == self.capacity:
             print_log(
                 f'The replay buffer has grown to its bound of {self.capacity} samples '
-                f'({self._bound}): from now on new samples overwrite old ones, chosen by '
+                f'({self.bound}): from now on new samples overwrite old ones, chosen by '
                 f'{type(writer).__name__}.',
                 'current',
             )

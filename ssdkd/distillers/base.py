@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -13,9 +14,14 @@ from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.buffers.capacity import check_capacity
-from ssdkd.distillers.teacher_checks import is_probability, nearest_size
+from ssdkd.distillers.teacher_checks import (
+    is_probability,
+    nearest_size,
+    probe_images,
+    untouched,
+)
 from ssdkd.errors import ConfigError
-from ssdkd.models import Network, NetworkOutput, recording
+from ssdkd.models import Network, NetworkOutput, Teacher, device_of, recording
 from ssdkd.runs import new_seed, restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
@@ -131,7 +137,11 @@ class BaseDistiller(BaseModel, ABC):
             ConfigError: A batch does not fit into the buffer.
         """
         check_capacity(
-            self.buffer.capacity, self.batch_size, self.synthesizer.samples, get_world_size()
+            self.buffer.capacity,
+            self.batch_size,
+            self.synthesizer.samples,
+            get_world_size(),
+            self.buffer.bound,
         )
 
     def detach(self) -> None:
@@ -142,9 +152,7 @@ class BaseDistiller(BaseModel, ABC):
 
     def part(self, name: str) -> nn.Module:
         """The part of a role, without the distributed wrapper around it."""
-        part = self.get_submodule(self.roles[name].path)
-        wrapped = isinstance(part, nn.parallel.DistributedDataParallel)
-        return part.module if wrapped else part
+        return unwrapped(self.get_submodule(self.roles[name].path))
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -184,11 +192,29 @@ class BaseDistiller(BaseModel, ABC):
             NetworkOutput: The logits, and what :meth:`layers` returned on the way.
         """
         network = self.get_submodule(self.roles[name].path)
-        layers = self.layers(name)
+        if isinstance(network, Teacher):
+            network = network.answering
+        return self._pass(network, images, self.layers(name))
+
+    @staticmethod
+    def _pass(network: nn.Module, images: Tensor, layers: Sequence[str]) -> NetworkOutput:
         if not layers:
             return NetworkOutput(network(images))
-        with recording(self.part(name).model, layers) as features:
+        with recording(unwrapped(network).model, layers) as features:
             return NetworkOutput(network(images), features)
+
+    def _fold(self, name: str) -> None:
+        """Spare the student steps the batch norms of a teacher, see :class:`Folding`."""
+
+        def outputs(network: nn.Module, images: Tensor) -> list[Tensor]:
+            output = self._pass(network, images, self.layers(name))
+            return [output.logits, *chain(*output.features.values())]
+
+        teacher = self.part(name)
+        size, channels = self.synthesizer.image_size, self.synthesizer.channels
+        images = probe_images(size, device_of(teacher), channels)
+        with untouched(teacher):
+            teacher.fold(images, outputs)
 
     def check_network(self, name: str, trained: bool) -> NetworkOutput:
         """Run a network on a blank image, to find a mismatch before training.
@@ -226,6 +252,8 @@ class BaseDistiller(BaseModel, ABC):
         if probable and isinstance(network, Network):
             network.gives_probabilities = True
             output = self._try(name, size)
+        if isinstance(network, Teacher):
+            self._fold(name)
         return output
 
     def _remedy(self, name: str) -> str:
@@ -383,3 +411,9 @@ class BaseDistiller(BaseModel, ABC):
                         f'was started with ({name} differs); set model.{role.path} back, or '
                         'start a new run'
                     )
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """A network without the distributed wrapper around it."""
+    wrapped = isinstance(network, nn.parallel.DistributedDataParallel)
+    return network.module if wrapped else network

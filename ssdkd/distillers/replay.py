@@ -258,7 +258,8 @@ class ReplayDistiller(BaseDistiller):
         """
         if self.buffer.needs_facts:
             with self.autocasting():
-                output = self.task.classify(self.teacher(self._format(batch['image'])))
+                logits = self.ask('teacher', self._format(batch['image'])).logits
+                output = self.task.classify(logits)
             batch = batch | dict(class_share=output.class_share, confidence=output.confidence)
         return self.buffer.extend(batch, self.writer)
 

@@ -1,6 +1,6 @@
 """Networks with their own normalisation: trainable ones, and the frozen teacher."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -14,6 +14,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.mmseg import normalisation_of, without_pretrained
 from ssdkd.models.channels import image_channels
 from ssdkd.models.checkpoint import load_weights, recorded_classes
+from ssdkd.models.folding import Folding, fold
 from ssdkd.models.logits import LogitsReader
 from ssdkd.models.normalisation import stated_normalisation
 from ssdkd.models.prepare import prepared
@@ -167,6 +168,41 @@ class Teacher(Network):
         )
         self.requires_grad_(False)
         self.eval()
+        self._folding: Folding | None = None  # no submodule: state dicts stay as they are
+        self._changed = False
+
+    def fold(
+        self, images: Tensor, run: Callable[[nn.Module, Tensor], Sequence[Tensor]]
+    ) -> None:
+        """Let :attr:`answering` be a copy without batch norms where that changes no answer.
+
+        Args:
+            images: See :func:`ssdkd.models.folding.fold`.
+            run: Likewise.
+        """
+        self._folding = fold(self, images, run)
+
+    @property
+    def answering(self) -> nn.Module:
+        """The network for passes that need its answers alone, no gradients of statistics.
+
+        A :class:`Folding` after :meth:`fold`, which takes less time, otherwise itself.
+        """
+        if self._folding is None:
+            return self
+        if self._changed:
+            self._folding.update(self)
+            self._changed = False
+        return self._folding.network
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'Teacher':
+        if self._folding is not None:
+            self._folding.network._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        self._changed = True
+        super()._load_from_state_dict(*args, **kwargs)
 
     def train(self, mode: bool = True) -> 'Teacher':
         """Stay in evaluation mode, whatever a parent module asks for."""

@@ -13,6 +13,8 @@ from ssdkd.errors import ConfigError
          '(where samples is not set, it is batch_size); set the capacity to 9 or more'),
         ((8, 16, 4, 3), 'model.buffer.capacity: 8 in each of 3 processes is smaller than '
          'model.batch_size=16; set the capacity to 48 or more'),
+        ((8, 16, 4, 1, 'max_gib=0.5'), 'model.buffer.max_gib=0.5 leaves room for 8 samples, '
+         'fewer than model.batch_size=16; raise that bound'),
         ((8, 8, 8), None),
     ],
 )  # fmt: skip

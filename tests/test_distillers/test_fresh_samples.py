@@ -93,7 +93,7 @@ def count_calls(monkeypatch, owner, name):
 @pytest.mark.parametrize('options, passes', [(FRESH, 0), ({}, 1)], ids=['fresh', 'replay'])
 def test_storing_asks_the_teacher_only_for_what_is_kept(tiny, monkeypatch, options, passes):
     distiller = build_distiller(tiny(options))
-    calls = count_calls(monkeypatch, distiller.teacher, 'forward')
+    calls = count_calls(monkeypatch, distiller.teacher.answering, 'forward')
     slots = distiller.store(dict(image=torch.rand(16, 3, 16, 16)))
     assert len(calls) == passes and len(slots) == len(distiller.buffer) == 16
 
