@@ -16,3 +16,4 @@ model = dict(
     task=dict(num_classes=_base_.num_classes),
     autocast=_base_.autocast,
 )
+train_cfg = dict(max_rounds=110, steps_per_round=40)

@@ -5,6 +5,7 @@ They differ from the paper's (ssdkd_paper.py) in what a student learns from so f
 - each round stores 640 new samples of the generator, which cost a forward pass, instead of the
   128 that were optimised;
 - the student also learns the teacher's features, in stages whose shapes are equal;
+- 40 student steps per round: a round's inversion and storing cost as much as 14 of them;
 - no class prior: a generator without labels cannot follow random classes, and the writer keeps
   the classes of the buffer equal; a smaller adversarial and batch-norm term.
 Measured one at a time in docs/trials.md.
@@ -36,3 +37,4 @@ model = dict(
     ),
     channels_last=True,
 )
+by_budget = dict(cpu=dict(train_cfg=dict(max_rounds=110, steps_per_round=40)))

@@ -28,6 +28,7 @@ model = dict(
     ],
 )
 by_budget = dict(
+    cpu=dict(train_cfg=dict(max_rounds=200, steps_per_round=20)),
     minutes=dict(
         model=dict(
             synthesizer=dict(
