@@ -62,8 +62,9 @@ def test_a_transform_from_outside_is_seen_by_both_networks(tiny):
         cfg.model.augment = [dict(type='Mixup')]
         distiller = build_distiller(cfg)
     distiller.store(dict(image=torch.rand(16, 3, 16, 16, generator=generator())))
-    for name in ('teacher', 'student'):
-        getattr(distiller, name).register_forward_pre_hook(
+    networks = dict(teacher=distiller.teacher.answering, student=distiller.student)
+    for name, network in networks.items():
+        network.register_forward_pre_hook(
             lambda module, inputs, name=name: seen.update({name: inputs[0]})
         )
     optimizer = torch.optim.SGD(distiller.student.parameters(), lr=0.1)
