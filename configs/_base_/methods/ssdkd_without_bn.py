@@ -39,5 +39,5 @@ by_budget = dict(
             # Digits are no photographs.
             augment=[dict(type='RandomCropFlip', padding=4, flip=True)],
         )
-    )
+    ),
 )
