@@ -212,7 +212,7 @@ class BaseDistiller(BaseModel, ABC):
 
         teacher = self.part(name)
         size, channels = self.synthesizer.image_size, self.synthesizer.channels
-        images = probe_images(size, device_of(teacher), channels)
+        images = probe_images(size, device_of(teacher), channels)[:2]  # noise, and smooth
         with untouched(teacher):
             teacher.fold(images, outputs)
 

@@ -14,13 +14,12 @@ from torch import Tensor, nn
 from ssdkd.losses import has_statistics
 from ssdkd.models import Network, channels_of, device_of, has_program
 from ssdkd.models.layer_inputs import is_compiled
+from ssdkd.models.output import same_output
 from ssdkd.runs import random_state, set_random_state
 from ssdkd.tasks import BaseTask
 from ssdkd.user_code import describe_error
 from ssdkd.words import count
 
-# Differences of outputs, relative to their largest value, that rounding does not explain.
-ROUNDING = 1e-4
 # Image sizes that networks are made for.
 SIZES = (*range(8, 64, 2), *range(64, 513, 16), 75, 100, 112, 150, 200, 227, 299, 300, 331)
 PIXELS = 64 * 32 * 32  # of all probes together: small images are cheap
@@ -234,9 +233,9 @@ def unstable(network: nn.Module, images: Tensor, logits: Tensor) -> list[str]:
     """
     half = len(images) // 2
     other = torch.cat([images[:half], 1 - images[half:]])
-    if _same(network(other)[:half], logits[:half]):
+    if same_output(network(other)[:half], logits[:half]):
         return []
-    if _same(network(images), logits):
+    if same_output(network(images), logits):
         return [
             'the outputs of an image change with the other images of its batch: the student '
             'learns noise; let all layers use running statistics in evaluation mode'
@@ -255,7 +254,7 @@ def unstable(network: nn.Module, images: Tensor, logits: Tensor) -> list[str]:
 
 def constant(logits: Tensor) -> list[str]:
     """All images have the same outputs."""
-    if not _same(logits, logits[:1].expand_as(logits), 1e-6):
+    if not same_output(logits, logits[:1].expand_as(logits), 1e-6):
         return []
     return [
         'all images have the same outputs: check the weights, mean and std; a student learns '
@@ -304,11 +303,6 @@ def nearest_size(runs: Callable[[tuple[int, int]], bool], size: Sequence[int]) -
     """
     sides = sorted(SIZES, key=lambda side: abs(side - max(size)))
     return next((side for side in sides if runs((side, side))), None)
-
-
-def _same(a: Tensor, b: Tensor, tolerance: float = ROUNDING) -> bool:
-    difference = (a.float() - b.float()).abs().max()
-    return bool(difference <= tolerance * b.float().abs().max())
 
 
 def _per_class(logits: Tensor) -> Tensor:

@@ -11,12 +11,11 @@ from torch.autograd.graph import Node
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ssdkd.models.layer_inputs import is_compiled
+from ssdkd.models.output import same_output
 
 # Exact types: a subclass may do more with its weights.
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-# Differences of outputs, relative to their largest value, that rounding explains.
-ROUNDING = 1e-4
 
 
 class Folding:
@@ -87,17 +86,15 @@ def fold(
         m._forward_hooks or m._forward_pre_hooks or is_compiled(m) for m in network.modules()
     ):
         return None
-    pairs = foldable(network, lambda: run(network, images.clone().requires_grad_()))
-    if not pairs:
-        return None
     try:
+        pairs = foldable(network, lambda: run(network, images.clone().requires_grad_()))
+        if not pairs:
+            return None
         folding = Folding(network, pairs)
         with torch.no_grad():
             outputs = zip(run(folding.network, images), run(network, images), strict=True)
-            same = all((a - b).abs().max() <= ROUNDING * b.abs().max() for a, b in outputs)
-    except (
-        Exception
-    ):  # of the user's own code, such as forward asking for a batch norm's weight
+            same = all(same_output(copied, output) for copied, output in outputs)
+    except Exception:  # of the user's own code: it may ask for the weight of a batch norm
         return None
     return folding if same else None
 

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 
+# Differences of outputs, relative to their largest value, that rounding explains.
+ROUNDING = 1e-4
+
 
 @dataclass(frozen=True)
 class NetworkOutput:
@@ -64,3 +67,15 @@ def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, l
 
 def _record(calls: list[Any], layer: nn.Module, inputs: tuple, output: Any) -> None:
     calls.append(output)
+
+
+def same_output(a: Tensor, b: Tensor, tolerance: float = ROUNDING) -> bool:
+    """Whether two outputs of networks are the same up to rounding.
+
+    Args:
+        a: An output of any shape.
+        b: The other one, of the same shape.
+        tolerance: Largest difference, relative to the largest value of ``b``.
+    """
+    difference = (a.float() - b.float()).abs().max()
+    return bool(difference <= tolerance * b.float().abs().max())

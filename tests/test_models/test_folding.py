@@ -178,6 +178,12 @@ def test_networks_that_stay_as_they_are(model):
     assert teacher.answering is teacher
 
 
+def test_outputs_that_are_no_tensors_leave_the_network_as_it_is():
+    teacher = Teacher(trained(MODELS.build(dict(type='CifarResNet', depth=8))))
+    teacher.fold(torch.rand(2, 3, 32, 32), lambda network, images: [(network(images),)])
+    assert teacher.answering is teacher
+
+
 def test_new_weights_are_taken_over():
     teacher = folded(MODELS.build(dict(type='CifarResNet', depth=8)))
     other = Teacher(trained(MODELS.build(dict(type='CifarResNet', depth=8))))
