@@ -72,3 +72,16 @@ def check_move(cfg: Config, first: AbstractContextManager, second: AbstractConte
     changed = [k for k in start if k.startswith('weights.student') and k in end]
     assert any(not torch.equal(start[k], end[k]) for k in changed)
     assert all(value.isfinite().all() for value in end.values())
+
+
+def check_exact(cfg: Config) -> None:
+    """Two runs, and one that is stopped after two of three rounds, end in the same state."""
+    cfg.randomness = dict(seed=0, deterministic=True)
+    cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=3)
+    cfg.train_cfg.warmup_rounds = 0
+    (_, whole), (_, again) = run(cfg, 3), run(cfg, 3)
+    _, resumed = run(cfg, 3, Path(cfg.work_dir) / 'round_2.pth')
+    for other in (again, resumed):
+        assert whole.keys() == other.keys()
+        different = [key for key in whole if not torch.equal(whole[key], other[key])]
+        assert not different, different

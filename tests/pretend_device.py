@@ -4,7 +4,7 @@ A tensor of the device 'pretend' wraps an ordinary one. All operations run, on t
 real values, so that whole runs can be tested, with their buffers, metrics and checkpoints. The
 device is as strict as CUDA where strictness is what matters: it refuses operations that mix
 devices and random generators of another device, and it notes every moment at which the host
-would have to wait.
+would have to wait. It can also round otherwise than the CPU, as devices do.
 """
 
 import traceback
@@ -44,6 +44,19 @@ READING = (
     'aten::repeat_interleave',
 )
 COPYING = ('aten::_to_copy', 'aten::copy_')
+# Operations that a device may round in another way than the CPU.
+ROUNDED = (
+    'aten::_log_softmax',
+    'aten::_softmax',
+    'aten::addmm',
+    'aten::convolution',
+    'aten::exp',
+    'aten::log',
+    'aten::mean',
+    'aten::mm',
+    'aten::rsqrt',
+    'aten::sqrt',
+)
 _Generator = torch.Generator
 _fallback = torch.library.Library('_', 'IMPL')  # what it registers goes when it goes
 
@@ -168,6 +181,9 @@ class _Module:
 class PretendDevice(TorchDispatchMode):
     """Notes what the device is asked for while it is there.
 
+    Args:
+        rounding: Relative difference of its results from the CPU's, in ROUNDED.
+
     Attributes:
         waits: All moments at which the host waited, in their order.
         pinned: How often page-locked memory was asked for.
@@ -175,8 +191,9 @@ class PretendDevice(TorchDispatchMode):
 
     current: 'PretendDevice | None' = None
 
-    def __init__(self):
+    def __init__(self, rounding: float = 0.0):
         super().__init__()
+        self.rounding = rounding
         self.waits: list[Wait] = []
         self.pinned = 0
 
@@ -185,12 +202,12 @@ class PretendDevice(TorchDispatchMode):
 
 
 @contextmanager
-def pretend_device() -> Iterator[PretendDevice]:
+def pretend_device(rounding: float = 0.0) -> Iterator[PretendDevice]:
     """Have an accelerator inside: torch knows it, and mmengine puts models on it."""
     import mmengine.device.utils as mmengine_device
 
     register()
-    device = PretendDevice()
+    device = PretendDevice(rounding)
     before = mmengine_device.DEVICE
     mmengine_device.DEVICE, torch.Generator = NAME, PretendGenerator
     PretendDevice.current, _Module.is_there = device, True
@@ -263,6 +280,8 @@ def _dispatch(function, args: tuple, kwargs: dict):
         given['pin_memory'] = False
         PretendDevice.current.pinned += 1
     result = function(*given_args, **given)
+    if pretending and name in ROUNDED and PretendDevice.current.rounding:
+        result = result * (1 + PretendDevice.current.rounding)
     if goes_there and not _is_copy_back(name, args):
         result = tree_map(_pretend, result)
     if not pretending or asked is not None:

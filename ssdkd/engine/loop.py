@@ -72,7 +72,8 @@ class DistillLoop(BaseLoop):
         warmup_share (float): Share of ``minutes`` for the warm-up, in [0, 1). Defaults to 0.15.
         plan (str, optional): ``plan.json`` of a run with ``minutes``: its rounds, and so its
             student, to the bit. Defaults to None.
-        val_interval (int): Rounds between validations, if there is a val set. Defaults to 1.
+        val_interval (int): Rounds between validations, if there is a val set. There are none
+            in warm-up. Defaults to 1.
         val_points (int, optional): Validations in all, evenly over the student's training, in
             place of ``val_interval``: methods whose rounds differ in length are measured
             equally often. Defaults to None.
@@ -337,7 +338,8 @@ class DistillLoop(BaseLoop):
     def _validates(self) -> bool:
         """Whether to validate after the round that has just ended."""
         if self.val_points is None:
-            due = self._epoch % self.val_interval == 0
+            # In warm-up the student stays as it was initialised.
+            due = self.round.steps > 0 and self._epoch % self.val_interval == 0
         else:
             due = self.round.passes(self.val_points)
         due = due or self._epoch == self.max_rounds

@@ -51,16 +51,20 @@ class Folding:
     def update(self, network: nn.Module) -> None:
         """Take over the weights that the network has now."""
         state = network.state_dict()
-        for name, norm in self.pairs:
-            conv, norm = network.get_submodule(name), network.get_submodule(norm)
-            state[f'{name}.weight'], state[f'{name}.bias'] = fuse_conv_bn_weights(
-                conv.weight,
-                conv.bias,
-                norm.running_mean,
-                norm.running_var,
-                norm.eps,
-                norm.weight,
-                norm.bias,
+
+        def on_cpu(name: str) -> Tensor | None:
+            # A new run folds on the CPU, a resumed one where it runs, which rounds otherwise.
+            return state[name].cpu() if name in state else None
+
+        for conv, norm in self.pairs:
+            state[f'{conv}.weight'], state[f'{conv}.bias'] = fuse_conv_bn_weights(
+                on_cpu(f'{conv}.weight'),
+                on_cpu(f'{conv}.bias'),
+                on_cpu(f'{norm}.running_mean'),
+                on_cpu(f'{norm}.running_var'),
+                network.get_submodule(norm).eps,
+                on_cpu(f'{norm}.weight'),
+                on_cpu(f'{norm}.bias'),
             )
         self.network.load_state_dict(state, strict=False)  # it has no batch norms
 

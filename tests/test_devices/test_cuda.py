@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from device_runs import check_move, run
+from device_runs import check_exact, check_move
 from helpers import build_runner
 from mmengine.config import Config
 from segmentation_runs import CAMVID, camvid_options
@@ -192,18 +192,6 @@ def on_the_cpu(monkeypatch):
 def test_a_run_moves(method, to_cpu, tmp_path, monkeypatch):
     here, there = nullcontext(), on_the_cpu(monkeypatch)
     check_move(tiny(method, tmp_path), *((here, there) if to_cpu else (there, here)))
-
-
-def check_exact(cfg: Config) -> None:
-    """Two runs, and one that is stopped after two of three rounds, end in the same state."""
-    cfg.randomness = dict(seed=0, deterministic=True)
-    cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=3)
-    cfg.train_cfg.warmup_rounds = 0
-    (_, whole), (_, again) = run(cfg, 3), run(cfg, 3)
-    _, resumed = run(cfg, 3, Path(cfg.work_dir) / 'round_2.pth')
-    for other in (again, resumed):
-        assert whole.keys() == other.keys()
-        assert not [key for key in whole if not torch.equal(whole[key], other[key])]
 
 
 @pytest.mark.parametrize('method', METHODS)

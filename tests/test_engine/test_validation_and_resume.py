@@ -80,6 +80,12 @@ def test_a_student_that_draws_from_the_global_states(cfg, n):
     assert not different
 
 
+def test_no_validation_in_warm_up(cfg):
+    cfg.train_cfg.update(warmup_rounds=3, val_interval=2)
+    build_runner(cfg).train()
+    assert list(read_curves(Path(cfg.work_dir)).metrics['accuracy']) == [4, 6]
+
+
 def test_a_validation_missed_by_a_kill_is_made_up(cfg, monkeypatch):
     build_runner(cfg).train()
     straight = student_of(cfg)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from pretend_device import CAN_PRETEND, pretend_device
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.models import Teacher
@@ -182,6 +184,26 @@ def test_outputs_that_are_no_tensors_leave_the_network_as_it_is():
     teacher = Teacher(trained(MODELS.build(dict(type='CifarResNet', depth=8))))
     teacher.fold(torch.rand(2, 3, 32, 32), lambda network, images: [(network(images),)])
     assert teacher.answering is teacher
+
+
+@pytest.mark.skipif(not CAN_PRETEND, reason='this torch has no Python backends')
+def test_weights_are_folded_on_the_cpu_wherever_the_network_is(monkeypatch):
+    """A device rounds otherwise, so a resumed run would not repeat the one that was stopped."""
+    places = []
+
+    def fuse(*args):
+        places.extend(arg.device.type for arg in args if isinstance(arg, torch.Tensor))
+        return fuse_conv_bn_weights(*args)
+
+    monkeypatch.setattr('ssdkd.models.folding.fuse_conv_bn_weights', fuse)
+    with pretend_device():
+        teacher = folded(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)))
+        before = teacher.answering.model[0].weight.clone()
+        teacher.to('pretend')
+        teacher.load_state_dict(teacher.state_dict())
+        after = teacher.answering.model[0].weight
+        assert after.device.type == 'pretend' and torch.equal(before, after.cpu())
+    assert len(places) == 2 * 6 and set(places) == {'cpu'}
 
 
 def test_new_weights_are_taken_over():
