@@ -21,7 +21,12 @@ from ssdkd.apis.given import check_networks, first, given
 from ssdkd.apis.one_run import any_statistics, task_of, train
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.result import DistillResult
-from ssdkd.apis.resumed import check_same, stored_config, stored_network
+from ssdkd.apis.resumed import (
+    check_same,
+    check_same_teacher,
+    stored_config,
+    stored_network,
+)
 from ssdkd.apis.surroundings import kept_surroundings
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.checks import check_int, is_number
@@ -158,6 +163,8 @@ def distill(
         else:
             check_networks(teacher, student)
             teacher = wrap_programs(teacher)
+            if resume is not None:
+                check_same_teacher(teacher, resume)
         normalisation = {}
         if not missing:
             channels = _channels(teacher, channels, mean, std)
