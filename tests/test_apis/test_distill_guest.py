@@ -260,7 +260,7 @@ def test_another_teacher_than_that_of_the_run(plain):
         other.layer2[0].bn1.running_mean += 1
     for network, key in (
         (other, 'layer2.0.bn1.running_mean'),
-        (CifarResNet(14), 'linear.weight'),
+        (CifarResNet(14), 'conv1.weight'),
     ):
         with pytest.raises(ConfigError) as error:
             tiny(network, student, None, resume=plain[1])
