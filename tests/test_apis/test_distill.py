@@ -6,6 +6,7 @@ import re
 import shutil
 import threading
 
+import numpy as np
 import pytest
 import torch
 from helpers import ROOT, call_tool
@@ -175,6 +176,7 @@ def test_segmentation(batch_norm, tmp_path, no_report):
         (dict(image_size=7), 'image_size=7, .* use 8'),
         (dict(image_size=513), 'use 512'),
         (dict(image_size=(16, 16, 3)), r'must be an int or \(height, width\)'),
+        (dict(image_size=16.0), r'image_size=16.0 must be an int or \(height, width\)'),
         (dict(mean=[0.5, 0.5]), r'std=\[0.5, 0.4, 0.3\] must be .* one for each of 2 channels'),
         (
             dict(mean=[0.5, 0.5], std=0.5),
@@ -317,7 +319,8 @@ def test_segmentation_on_a_cpu_is_the_camvid_setting():
 
 
 def test_the_buffer_has_room_for_the_classes():
-    wide = recommended(num_classes=1000, image_size=32)
+    wide = recommended(num_classes=np.int64(1000), image_size=np.int64(32))
+    assert wide == recommended(num_classes=1000, image_size=(32, np.int32(32)))
     assert wide.model.buffer.capacity == 10_000
     short = recommended(num_classes=1000, image_size=32, budget=1)
     assert short.model.buffer.capacity == 640 and short.train_cfg.warmup_rounds == 0
