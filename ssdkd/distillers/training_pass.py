@@ -1,6 +1,8 @@
 """A pass of each network as in training, before the first round."""
 
 import torch
+from mmengine.dist import get_world_size
+from torch import nn
 
 from ssdkd.distillers.base import BaseDistiller
 from ssdkd.distillers.teacher_checks import untouched
@@ -10,6 +12,7 @@ from ssdkd.models.program import NOT_TRAINED
 from ssdkd.runs import random_state, set_random_state
 from ssdkd.synthesizers import InversionSynthesizer
 from ssdkd.user_code import describe_error
+from ssdkd.words import count
 
 
 def check_training_pass(distiller: BaseDistiller) -> None:
@@ -30,6 +33,22 @@ def check_training_pass(distiller: BaseDistiller) -> None:
             if has_program(distiller.part(name)):
                 raise ConfigError(f'model.{role.path} {NOT_TRAINED}')
             _check(distiller, name, f'model.{role.path}')
+
+
+def _check_all_trained(network: nn.Module, where: str) -> None:
+    """Several processes wait for the gradient of each parameter, one does without."""
+    unused = [
+        name
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad and parameter.grad is None
+    ]
+    if unused and get_world_size() > 1:
+        raise ConfigError(
+            f'{where}: {count(len(unused), "parameter")} without gradient, as its output '
+            f'does not depend on them ({", ".join(unused[:3])}{", ..." * (len(unused) > 3)}); '
+            'several processes cannot train it so: set their requires_grad=False, or use one '
+            'process'
+        )
 
 
 def check_inversion_pass(distiller: BaseDistiller) -> None:
@@ -82,6 +101,7 @@ def _check(distiller: BaseDistiller, name: str, where: str) -> None:
         output = distiller.answer(name, torch.rand(distiller.batch_size, *shape, device=device))
         distiller.task.check_output(output, f'{where} in training mode', trained=False)
         output.float().sum().backward()
+        _check_all_trained(network, where)
     except ConfigError:
         raise
     except Exception as error:  # of the user's own code

@@ -115,6 +115,22 @@ def test_a_student_that_fails_only_in_training_mode(tiny, mistake, message):
     assert runner.train_loop.epoch == 0
 
 
+def test_parameters_without_gradient_in_several_processes(distiller, monkeypatch):
+    model = distiller.student.model
+    model.head = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    check_training_pass(distiller)
+    monkeypatch.setattr('ssdkd.distillers.training_pass.get_world_size', lambda: 2)
+    with pytest.raises(ConfigError) as error:
+        check_training_pass(distiller)
+    assert str(error.value) == (
+        'model.student: 4 parameters without gradient, as its output does not depend on '
+        'them (model.head.0.weight, model.head.0.bias, model.head.1.weight, ...); several '
+        'processes cannot train it so: set their requires_grad=False, or use one process'
+    )
+    model.head.requires_grad_(False)
+    check_training_pass(distiller)
+
+
 def test_the_training_pass_leaves_no_trace(distiller):
     network, states = distiller.student, (torch.get_rng_state(), random.getstate())
     network.model = nn.Sequential(network.model, nn.Dropout(0.5))
