@@ -16,15 +16,18 @@ from ssdkd.compat import statistics_of_histories
 from ssdkd.errors import ConfigError
 from ssdkd.models.file_formats import INDEX, SAFETENSORS, recognise
 from ssdkd.models.sound import check_weights
-from ssdkd.models.state_dict import find_state, without_prefix
+from ssdkd.models.state_dict import (
+    Target,
+    auxiliary_keys,
+    differing_keys,
+    find_state,
+    without_prefix,
+)
 
 FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+)')
 # Where class names are recorded: by us and mmengine, by mmseg before 1.0, by common scripts.
 CLASS_KEYS = ('classes', 'CLASSES', 'class_names', 'class_to_idx')
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-# Heads that only training uses, of mmseg, of torchvision's segmentors, its GoogLeNet and its
-# Inception; networks are mostly built without them.
-AUXILIARY = ('auxiliary_head.', 'aux_classifier.', 'aux1.', 'aux2.', 'AuxLogits.')
 # What each way to parametrise a layer calls its parameters.
 PARAMETRISED = (
     (r'weight_g', 'weight norm', 'torch.nn.utils.remove_weight_norm(layer)'),
@@ -66,17 +69,17 @@ def load_weights(
         ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
             those of the network, or a weight is not finite.
     """
-    state, others = find_state(read_checkpoint(path), path, key)
+    wanted = model.state_dict()
+    target = Target(wanted, prefix, role)
+    state, others = find_state(read_checkpoint(path), path, target, key)
     if others:
         print_log(
             f"'{path}' also holds weights under {', '.join(others)}; checkpoint_key= of the "
             'network selects them',
             'current',
         )
-    wanted = model.state_dict()
-    state, foreign = without_prefix(state, wanted, prefix, role)
-    absent = tuple(p for p in AUXILIARY if not any(k.startswith(p) for k in wanted))
-    auxiliary = [k for k in state if k.startswith(absent)]
+    state, foreign = without_prefix(state, target)
+    auxiliary = auxiliary_keys(state, wanted)
     for what, keys in (('auxiliary heads', auxiliary), ('other modules', foreign)):
         if keys and (prefix is None or keys is auxiliary):
             print_log(f"'{path}': weights of {what} are left out: {_first(keys)}", 'current')
@@ -221,9 +224,7 @@ def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str)
     Raises:
         ConfigError: It has not.
     """
-    # BN's counter is absent from files of torch < 0.4.1, and torch itself allows that.
-    missing = [k for k in wanted if k not in state and not k.endswith('num_batches_tracked')]
-    unexpected = [k for k in state if k not in wanted]
+    missing, unexpected = differing_keys(state, wanted)
     if missing or unexpected:
         raise ConfigError(
             f'{source} does not fit the network: '

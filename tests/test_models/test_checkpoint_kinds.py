@@ -118,6 +118,69 @@ def test_two_state_dicts(tmp_path, log):
     )
 
 
+SECOND = {
+    'of no usual name': (lambda s: dict(ema_model=s), 'ema_model'),
+    'of two names': (lambda s: dict(params_ema=s, best=dict(s)), 'params_ema, best'),
+    'in a dict': (lambda s: dict(callbacks=dict(EMA={0: s})), 'callbacks.EMA.0'),
+    'in a usual one': (lambda s: dict(model_ema=dict(module=s)), 'model_ema.module'),
+    'with a prefix': (
+        lambda s: dict(averaged={f'module.{k}': v for k, v in s.items()}),
+        'averaged',
+    ),
+    'without buffers': (
+        lambda s: {'v1.0': {k: v for k, v in s.items() if 'weight' in k}},
+        'v1.0',
+    ),
+}
+
+
+@pytest.mark.parametrize('second', SECOND)
+def test_every_second_set_of_weights_is_named(tmp_path, log, second):
+    state, path = random_state(), tmp_path / 'a.pth'
+    build, names = SECOND[second]
+    content = build(random_state()) | dict(state_dict=state)
+    check_loads(content, path, state)
+    line = f"'{path}' also holds weights under {names}; checkpoint_key= of the network "
+    assert log() == [line + 'selects them']
+    if second == 'without buffers':
+        with pytest.raises(ConfigError, match='5 keys missing'):
+            load_weights(Net(), path, key=names)
+    else:  # each name is one that checkpoint_key takes
+        name = names.split(', ')[0]
+        load_weights(Net(), path, key=name)
+
+    check_loads(dict(run=content), path, state, key='run.state_dict')
+    assert len(log()) == 1
+    check_loads(dict(run=content), path, state, key='run')
+    named = ', '.join(f'run.{name}' for name in names.split(', '))
+    assert f"'{path}' also holds weights under {named}; " in log()[1]
+
+
+def test_weights_at_the_top_go_before_others(tmp_path, log):
+    state, path = random_state(), tmp_path / 'a.pth'
+    check_loads(state | dict(ema=random_state()), path, state)
+    assert log() == [
+        f"'{path}' also holds weights under ema; checkpoint_key= of the network selects them"
+    ]
+
+
+def test_what_is_no_set_of_weights_is_not_named(tmp_path, log):
+    model, state = Net(), random_state()
+    optimizer = torch.optim.Adam(model.parameters())
+    sum(p.sum() for p in model.parameters()).backward()
+    optimizer.step()
+    content = dict(
+        optimizer=optimizer.state_dict(),
+        state_dict=state,
+        again=state,  # the same tensors once more
+        images=dict(train=torch.rand(2, 3), labels=torch.ones(2)),
+        steps={3: torch.ones(1)},
+    )
+    content['itself'] = content
+    check_loads(content, tmp_path / 'a.pth', state)
+    assert log() == []
+
+
 def test_the_key_in_a_config(tmp_path, tiny):
     cfg = tiny({'model.teacher.checkpoint_key': 'state_dict_ema'})
     state = torch.load(cfg.model.teacher.checkpoint)
