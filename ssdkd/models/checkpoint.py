@@ -51,16 +51,17 @@ def load_weights(
     """Load a checkpoint into a plain network; every key and every shape must match.
 
     The weights may lie under one of the usual keys (``state_dict``, ``model`` ...) and carry
-    the usual prefixes (``module.``, ``_orig_mod.``, ``model.`` ..., also several). Auxiliary
-    heads of the file are left out if the network has none, and the log names them. Nothing
-    but tensors and plain containers is unpickled.
+    the usual prefixes (``module.``, ``_orig_mod.``, ``model.`` ..., also several), or any
+    other that all keys have, which the log names. Auxiliary heads of the file are left out if
+    the network has none, and the log names them. Nothing but tensors and plain containers is
+    unpickled.
 
     Args:
         model (nn.Module): The network, changed in place.
         path (str | Path): A file written by ``torch.save``, a safetensors file, or the index
             (JSON) of several of these.
         prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
-            Defaults to None: the known prefix that makes the keys match.
+            Defaults to None: the prefix that makes the keys match.
         role (str): Which network of a distillation's checkpoint. Defaults to ``'student'``.
         key (str, optional): Where the state dict lies in the file, such as
             ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
@@ -78,7 +79,10 @@ def load_weights(
             'network selects them',
             'current',
         )
-    state, foreign = without_prefix(state, target)
+    stripped = without_prefix(state, target)
+    state, foreign = stripped.state, stripped.foreign
+    if stripped.unusual:
+        print_log(f"'{path}': all keys lose their prefix '{stripped.unusual}'", 'current')
     auxiliary = auxiliary_keys(state, wanted)
     for what, keys in (('auxiliary heads', auxiliary), ('other modules', foreign)):
         if keys and (prefix is None or keys is auxiliary):

@@ -1,7 +1,8 @@
 """Search for a network's state dict in what a checkpoint holds."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os.path import commonprefix
 
 from torch import Tensor
 
@@ -35,12 +36,27 @@ INSIDE = re.compile(r'(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_modu
 
 
 @dataclass(frozen=True)
+class Stripped:
+    """A state dict after its prefix.
+
+    Attributes:
+        state: The keys with the prefix, without it.
+        foreign: The keys that do not have it.
+        unusual: The prefix, if it is not one of a usual wrapper.
+    """
+
+    state: dict[str, Tensor]
+    foreign: list[str] = field(default_factory=list)
+    unusual: str = ''
+
+
+@dataclass(frozen=True)
 class Target:
     """The network that a state dict is for.
 
     Attributes:
         wanted: Its own state dict.
-        prefix: Take the keys with this prefix; None stands for those of usual wrappers.
+        prefix: Take the keys with this prefix; None: that which makes the keys match.
         role: The network of a distillation's checkpoint, whose name is a prefix, too.
     """
 
@@ -49,12 +65,14 @@ class Target:
     role: str = 'student'
 
     def shares(self, state: dict[str, Tensor]) -> bool:
-        """Whether a state dict has a key of the network, after its prefix."""
-        return not self.wanted.keys().isdisjoint(without_prefix(state, self)[0])
+        """Whether a state dict has a key of the network, after any prefix."""
+        parts = [_cut(state, prefix) for prefix in _common_prefixes(state)]
+        parts.append(without_prefix(state, self).state)
+        return any(self.wanted.keys() & part.keys() for part in parts)
 
     def fits(self, state: dict[str, Tensor]) -> bool:
         """Whether a state dict has all keys of the network, after its prefix, and no others."""
-        return has_all_keys(without_prefix(state, self)[0], self.wanted)
+        return has_all_keys(without_prefix(state, self).state, self.wanted)
 
 
 def find_state(
@@ -141,18 +159,14 @@ def _under(content: dict, path: object, key: str) -> dict:
     return content
 
 
-def without_prefix(
-    state: dict[str, Tensor], target: Target
-) -> tuple[dict[str, Tensor], list[str]]:
+def without_prefix(state: dict[str, Tensor], target: Target) -> Stripped:
     """A state dict with the network's own names.
 
     Args:
         state: The state dict of a file.
         target: The network. Without its prefix, the names of usual wrappers are removed, also
-            nested ones such as ``module.model.``, that make most keys match.
-
-    Returns:
-        tuple: The keys with this prefix, without it, and the keys that do not have it.
+            nested ones such as ``module.model.``, that make most keys match. If not all match,
+            any other beginning of all keys is removed that makes them.
     """
     wanted, prefix = target.wanted, target.prefix
     if not any(INSIDE.search(key) for key in wanted):
@@ -160,7 +174,17 @@ def without_prefix(
     prefixes = [prefix] if prefix is not None else _prefixes(state, target.role)
     candidates = {p: _cut(state, p) for p in prefixes}
     best = max(candidates, key=lambda p: _agreement(candidates[p], wanted))
-    return candidates[best], [key for key in state if not key.startswith(best)]
+    if prefix is None and not has_all_keys(candidates[best], wanted):
+        for common in _common_prefixes(state):
+            if has_all_keys(_cut(state, common), wanted):
+                return Stripped(_cut(state, common), unusual=common)
+    return Stripped(candidates[best], [key for key in state if not key.startswith(best)])
+
+
+def _common_prefixes(state: dict[str, Tensor]) -> list[str]:
+    """The beginnings of all keys that end with a dot."""
+    start = commonprefix(list(state))
+    return [start[: dot.end()] for dot in re.finditer(r'\.', start)]
 
 
 def _cut(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

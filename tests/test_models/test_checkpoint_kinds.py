@@ -68,6 +68,58 @@ def test_prefixes(tmp_path, prefix):
     check_loads(content, tmp_path / 'weights.pth', state)
 
 
+@pytest.mark.parametrize(
+    'prefix',
+    [
+        'encoder.',
+        '_forward_module.',
+        'ema_model.',
+        'a.b.',
+        'module.encoder.',
+        'encoder.model.',
+        'backbone.resnet.backbone.',
+        '_orig_mod.learner._orig_mod.0.',
+    ],
+)
+def test_any_prefix_of_all_keys(tmp_path, log, prefix):
+    state, path = random_state(), tmp_path / 'a.pth'
+    del state['backbone.0.num_batches_tracked']  # as in old files
+    content = {prefix + key: value for key, value in state.items()}
+    model = Net()
+    torch.save(dict(state_dict=content), path)
+    load_weights(model, path)
+    assert all(torch.equal(model.state_dict()[key], state[key]) for key in state)
+    shown = prefix.replace('_orig_mod.', '')
+    assert log() == [f"'{path}': all keys lose their prefix '{shown}'"]
+
+
+def test_a_prefix_is_kept_if_not_all_keys_match_without_it(tmp_path, log):
+    state, path = random_state(), tmp_path / 'a.pth'
+    content = {f'encoder.{key}': value for key, value in state.items()}
+    for other in (
+        content | {'head.weight': torch.ones(1)},
+        content | {'encoder.head.weight': torch.ones(1)},
+        {key: value for key, value in content.items() if key != 'encoder.model.bias'},
+    ):
+        torch.save(other, path)
+        with pytest.raises(ConfigError, match='does not fit the network: 8 keys missing'):
+            load_weights(Net(), path)
+    torch.save(content, path)
+    with pytest.raises(ConfigError, match='does not fit the network: 8 keys missing'):
+        load_weights(Net(), path, prefix='model.')
+    assert log() == []
+
+
+def test_a_prefix_of_the_network_itself_is_kept(tmp_path, log):
+    network = nn.ModuleDict(dict(encoder=Net()))
+    state = {f'encoder.{key}': value for key, value in random_state().items()}
+    for prefix, lines in (('', 0), ('encoder.', 1)):
+        torch.save({prefix + key: v for key, v in state.items()}, tmp_path / 'a.pth')
+        load_weights(network, tmp_path / 'a.pth')
+        assert torch.equal(network.encoder.model.bias, state['encoder.model.bias'])
+        assert len(log()) == lines
+
+
 def test_wrappers_around_single_layers(tmp_path):
     state = random_state()
     content = {
@@ -127,8 +179,12 @@ SECOND = {
         lambda s: dict(averaged={f'module.{k}': v for k, v in s.items()}),
         'averaged',
     ),
+    'with another prefix': (
+        lambda s: dict(averaged={f'encoder.{k}': v for k, v in s.items()}),
+        'averaged',
+    ),
     'without buffers': (
-        lambda s: {'v1.0': {k: v for k, v in s.items() if 'weight' in k}},
+        lambda s: {'v1.0': {f'encoder.{k}': v for k, v in s.items() if 'weight' in k}},
         'v1.0',
     ),
 }
@@ -142,18 +198,19 @@ def test_every_second_set_of_weights_is_named(tmp_path, log, second):
     check_loads(content, path, state)
     line = f"'{path}' also holds weights under {names}; checkpoint_key= of the network "
     assert log() == [line + 'selects them']
-    if second == 'without buffers':
-        with pytest.raises(ConfigError, match='5 keys missing'):
-            load_weights(Net(), path, key=names)
-    else:  # each name is one that checkpoint_key takes
-        name = names.split(', ')[0]
-        load_weights(Net(), path, key=name)
+    for name in names.split(', '):
+        if second == 'without buffers':
+            with pytest.raises(ConfigError, match='8 keys missing'):
+                load_weights(Net(), path, key=name)
+        else:
+            load_weights(Net(), path, key=name)
 
+    seen = len(log())
     check_loads(dict(run=content), path, state, key='run.state_dict')
-    assert len(log()) == 1
+    assert len(log()) == seen
     check_loads(dict(run=content), path, state, key='run')
     named = ', '.join(f'run.{name}' for name in names.split(', '))
-    assert f"'{path}' also holds weights under {named}; " in log()[1]
+    assert f"'{path}' also holds weights under {named}; " in log()[-1]
 
 
 def test_weights_at_the_top_go_before_others(tmp_path, log):
