@@ -50,7 +50,8 @@ def load_weights(
 ) -> None:
     """Load a checkpoint into a plain network; every key and every shape must match.
 
-    The weights may lie under one of the usual keys (``state_dict``, ``model`` ...) and carry
+    The weights may lie under one of the usual keys (``state_dict``, ``model`` ...), or under
+    any other if no second dict of the file has the keys of the network, and carry
     the usual prefixes (``module.``, ``_orig_mod.``, ``model.`` ..., also several), or any
     other that all keys have, which the log names. Auxiliary heads of the file are left out if
     the network has none, and the log names them. Nothing but tensors and plain containers is
@@ -64,22 +65,28 @@ def load_weights(
             Defaults to None: the prefix that makes the keys match.
         role (str): Which network of a distillation's checkpoint. Defaults to ``'student'``.
         key (str, optional): Where the state dict lies in the file, such as
-            ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
+            ``'state_dict_ema'``. Defaults to None: the first of the usual keys, otherwise the
+            only one that fits the network.
 
     Raises:
         ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
-            those of the network, or a weight is not finite.
+            those of the network, several of its dicts fit, or a weight is not finite.
     """
     wanted = model.state_dict()
     target = Target(wanted, prefix, role)
-    state, others = find_state(read_checkpoint(path), path, target, key)
-    if others:
+    found = find_state(read_checkpoint(path), path, target, key)
+    if found.unusual:
         print_log(
-            f"'{path}' also holds weights under {', '.join(others)}; checkpoint_key= of the "
-            'network selects them',
+            f"'{path}': the weights are taken from '{found.unusual}', which fit the network",
             'current',
         )
-    stripped = without_prefix(state, target)
+    if found.others:
+        print_log(
+            f"'{path}' also holds weights under {', '.join(found.others)}; checkpoint_key= of "
+            'the network selects them',
+            'current',
+        )
+    stripped = without_prefix(found.state, target)
     state, foreign = stripped.state, stripped.foreign
     if stripped.unusual:
         print_log(f"'{path}': all keys lose their prefix '{stripped.unusual}'", 'current')

@@ -36,6 +36,21 @@ INSIDE = re.compile(r'(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_modu
 
 
 @dataclass(frozen=True)
+class Found:
+    """The state dict that a file holds.
+
+    Attributes:
+        state: Its tensors.
+        unusual: Its key in the file, if that is not one of the usual ones.
+        others: The other keys of the file that hold weights, too.
+    """
+
+    state: dict[str, Tensor]
+    unusual: str
+    others: list[str]
+
+
+@dataclass(frozen=True)
 class Stripped:
     """A state dict after its prefix.
 
@@ -75,9 +90,7 @@ class Target:
         return has_all_keys(without_prefix(state, self).state, self.wanted)
 
 
-def find_state(
-    content: object, path: object, target: Target, key: str | None = None
-) -> tuple[dict[str, Tensor], list[str]]:
+def find_state(content: object, path: object, target: Target, key: str | None = None) -> Found:
     """The tensors of a state dict in the content of a checkpoint.
 
     Args:
@@ -85,13 +98,11 @@ def find_state(
         path: The file, for messages.
         target: The network.
         key (str, optional): Dotted key of the state dict, such as ``'state_dict_ema'``.
-            Defaults to None: the first of the usual keys that holds a dict.
-
-    Returns:
-        tuple: The state dict, and the other keys of the file that hold weights, too.
+            Defaults to None: the first of the usual keys that holds a dict, otherwise the only
+            one that holds a dict with the keys of the network.
 
     Raises:
-        ConfigError: There is none, or nothing under ``key``.
+        ConfigError: There is none, or nothing under ``key``, or it is ambiguous.
     """
     if not isinstance(content, dict):
         raise ConfigError(
@@ -100,12 +111,18 @@ def find_state(
         )
     if key is not None:
         content = _under(content, path, key)
+    above = '' if key is None else f'{key}.'
     sets = _sets(content)
-    chosen = _choose(sets, target)
+    chosen = _usual(sets, target)
+    if chosen is None:
+        chosen = _only_one(content, sets, target, path, above)
     others = [p for p in sets if p not in ((), chosen)]
     others = [p for p in others if _is_usual(p) or target.shares(sets[p])]
-    above = [] if key is None else [key]
-    return sets.get(chosen, {}), ['.'.join((*above, *place)) for place in others]
+    return Found(
+        sets.get(chosen, {}),
+        '' if _is_usual(chosen) else above + '.'.join(chosen),
+        [above + '.'.join(place) for place in others],
+    )
 
 
 def _sets(content: dict) -> dict[Place, dict[str, Tensor]]:
@@ -125,13 +142,44 @@ def _sets(content: dict) -> dict[Place, dict[str, Tensor]]:
     return sets
 
 
-def _choose(sets: dict[Place, dict[str, Tensor]], target: Target) -> Place:
+def _usual(sets: dict[Place, dict[str, Tensor]], target: Target) -> Place | None:
     """The top if it fits; else the first of the usual places, those inside others first."""
     if target.fits(sets.get((), {})):
         return ()
     usual = [place for place in sets if place and _is_usual(place)]
     last = len(WRAPPERS)
-    return min(usual, key=lambda place: [*map(_rank, place), last], default=())
+    return min(usual, key=lambda place: [*map(_rank, place), last], default=None)
+
+
+def _only_one(
+    content: dict,
+    sets: dict[Place, dict[str, Tensor]],
+    target: Target,
+    path: object,
+    above: str,
+) -> Place:
+    """The only place whose keys are the network's, or the top if that is a state dict."""
+    fitting = [place for place in sets if target.fits(sets[place])]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = [above + '.'.join(place) for place in fitting]
+        raise ConfigError(
+            f"key 'checkpoint': '{path}' holds several sets of weights that fit the network: "
+            f'{_list(names)}; choose one by checkpoint_key'
+        )
+    if () in sets and (len(sets) == 1 or target.shares(sets[()])):
+        return ()  # of another network: the keys that differ say more
+    names = [f'{above}{name}' for name in content]
+    raise ConfigError(
+        f"key 'checkpoint': '{path}' holds no weights with the keys of the network; it has "
+        f'{_list(names) or "no keys"}; choose the right one by checkpoint_key, or the network '
+        'that they were saved from'
+    )
+
+
+def _list(names: list[str]) -> str:
+    return ', '.join(names[:10]) + (', ...' if len(names) > 10 else '')
 
 
 def _is_usual(place: Place) -> bool:

@@ -238,6 +238,74 @@ def test_what_is_no_set_of_weights_is_not_named(tmp_path, log):
     assert log() == []
 
 
+@pytest.mark.parametrize(
+    'place',
+    [
+        'params',
+        'params_ema',
+        'model_weights',
+        'net_state_dict',
+        'best_model',
+        'state_dict.params',
+        'best_model.module',
+    ],
+)
+def test_the_only_weights_under_any_key(tmp_path, log, place):
+    state, path = random_state(), tmp_path / 'a.pth'
+    content = {f'module.{key}': value for key, value in state.items()}
+    for name in reversed(place.split('.')):
+        content = {name: content}
+    content |= dict(epoch=torch.tensor(3), other={'weight': torch.ones(1)}, args=dict(lr=1))
+    check_loads(content, path, state)
+    line = f"'{path}': the weights are taken from '{place}', which fit the network"
+    assert log() == [line]
+    check_loads(dict(run=content), path, state, key='run')
+    assert log()[1:] == [line.replace(place, f'run.{place}')]
+
+
+def test_several_weights_under_unusual_keys(tmp_path, log):
+    state, path = random_state(), tmp_path / 'a.pth'
+    content = dict(params=random_state(), ema_model=dict(module=state), epoch=3)
+    for key, names in (
+        (None, 'params, ema_model.module'),
+        ('x', 'x.params, x.ema_model.module'),
+    ):
+        torch.save(dict(x=content) if key else content, path)
+        with pytest.raises(ConfigError) as error:
+            load_weights(Net(), path, key=key)
+        assert str(error.value) == (
+            f"key 'checkpoint': '{path}' holds several sets of weights that fit the network: "
+            f'{names}; choose one by checkpoint_key'
+        )
+    check_loads(content, path, state, key='ema_model')
+    assert log() == []
+
+
+def test_no_weights_that_fit(tmp_path):
+    state, path = random_state(), tmp_path / 'a.pth'
+    del state['model.bias']
+    many = {f'note{i}': i for i in range(12)}
+    for content, names, key in (
+        (dict(params=state, epoch=3), 'params, epoch', None),
+        (dict(a=state, b=state, mean=torch.ones(3)), 'a, b, mean', None),
+        (dict(x=dict(params=state, epoch=3)), 'x.params, x.epoch', 'x'),
+        (dict(epoch=3), 'epoch', None),
+        (dict(), 'no keys', None),
+        (many, ', '.join(list(many)[:10]) + ', ...', None),
+    ):
+        torch.save(content, path)
+        with pytest.raises(ConfigError) as error:
+            load_weights(Net(), path, key=key)
+        assert str(error.value) == (
+            f"key 'checkpoint': '{path}' holds no weights with the keys of the network; it has "
+            f'{names}; choose the right one by checkpoint_key, or the network that they were '
+            'saved from'
+        )
+    torch.save(dict(params=state), path)
+    with pytest.raises(ConfigError, match=r'1 keys missing \(model.bias\), 0 keys unexpected'):
+        load_weights(Net(), path, key='params')
+
+
 def test_the_key_in_a_config(tmp_path, tiny):
     cfg = tiny({'model.teacher.checkpoint_key': 'state_dict_ema'})
     state = torch.load(cfg.model.teacher.checkpoint)
