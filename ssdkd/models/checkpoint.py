@@ -4,7 +4,6 @@ import json
 import re
 import zipfile
 import zlib
-from itertools import product
 from pathlib import Path
 
 import torch
@@ -28,17 +27,13 @@ FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+
 # Where class names are recorded: by us and mmengine, by mmseg before 1.0, by common scripts.
 CLASS_KEYS = ('classes', 'CLASSES', 'class_names', 'class_to_idx')
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-# What each way to parametrise a layer calls its parameters.
+# What each way to parametrise a layer calls what it makes of a parameter, and what undoes it.
 PARAMETRISED = (
-    (r'weight_g', 'weight norm', 'torch.nn.utils.remove_weight_norm(layer)'),
-    (r'weight_u', 'spectral norm', 'torch.nn.utils.remove_spectral_norm(layer)'),
-    (r'weight_mask', 'pruning', "torch.nn.utils.prune.remove(layer, 'weight')"),
-    (
-        r'parametrizations\..*',
-        'a parametrisation of torch',
-        "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')",
-    ),
+    (('_g', '_v'), 'weight norm', 'torch.nn.utils.remove_weight_norm'),
+    (('_orig', '_u'), 'spectral norm', 'torch.nn.utils.remove_spectral_norm'),
+    (('_orig', '_mask'), 'pruning', 'torch.nn.utils.prune.remove'),
 )
+PARAMETRISATION = re.compile(r'(?:(.*)\.)?parametrizations\.([^.]+)\..*')
 
 
 def load_weights(
@@ -277,13 +272,33 @@ def _holds(found: Tensor, wanted: Tensor) -> bool:
 
 def _parametrised(missing: list[str], unexpected: list[str]) -> str | None:
     """What to do if a layer is parametrised in the file or in the network, but not in both."""
-    places = [(key, 'file', 'remove it before saving') for key in unexpected]
-    places += [(key, 'network', 'build the network without it') for key in missing]
-    for (key, where, remedy), (pattern, what, call) in product(places, PARAMETRISED):
-        found = re.fullmatch(rf'(?:(.*)\.)?{pattern}', key)
-        if found:
-            layer = found[1] or ''
-            return f"layer '{layer}' has {what} in the {where} alone: {remedy}, {call}"
+    for keys, where, remedy in (
+        (unexpected, 'file', 'remove it before saving'),
+        (missing, 'network', 'build the network without it'),
+    ):
+        for key in keys:
+            found = _parametrisation(key, keys)
+            if found:
+                layer, name, what, call = found
+                return (
+                    f"layer '{layer}' has {what} in the {where} alone: {remedy}, "
+                    f"{call}(layer, '{name}')"
+                )
+    return None
+
+
+def _parametrisation(key: str, keys: list[str]) -> tuple[str, str, str, str] | None:
+    """Layer, parameter, kind, and what undoes it, if a key is what a parametrisation makes."""
+    found = PARAMETRISATION.fullmatch(key)
+    if found:
+        undo = 'torch.nn.utils.parametrize.remove_parametrizations'
+        return found[1] or '', found[2], 'a parametrisation of torch', undo
+    for ends, what, undo in PARAMETRISED:
+        for end in ends:
+            stem = key.removesuffix(end)
+            if stem != key and all(stem + other in keys for other in ends):
+                layer, _, name = stem.rpartition('.')
+                return layer, name, what, undo
     return None
 
 

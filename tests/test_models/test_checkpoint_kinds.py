@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import MMLogger
 from safetensors.torch import save_file
 from torch import nn
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import parametrize, prune
 
 import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
 from ssdkd.apis import build_network
@@ -348,34 +348,53 @@ def test_weights_in_several_files(tmp_path, kind):
 
 
 PARAMETRISED = {
-    'weight norm': (torch.nn.utils.weight_norm, 'remove_weight_norm(layer)'),
-    'spectral norm': (torch.nn.utils.spectral_norm, 'remove_spectral_norm(layer)'),
-    'pruning': (lambda m: prune.l1_unstructured(m, 'weight', 0.5), "remove(layer, 'weight')"),
+    'weight norm': (torch.nn.utils.weight_norm, 'remove_weight_norm'),
+    'spectral norm': (torch.nn.utils.spectral_norm, 'remove_spectral_norm'),
+    'pruning': (lambda m, name: prune.l1_unstructured(m, name, 0.5), 'prune.remove'),
     'a parametrisation of torch': (
-        parametrizations.weight_norm,
-        "remove_parametrizations(layer, 'weight')",
+        lambda m, name: parametrize.register_parametrization(m, name, nn.Tanh()),
+        'parametrize.remove_parametrizations',
     ),
 }
 
 
 @pytest.mark.filterwarnings('ignore')
-@pytest.mark.parametrize('what', PARAMETRISED)
-def test_parametrised_layers(tmp_path, what):
-    parametrise, remedy = PARAMETRISED[what]
+@pytest.mark.parametrize(
+    'what, name',
+    [(what, 'weight') for what in PARAMETRISED]
+    + [('pruning', 'bias'), ('a parametrisation of torch', 'bias'), ('weight norm', 'scale_2')],
+)
+@pytest.mark.parametrize('layer', ['backbone.1', ''])
+def test_parametrised_layers(tmp_path, what, name, layer):
+    parametrise, undo = PARAMETRISED[what]
     changed, plain = Net(), Net()
-    parametrise(changed.backbone[1])
+    for network in (changed, plain):
+        for module in (network, network.backbone[1]):
+            if not hasattr(module, name):
+                module.register_parameter(name, nn.Parameter(torch.rand(3, 2)))
+    parametrise(changed.get_submodule(layer), name)
     for saved, other, where, do in (
-        (changed, plain, 'file', 'remove it before saving, '),
-        (plain, changed, 'network', 'build the network without it, '),
+        (changed, plain, 'file', 'remove it before saving'),
+        (plain, changed, 'network', 'build the network without it'),
     ):
         torch.save(saved.state_dict(), tmp_path / 'a.pth')
         with pytest.raises(ConfigError) as error:
             load_weights(other, tmp_path / 'a.pth')
         message = str(error.value)
-        assert f"layer 'backbone.1' has {what} in the {where} alone: {do}torch" in message
-        assert message.endswith(remedy) and '\n' not in message
+        assert message.split('; ')[1] == (
+            f"layer '{layer}' has {what} in the {where} alone: {do}, torch.nn.utils.{undo}"
+            f"(layer, '{name}')"
+        )
+        assert '\n' not in message
     torch.save(changed.state_dict(), tmp_path / 'a.pth')
     load_weights(changed, tmp_path / 'a.pth')
+
+
+def test_a_mask_alone_is_no_pruning(tmp_path):
+    state = random_state()
+    torch.save(state | {'backbone.1.attn_mask': torch.ones(2)}, tmp_path / 'a.pth')
+    with pytest.raises(ConfigError, match='choose the network it was saved from'):
+        load_weights(Net(), tmp_path / 'a.pth')
 
 
 def test_auxiliary_heads_of_googlenet(tmp_path, log):
