@@ -20,6 +20,8 @@ from ssdkd.models.state_dict import (
     auxiliary_keys,
     differing_keys,
     find_state,
+    own_names,
+    parallel_prefix,
     without_prefix,
 )
 
@@ -43,7 +45,7 @@ def load_weights(
     role: str = 'student',
     key: str | None = None,
 ) -> None:
-    """Load a checkpoint into a plain network; every key and every shape must match.
+    """Load a checkpoint into a network; every key and every shape must match.
 
     The weights may lie under one of the usual keys (``state_dict``, ``model`` ...), or under
     any other if no second dict of the file has the keys of the network, and carry
@@ -53,7 +55,8 @@ def load_weights(
     unpickled.
 
     Args:
-        model (nn.Module): The network, changed in place.
+        model (nn.Module): The network, changed in place. One that is compiled or in
+            ``nn.DataParallel`` takes the same files.
         path (str | Path): A file written by ``torch.save``, a safetensors file, or the index
             (JSON) of several of these.
         prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
@@ -67,8 +70,9 @@ def load_weights(
         ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
             those of the network, several of its dicts fit, or a weight is not finite.
     """
-    wanted = model.state_dict()
-    target = Target(wanted, prefix, role)
+    names, own = own_names(model), model.state_dict()
+    wanted = {name: own[key] for name, key in names.items()}
+    target = Target(wanted, prefix, role, parallel_prefix(model))
     found = find_state(read_checkpoint(path), path, target, key)
     if found.unusual:
         print_log(
@@ -91,7 +95,7 @@ def load_weights(
             print_log(f"'{path}': weights of {what} are left out: {_first(keys)}", 'current')
     state = {k: v for k, v in state.items() if k not in auxiliary}
     check_fits(state, wanted, f"key 'checkpoint': '{path}'")
-    model.load_state_dict(state)
+    model.load_state_dict({names[name]: value for name, value in state.items()})
     check_weights(model, f"key 'checkpoint': '{path}'")
 
 

@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass, field
 from os.path import commonprefix
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 
+PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 # Heads that only training uses, of mmseg, of torchvision's segmentors, its GoogLeNet and its
 # Inception; networks are mostly built without them.
 AUXILIARY = ('auxiliary_head.', 'aux_classifier.', 'aux1.', 'aux2.', 'AuxLogits.')
@@ -70,14 +71,16 @@ class Target:
     """The network that a state dict is for.
 
     Attributes:
-        wanted: Its own state dict.
+        wanted: Its own state dict, with the names of :func:`own_names`.
         prefix: Take the keys with this prefix; None: that which makes the keys match.
         role: The network of a distillation's checkpoint, whose name is a prefix, too.
+        around: The prefix of a parallel network's own keys, which may follow ``prefix``.
     """
 
     wanted: dict[str, Tensor]
     prefix: str | None = None
     role: str = 'student'
+    around: str = ''
 
     def shares(self, state: dict[str, Tensor]) -> bool:
         """Whether a state dict has a key of the network, after any prefix."""
@@ -207,6 +210,24 @@ def _under(content: dict, path: object, key: str) -> dict:
     return content
 
 
+def parallel_prefix(model: nn.Module) -> str:
+    """What ``nn.DataParallel`` and its like put before all keys of a network."""
+    prefix = ''
+    while True:
+        if isinstance(model, PARALLEL):
+            prefix, model = f'{prefix}module.', model.module
+        elif '_orig_mod' in dict(model.named_children()):  # of torch.compile
+            model = model.get_submodule('_orig_mod')
+        else:
+            return prefix
+
+
+def own_names(model: nn.Module) -> dict[str, str]:
+    """The keys of a network's state dict by their names without torch's wrappers."""
+    prefix = parallel_prefix(model)
+    return {INSIDE.sub('', key).removeprefix(prefix): key for key in model.state_dict()}
+
+
 def without_prefix(state: dict[str, Tensor], target: Target) -> Stripped:
     """A state dict with the network's own names.
 
@@ -217,9 +238,12 @@ def without_prefix(state: dict[str, Tensor], target: Target) -> Stripped:
             any other beginning of all keys is removed that makes them.
     """
     wanted, prefix = target.wanted, target.prefix
-    if not any(INSIDE.search(key) for key in wanted):
-        state = {INSIDE.sub('', key): value for key, value in state.items()}
-    prefixes = [prefix] if prefix is not None else _prefixes(state, target.role)
+    state = {INSIDE.sub('', key): value for key, value in state.items()}
+    if prefix is None:
+        prefixes = _prefixes(state, target.role)
+    else:
+        prefix = INSIDE.sub('', prefix)
+        prefixes = [prefix, prefix + target.around]
     candidates = {p: _cut(state, p) for p in prefixes}
     best = max(candidates, key=lambda p: _agreement(candidates[p], wanted))
     if prefix is None and not has_all_keys(candidates[best], wanted):

@@ -306,6 +306,53 @@ def test_no_weights_that_fit(tmp_path):
         load_weights(Net(), path, key='params')
 
 
+def compiled_layer(net: Net) -> Net:
+    net.backbone = torch.compile(net.backbone)
+    return net
+
+
+WRAPPED = {
+    'compiled': torch.compile,
+    'data parallel': nn.DataParallel,
+    'compiled data parallel': lambda net: torch.compile(nn.DataParallel(net)),
+    'data parallel of a compiled one': lambda net: nn.DataParallel(torch.compile(net)),
+    'with a compiled layer': compiled_layer,
+}
+
+
+@pytest.mark.parametrize('wrapped', WRAPPED)
+def test_networks_in_wrappers(tmp_path, log, wrapped):
+    network, path = WRAPPED[wrapped](Net()), tmp_path / 'a.pth'
+    own = network.state_dict()
+    assert own.keys() != Net().state_dict().keys()
+    for prefix in ('', 'module.', 'model._orig_mod.', 'encoder.'):
+        state = random_state()
+        torch.save({prefix + key: value for key, value in state.items()}, path)
+        load_weights(network, path)
+        for key, value in zip(own, state.values(), strict=True):
+            assert torch.equal(network.state_dict()[key], value), (prefix, key)
+    assert log() == [f"'{path}': all keys lose their prefix 'encoder.'"]
+
+    state = {key: torch.rand(v.shape).to(v) for key, v in own.items()}
+    for prefix in (None, '', 'student.'):
+        torch.save({(prefix or '') + key: value for key, value in state.items()}, path)
+        load_weights(network, path, prefix=prefix)
+        for key, value in network.state_dict().items():
+            assert torch.equal(value, state[key]), (prefix, key)
+
+    torch.save({k: v for k, v in random_state().items() if k != 'model.bias'}, path)
+    with pytest.raises(ConfigError, match=r'1 keys missing \(model.bias\), 0 keys unexpected'):
+        load_weights(network, path)
+
+
+def test_an_explicit_prefix_of_a_compiled_network(tmp_path):
+    state = random_state()
+    torch.save({f'_orig_mod.{key}': v for key, v in state.items()}, tmp_path / 'a.pth')
+    model = Net()
+    load_weights(model, tmp_path / 'a.pth', prefix='_orig_mod.')
+    assert torch.equal(model.model.bias, state['model.bias'])
+
+
 def test_the_key_in_a_config(tmp_path, tiny):
     cfg = tiny({'model.teacher.checkpoint_key': 'state_dict_ema'})
     state = torch.load(cfg.model.teacher.checkpoint)
