@@ -444,20 +444,27 @@ def test_a_mask_alone_is_no_pruning(tmp_path):
         load_weights(Net(), tmp_path / 'a.pth')
 
 
-def test_auxiliary_heads_of_googlenet(tmp_path, log):
+AUXILIARY = {
+    'googlenet': 'aux1.conv.conv.weight, aux1.conv.bn.weight, aux1.conv.bn.bias, ...',
+    'inception_v3': (
+        'AuxLogits.conv0.conv.weight, AuxLogits.conv0.bn.weight, AuxLogits.conv0.bn.bias, ...'
+    ),
+}
+
+
+@pytest.mark.parametrize('name', AUXILIARY)
+def test_auxiliary_heads_of_torchvision(tmp_path, log, name):
     torchvision = pytest.importorskip('torchvision')
-    build = torchvision.models.googlenet
+    build = getattr(torchvision.models, name)
     settings = dict(weights=None, init_weights=False, num_classes=3)
-    path = tmp_path / 'googlenet.pth'
+    path = tmp_path / f'{name}.pth'
     state = build(aux_logits=True, **settings).state_dict()
     torch.save(state, path)
     model = build(aux_logits=False, **settings)
     load_weights(model, path)
-    assert torch.equal(model.fc.weight, state['fc.weight'])
-    assert log() == [
-        f"'{path}': weights of auxiliary heads are left out: aux1.conv.conv.weight, "
-        'aux1.conv.bn.weight, aux1.conv.bn.bias, ...'
-    ]
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, state[key]), key
+    assert log() == [f"'{path}': weights of auxiliary heads are left out: {AUXILIARY[name]}"]
     load_weights(build(aux_logits=True, **settings), path)
     assert len(log()) == 1
     del state['fc.bias']
