@@ -215,9 +215,20 @@ def student_config(student: dict, teacher: dict) -> dict:
     Args:
         student: Config of a ``Network``.
         teacher: Config of the ``Teacher`` beside it.
+
+    Raises:
+        ConfigError: The student's config states one of mean and std without the other.
     """
+    own = {key: student.get(key) for key in ('mean', 'std')}
+    unset = [key for key, value in own.items() if value is None]
+    if len(unset) == 1:  # half its own and half the teacher's would be neither's
+        (given,) = own.keys() - unset
+        raise ConfigError(
+            f"student: key '{unset[0]}' is None, but '{given}' is {own[given]}; give both, or "
+            "neither to take the teacher's"
+        )
     stated = (
-        (student.get('mean'), student.get('std')),
+        tuple(own.values()),
         normalisation_of(student.get('model')),
         (teacher.get('mean'), teacher.get('std')),
         stated_normalisation(teacher.get('model')),

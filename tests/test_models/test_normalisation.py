@@ -3,6 +3,7 @@
 import pytest
 
 import ssdkd  # noqa: F401  (before torchvision, which needs its shims)
+from ssdkd.errors import ConfigError
 from ssdkd.models import Network, student_config
 from ssdkd.models.normalisation import stated_normalisation
 
@@ -39,3 +40,18 @@ def test_the_student_follows():
     assert Network(student['model'], student['mean'], student['std']).unset == []
     assert Network(student['model']).unset == ['mean', 'std']
     assert Network(student['model'], mean=[0.5]).unset == ['std']
+
+
+@pytest.mark.parametrize('given, unset', [('mean', 'std'), ('std', 'mean')])
+@pytest.mark.parametrize('none', [dict(), dict(mean=None, std=None)])
+def test_a_student_states_both_or_neither(given, unset, none):
+    teacher = dict(mean=[0.4], std=[0.2])
+    with pytest.raises(ConfigError) as error:
+        student_config(none | {given: [0.5]}, teacher)
+    assert str(error.value) == (
+        f"student: key '{unset}' is None, but '{given}' is [0.5]; give both, or neither to "
+        "take the teacher's"
+    )
+    for own, want in ((none, ([0.4], [0.2])), (dict(mean=0.0, std=[1.0]), (0.0, [1.0]))):
+        student = student_config(own, teacher)
+        assert (student['mean'], student['std']) == want
