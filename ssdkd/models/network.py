@@ -49,7 +49,7 @@ class Network(nn.Module):
         role (str): Whose weights to take if that file is a checkpoint of a distillation.
             Defaults to ``'student'``.
         checkpoint_key (str, optional): Where the weights lie in that file, such as
-            ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
+            ``'state_dict_ema'``. Defaults to None: see :func:`load_weights`.
         output (str | int, optional): Key, attribute or index of the logits in what the plain
             network returns, or the import path of a function of it that gives them. Defaults
             to None: the rules of :class:`LogitsReader`, such as ``logits`` of a Hugging Face
