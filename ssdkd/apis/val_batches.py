@@ -29,8 +29,8 @@ class ValBatches:
         loader: A source of :func:`ssdkd.apis.val_forms.batches`, the same each time it is
             read. Images [N, C, H, W] are uint8 or float in [0, 1]; labels are integers, [N], or
             [N, H, W] with 255 for void, or the numbers 0 and 1 of any type, [N, L] of several
-            labels and [N] or [N, 1] of a binary task. Lists of mmseg's own samples pass as they
-            are.
+            labels and [N] or [N, 1] of a binary task. Of mmseg's own batches, which are lists,
+            only the label maps are checked.
         task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         num_classes (int): Number of classes.
         channels (int): C of the images. Defaults to 3.
@@ -111,16 +111,21 @@ class ValBatches:
         for images, labels in batches(self.loader, self.task, self.channels):
             self.dataset.count += len(images)
             if self.segments and isinstance(images, list):
+                for sample in labels:
+                    self._count(counts, self._map_of_sample(sample))
                 yield dict(inputs=images, data_samples=labels)
                 continue
             images = self._images(images)
             labels = self._labels(labels, images)
-            if counts is not None and self.task in ('classification', 'segmentation'):
-                counts.add(labels)
+            self._count(counts, labels)
             if self.segments:
                 yield labelled_batch(images, labels)
             else:
                 yield dict(inputs=images, data_samples=labels)
+
+    def _count(self, counts: Occurrences | None, labels: Tensor) -> None:
+        if counts is not None and self.task in ('classification', 'segmentation'):
+            counts.add(labels)
 
     def _images(self, images) -> Tensor:
         images = torch.as_tensor(images)
@@ -147,17 +152,28 @@ class ValBatches:
             return self._truths(labels, form)
         if self.segments and list(labels.shape) == [form[0], 1, *form[1:]]:
             labels = labels[:, 0]
-        if self.segments and labels.is_floating_point():
-            raise ConfigError(
-                f'val_loader gives {labels.dtype} masks; give integers: PILToTensor keeps the '
-                'classes of a mask, ToTensor divides them by 255'
-            )
+        if self.segments:
+            _refuse_floats(labels)
         if list(labels.shape) != form or labels.is_floating_point():
             raise ConfigError(
                 f'val_loader gives {labels.dtype} labels of shape {list(labels.shape)}; give '
                 f'integers of shape {form}'
             )
-        labels = labels.long()
+        return self._within_classes(labels.long())
+
+    def _map_of_sample(self, sample: Any) -> Tensor:
+        """The label map of a sample of mmseg; its image may have another size."""
+        labels = getattr(getattr(sample, 'gt_sem_seg', None), 'data', None)
+        if not isinstance(labels, Tensor):
+            raise ConfigError(
+                f'val_loader gives lists with a {type(sample).__name__} without gt_sem_seg; '
+                f'give tensors [N, {self.channels}, H, W] and [N, H, W], or the SegDataSample '
+                'of a val set of mmsegmentation, whose pipeline has LoadAnnotations'
+            )
+        _refuse_floats(labels)
+        return self._within_classes(labels.long())
+
+    def _within_classes(self, labels: Tensor) -> Tensor:
         classes = labels[labels != VOID] if self.segments else labels
         if classes.numel() and not (0 <= classes.min() and classes.max() < self.num_classes):
             raise ConfigError(
@@ -178,6 +194,14 @@ class ValBatches:
                 f"task='{self.task}' give the numbers 0 and 1, shape {form}"
             )
         return labels.long()
+
+
+def _refuse_floats(masks: Tensor) -> None:
+    if masks.is_floating_point():
+        raise ConfigError(
+            f'val_loader gives {masks.dtype} masks; give integers: PILToTensor keeps the '
+            'classes of a mask, ToTensor divides them by 255'
+        )
 
 
 def _check_source(loader: Any, task: str) -> None:

@@ -14,6 +14,7 @@ from torchvision.transforms import PILToTensor, ToTensor
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.apis.val_forms import IMAGES, LABELS, MASKS
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import labelled_batch
 
 PAGE = (ROOT / 'docs/val_sets.md').read_text()
 PIXELS = torch.randint(0, 256, (5, 3, 6, 8), dtype=torch.uint8)
@@ -154,6 +155,39 @@ def test_mmseg_batches():
     (batch,) = ValBatches((PIXELS, MAPS), 'segmentation', 3)
     (again,) = ValBatches([batch], 'segmentation', 3)
     assert again == batch
+
+
+def own_batches(masks):
+    """As the data loader of a val set of mmseg gives them."""
+    pytest.importorskip('mmseg')
+    return [labelled_batch(PIXELS, masks)]
+
+
+def test_masks_of_two_classes_with_255_in_mmseg_batches():
+    masks = (MAPS > 0).long()
+    assert not ValBatches(own_batches(masks), 'segmentation', 2).findings
+    with pytest.raises(ConfigError, match='val_loader: the masks hold 0 and 255 alone'):
+        ValBatches(own_batches(255 * masks), 'segmentation', 2)
+
+
+def test_labels_of_mmseg_batches():
+    assert ValBatches(own_batches(MAPS), 'segmentation', 4).findings == [
+        'val_loader: 1 class of 4 never occurs (3): nothing measures them; check the labels '
+        'and num_classes'
+    ]
+    with pytest.raises(ConfigError) as error:
+        ValBatches(own_batches(MAPS), 'segmentation', 2)
+    assert str(error.value) == (
+        'val_loader gives labels from 0 to 2, but num_classes=2; number the classes from 0'
+    )
+    with pytest.raises(ConfigError, match='float32 masks'):
+        ValBatches(own_batches(MAPS / 255), 'segmentation', 3)
+
+
+@pytest.mark.parametrize('labels', [list(MAPS), [None] * 5])
+def test_lists_without_samples_of_mmseg(labels):
+    with pytest.raises(ConfigError, match=r'without gt_sem_seg; give tensors \[N, 3, H, W\]'):
+        ValBatches([dict(inputs=list(PIXELS), data_samples=labels)], 'segmentation', 3)
 
 
 def test_many_samples_become_batches_of_a_hundred():
