@@ -16,7 +16,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.mmseg import labelled_batch
 
 VOID = 255  # pixels without a class
-READ_AT_START = 1000  # images of a loader that is read as a whole before training
+READ_AT_START = 1000  # images that are read before training, where a loader states more
 
 
 class ValBatches:
@@ -37,7 +37,8 @@ class ValBatches:
 
     Raises:
         ConfigError: A batch is none of these, or the loader's data set states another number of
-            classes. Of more than 1,000 images, only the first batch is read here.
+            classes. Of a loader of more than 1,000 images, those up to the thousandth are read
+            here.
     """
 
     class _Images:
@@ -64,25 +65,9 @@ class ValBatches:
         self.num_classes = num_classes
         self.channels = channels
         self.dataset = self._Images(num_classes, _classes(loader))
-        self.findings: list[str] = []  # of the whole set, where it is read before training
+        self.findings: list[str] = []  # of what is read before training
         check_classes(self.dataset, 'val_loader', num_classes)
-        stated = _stated_images(loader)
-        counts = Occurrences(num_classes, VOID if self.segments else None)
-        self.length = 0  # batches
-        sizes: dict[tuple[int, int], Tensor] = {}  # of images -> the first of that size
-        for batch in self._read(counts):
-            self.length += 1
-            image = batch['inputs'][0]
-            sizes.setdefault(tuple(image.shape[-2:]), image)
-            if stated is not None and stated > READ_AT_START:
-                self.dataset.count = stated
-                self.length = math.ceil(stated / len(batch['inputs']))
-                break
-        else:
-            if not self.dataset.count:
-                raise ConfigError('val_loader gives no batch; without validation, leave it out')
-            if self.task in ('classification', 'segmentation') and counts.total:
-                self.findings = counts.findings('val_loader')
+        sizes = self._read_at_start()
         self.dataset.first = next(iter(sizes.values()))
         if len(sizes) > 1 and not self.segments:
             self.findings.append(
@@ -91,6 +76,32 @@ class ValBatches:
                 + ', ...' * (len(sizes) > 5)
                 + '); they are measured as they are'
             )
+
+    def _read_at_start(self) -> dict[tuple[int, int], Tensor]:
+        """Count images and batches, and find what is wrong with the labels.
+
+        Returns:
+            dict: The first image of each size.
+        """
+        counts = Occurrences(self.num_classes, VOID if self.segments else None)
+        stated = _stated_images(self.loader) or 0
+        self.length = 0  # batches
+        sizes, part, in_a_batch = {}, '', 0
+        for batch in self._read(counts):
+            self.length += 1
+            in_a_batch = in_a_batch or len(batch['inputs'])
+            image = batch['inputs'][0]
+            sizes.setdefault(tuple(image.shape[-2:]), image)
+            if READ_AT_START <= self.dataset.count < stated:
+                part = f'the first {self.dataset.count:,} images'
+                self.dataset.count, self.length = stated, math.ceil(stated / in_a_batch)
+                break
+        if not self.dataset.count:
+            raise ConfigError('val_loader gives no batch; without validation, leave it out')
+        # Images are often sorted by class: of a part, masks alone tell what may be missing.
+        if counts.total and (self.segments or not part):
+            self.findings = counts.findings('val_loader', part)
+        return sizes
 
     def __len__(self) -> int:
         return self.length

@@ -13,6 +13,7 @@ from ssdkd.datasets.occurrences import Occurrences
 from ssdkd.datasets.sources import is_image
 from ssdkd.errors import ConfigError
 
+MAPS_AT_START = 1000  # label maps that are read for their classes, of more a part
 ORIENTATION = 0x0112  # of EXIF; from 5 on, width and height are exchanged
 
 
@@ -31,7 +32,8 @@ def check_set(
         trained: Class names in the order of the outputs, if they are known.
 
     Returns:
-        list[str]: A line on classes that never occur, where all labels have been read.
+        list[str]: A line on classes that never occur. Of more than 1,000 label maps, it tells
+        of 1,000 that are evenly spread.
 
     Raises:
         ConfigError: Classes or labels are not the network's, an image or label map cannot be
@@ -46,29 +48,40 @@ def check_set(
             info = dataset.get_data_info(i)
             _check_pair(info.get('img_path'), info.get('seg_map_path'), decode)
     dataset[0]  # what its own steps find
-    counts = _occurrences(dataset, num_classes)
-    return counts.findings(key) if counts.total else []
+    counts, part = _occurrences(dataset, num_classes)
+    return counts.findings(key, part) if counts.total else []
 
 
-def _occurrences(dataset: Dataset, num_classes: int) -> Occurrences:
-    """All labels of a data set; none if they are not known without its images."""
+def _occurrences(dataset: Dataset, num_classes: int) -> tuple[Occurrences, str]:
+    """The labels of a data set, none if they are not known without its images.
+
+    Returns:
+        tuple: The counts, and which part of the set they are of; empty: the whole.
+    """
     counts = Occurrences(num_classes)
     # A data set may be a part on purpose, and then has fewer classes.
     labels = None if getattr(dataset, 'is_partial', False) else getattr(dataset, 'labels', None)
     if labels is not None:
         counts.add(np.asarray(labels))
-    if not hasattr(dataset, 'get_data_info') or len(dataset) > DECODED_AT_START:
-        return counts
-    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    if not hasattr(dataset, 'get_data_info'):
+        return counts, ''
+    infos = [dataset.get_data_info(i) for i in _spread(len(dataset), MAPS_AT_START)]
     # mmseg's; of label maps that it also translates, nothing is said.
-    if all(info.get('seg_map_path') and not info.get('label_map') for info in infos):
-        counts = Occurrences(num_classes, dataset.ignore_index, dataset.reduce_zero_label)
-        for info in infos:
-            labels = _label_map(info['seg_map_path'])
-            if labels is None:
-                return Occurrences(num_classes)
-            counts.add(labels)
-    return counts
+    if not all(info.get('seg_map_path') and not info.get('label_map') for info in infos):
+        return counts, ''
+    counts = Occurrences(num_classes, dataset.ignore_index, dataset.reduce_zero_label)
+    for info in infos:
+        labels = _label_map(info['seg_map_path'])
+        if labels is None:
+            return Occurrences(num_classes), ''
+        counts.add(labels)
+    whole = len(infos) == len(dataset)
+    return counts, '' if whole else f'{len(infos):,} of {len(dataset):,} label maps'
+
+
+def _spread(total: int, most: int) -> list[int]:
+    """Up to ``most`` of the indices below ``total``, evenly spread from first to last."""
+    return np.linspace(0, total - 1, min(total, most)).round().astype(int).tolist()
 
 
 def _label_map(path: str) -> np.ndarray | None:

@@ -45,32 +45,36 @@ class Occurrences:
         """All pixels or images that were counted."""
         return int(self.counts.sum()) + self.voids
 
-    def findings(self, where: str) -> list[str]:
+    def findings(self, where: str, part: str = '') -> list[str]:
         """A line on classes that never occur; none if all do.
 
         Args:
             where: Name of the val set, for messages.
+            part: What was counted, such as ``'the first 1,000 images'``. Defaults to all.
 
         Raises:
             ConfigError: Of two classes the second one never occurs and void does: masks with
                 255 for it.
         """
+        inside = part and f' in {part}'
         missing = np.flatnonzero(self.counts == 0).tolist()
         if not missing:
             return []
         if self.num_classes == 2 and missing == [1] and self.voids and not self.shifted:
             raise ConfigError(
-                f'{where}: the masks hold 0 and {self.void} alone, and {self.void} is void, so '
-                f'that no pixel is of class 1; write 1 for {self.void}: mask // {self.void}'
+                f'{where}: the masks hold 0 and {self.void} alone{inside}, and {self.void} is '
+                f'void, so that no pixel is of class 1; write 1 for {self.void}: '
+                f'mask // {self.void}'
             )
         first = ', '.join(map(str, missing[:5])) + ', ...' * (len(missing) > 5)
         line = (
             f'{where}: {count(len(missing), "class")} of {self.num_classes} never '
-            f'{"occurs" if len(missing) == 1 else "occur"} ({first}): '
+            f'{"occurs" if len(missing) == 1 else "occur"}{inside} ({first}): '
         )
         if self.shifted and self.num_classes - 1 in missing and self.zeros:
             return [
                 f'{line}reduce_zero_label=True makes label 0 void and every other label one '
                 'less; if label 0 is a class, set reduce_zero_label=False'
             ]
-        return [f'{line}nothing measures them; check the labels and num_classes']
+        rest = part and 'unless the others hold them, '
+        return [f'{line}{rest}nothing measures them; check the labels and num_classes']

@@ -284,3 +284,57 @@ def test_the_first_image_and_several_sizes():
     ]
     both = [(PIXELS, MAPS), (PIXELS[:, :, :4], MAPS[:, :4])]
     assert not ValBatches(both, 'segmentation', 3).findings  # usual there
+
+
+def many(labels, **options):
+    """A loader of 1,201 tiny images."""
+    labels = torch.as_tensor(labels)
+    return DataLoader(TensorDataset(torch.zeros(1201, 3, 2, 2), labels), 100, **options)
+
+
+def masks_of(labels):
+    return torch.as_tensor(labels)[:, None, None].repeat(1, 2, 2)
+
+
+@pytest.mark.parametrize('shuffle', [False, True])
+def test_masks_of_two_classes_with_255_in_many_images(shuffle):
+    pytest.importorskip('mmseg')
+    masks = 255 * masks_of(torch.arange(1201) % 2)
+    with pytest.raises(ConfigError) as error:
+        ValBatches(many(masks, shuffle=shuffle), 'segmentation', 2)
+    assert str(error.value) == (
+        'val_loader: the masks hold 0 and 255 alone in the first 1,000 images, and 255 is '
+        'void, so that no pixel is of class 1; write 1 for 255: mask // 255'
+    )
+    masks[999] = 1  # in the last batch that is read
+    assert not ValBatches(many(masks), 'segmentation', 2).findings
+
+
+def test_a_class_that_many_images_lack():
+    pytest.importorskip('mmseg')
+    val = ValBatches(many(masks_of(torch.arange(1201) // 400)), 'segmentation', 5)
+    assert val.findings == [
+        'val_loader: 2 classes of 5 never occur in the first 1,000 images (3, 4): unless the '
+        'others hold them, nothing measures them; check the labels and num_classes'
+    ]
+    assert (len(val), len(val.dataset)) == (13, 1201)
+
+
+def test_many_images_sorted_by_class():
+    """Of images, nothing is said about classes that may come later."""
+    assert not ValBatches(many(torch.arange(1201) // 400), 'classification', 4).findings
+
+
+@pytest.mark.parametrize('first', [100, 999])
+def test_labels_of_many_images_outside_the_classes(first):
+    labels = torch.arange(1201) % 3
+    labels[first] = 7
+    with pytest.raises(ConfigError, match='labels from 0 to 7, but num_classes=3'):
+        ValBatches(many(labels), 'classification', 3)
+
+
+def test_a_loader_that_gives_all_images_at_once():
+    labels = torch.zeros(1201, dtype=torch.int64)
+    loader = DataLoader(many(labels).dataset, batch_size=1201)
+    val = ValBatches(loader, 'classification', 2)
+    assert len(val.findings) == 1 and ' in the first' not in val.findings[0]

@@ -66,6 +66,36 @@ def test_reduce_zero_label_where_0_is_void(tmp_path):
     assert check_set(maps, 'val_dataloader', 3) == []
 
 
+def many(maps):
+    """1,400 label maps, which take turns."""
+    maps.files *= 1400 // len(maps)
+    return maps
+
+
+def test_many_masks_of_0_and_255(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        check_set(many(LabelMaps(tmp_path, [0, 255], [0])), 'val_dataloader', 2)
+    assert str(error.value) == (
+        'val_dataloader: the masks hold 0 and 255 alone in 1,000 of 1,400 label maps, and 255 '
+        'is void, so that no pixel is of class 1; write 1 for 255: mask // 255'
+    )
+    assert check_set(many(LabelMaps(tmp_path, [0, 255], [1])), 'val_dataloader', 2) == []
+
+
+def test_a_class_that_many_label_maps_lack(tmp_path):
+    assert check_set(many(LabelMaps(tmp_path, [0, 2], [0])), 'val_dataloader', 3) == [
+        'val_dataloader: 1 class of 3 never occurs in 1,000 of 1,400 label maps (1): unless '
+        f'the others hold them, {UNMEASURED}'
+    ]
+
+
+def test_many_label_maps_are_read_from_first_to_last(tmp_path):
+    maps = LabelMaps(tmp_path, [0], [1], [2])
+    zeros, ones, twos = maps.files
+    maps.files = [ones] + [zeros] * 1400 + [twos]  # sorted
+    assert check_set(maps, 'val_dataloader', 3) == []
+
+
 def test_it_counts_as_mmseg_reads(tmp_path):
     """Against its LoadAnnotations."""
     pytest.importorskip('mmseg')
