@@ -7,11 +7,13 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
+from ssdkd.datasets.check_labels import CheckLabels
 from ssdkd.datasets.class_names import check_classes
 from ssdkd.datasets.files import DECODED_AT_START, decode_coarsely, naming
 from ssdkd.datasets.occurrences import Occurrences
 from ssdkd.datasets.sources import is_image
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import has_own_steps, has_step
 
 MAPS_AT_START = 1000  # label maps that are read for their classes, of more a part
 ORIENTATION = 0x0112  # of EXIF; from 5 on, width and height are exchanged
@@ -37,7 +39,9 @@ def check_set(
 
     Raises:
         ConfigError: Classes or labels are not the network's, an image or label map cannot be
-            decoded, the two differ in size, or masks of two classes hold 0 and 255.
+            decoded, the two differ in size, a label map holds other labels, or masks of two
+            classes hold 0 and 255. Nothing is said about label maps that an own step of the
+            pipeline may translate.
     """
     check_classes(dataset, key, num_classes, trained)
     if hasattr(dataset, 'check'):
@@ -48,11 +52,11 @@ def check_set(
             info = dataset.get_data_info(i)
             _check_pair(info.get('img_path'), info.get('seg_map_path'), decode)
     dataset[0]  # what its own steps find
-    counts, part = _occurrences(dataset, num_classes)
+    counts, part = _occurrences(dataset, key, num_classes)
     return counts.findings(key, part) if counts.total else []
 
 
-def _occurrences(dataset: Dataset, num_classes: int) -> tuple[Occurrences, str]:
+def _occurrences(dataset: Dataset, key: str, num_classes: int) -> tuple[Occurrences, str]:
     """The labels of a data set, none if they are not known without its images.
 
     Returns:
@@ -62,19 +66,21 @@ def _occurrences(dataset: Dataset, num_classes: int) -> tuple[Occurrences, str]:
     # A data set may be a part on purpose, and then has fewer classes.
     labels = None if getattr(dataset, 'is_partial', False) else getattr(dataset, 'labels', None)
     if labels is not None:
-        counts.add(np.asarray(labels))
-    if not hasattr(dataset, 'get_data_info'):
+        counts.add(np.asarray(labels), key)
+    if not hasattr(dataset, 'get_data_info') or has_own_steps(dataset):
         return counts, ''
     infos = [dataset.get_data_info(i) for i in _spread(len(dataset), MAPS_AT_START)]
     # mmseg's; of label maps that it also translates, nothing is said.
     if not all(info.get('seg_map_path') and not info.get('label_map') for info in infos):
         return counts, ''
     counts = Occurrences(num_classes, dataset.ignore_index, dataset.reduce_zero_label)
+    checked = has_step(dataset, CheckLabels)  # which may know another label for void
     for info in infos:
-        labels = _label_map(info['seg_map_path'])
+        path = info['seg_map_path']
+        labels = _label_map(path)
         if labels is None:
             return Occurrences(num_classes), ''
-        counts.add(labels)
+        counts.add(labels, '' if checked else f"{key}: '{path}'")
     whole = len(infos) == len(dataset)
     return counts, '' if whole else f'{len(infos):,} of {len(dataset):,} label maps'
 
@@ -85,12 +91,13 @@ def _spread(total: int, most: int) -> list[int]:
 
 
 def _label_map(path: str) -> np.ndarray | None:
-    """A local label map of 8 bits, otherwise None."""
+    """A local label map of integers, otherwise None."""
     if '://' in path or not is_image(path):
         return None
     with Image.open(path) as image:
         labels = np.asarray(image)
-    return labels if labels.dtype == np.uint8 and labels.ndim == 2 else None
+    labels = labels.astype(np.uint8) if labels.dtype == bool else labels
+    return labels if labels.dtype.kind in 'ui' and labels.ndim == 2 else None
 
 
 def _check_pair(image: str | None, labels: str | None, decode: bool) -> None:

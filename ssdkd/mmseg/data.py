@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.structures import PixelData
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS
@@ -63,6 +64,24 @@ def missing_files(dataset: dict) -> list[tuple[str, Path]]:
         for key, path in paths
         if not path.exists() or (path.is_dir() and not any(path.iterdir()))
     ]
+
+
+def has_own_steps(dataset: Dataset) -> bool:
+    """Whether the pipeline of a data set has a step that may do anything to its labels.
+
+    Those of mmseg, of the packages below it and of ssdkd keep them, or leave them out.
+    """
+    known = ('mmseg', 'mmcv', 'mmengine', 'ssdkd')
+    return any(type(s).__module__.partition('.')[0] not in known for s in _steps(dataset))
+
+
+def has_step(dataset: Dataset, kind: type) -> bool:
+    """Whether the pipeline of a data set has a step of a class."""
+    return any(isinstance(step, kind) for step in _steps(dataset))
+
+
+def _steps(dataset: Dataset) -> list:
+    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
 
 
 def dataset_facts(cfg: Config) -> tuple[dict | None, list | None]:
