@@ -67,14 +67,15 @@ def _occurrences(dataset: Dataset, key: str, num_classes: int) -> tuple[Occurren
     labels = None if getattr(dataset, 'is_partial', False) else getattr(dataset, 'labels', None)
     if labels is not None:
         counts.add(np.asarray(labels), key)
-    if not hasattr(dataset, 'get_data_info') or has_own_steps(dataset):
+    meaning = _meaning(dataset) if hasattr(dataset, 'get_data_info') else None
+    if meaning is None:
         return counts, ''
     infos = [dataset.get_data_info(i) for i in _spread(len(dataset), MAPS_AT_START)]
-    # mmseg's; of label maps that it also translates, nothing is said.
+    # Of label maps that mmseg also translates, nothing is said.
     if not all(info.get('seg_map_path') and not info.get('label_map') for info in infos):
         return counts, ''
-    counts = Occurrences(num_classes, dataset.ignore_index, dataset.reduce_zero_label)
-    checked = has_step(dataset, CheckLabels)  # which may know another label for void
+    void, shifted, checked = meaning
+    counts = Occurrences(num_classes, void, shifted)
     for info in infos:
         path = info['seg_map_path']
         labels = _label_map(path)
@@ -83,6 +84,31 @@ def _occurrences(dataset: Dataset, key: str, num_classes: int) -> tuple[Occurren
         counts.add(labels, '' if checked else f"{key}: '{path}'")
     whole = len(infos) == len(dataset)
     return counts, '' if whole else f'{len(infos):,} of {len(dataset):,} label maps'
+
+
+def _meaning(dataset: Dataset) -> tuple[int, bool, bool] | None:
+    """What the labels in the files of a data set of mmseg mean.
+
+    Returns:
+        tuple: The label for void, whether ``reduce_zero_label`` shifts the others, and whether
+        ``CheckLabels``, which may know another one for void, is in the pipeline. None if the
+        set does not say it, its parts differ, or an own step may translate labels.
+    """
+    found = set()
+    for part in _parts(dataset):
+        says = hasattr(part, 'ignore_index') and hasattr(part, 'reduce_zero_label')
+        if not says or has_own_steps(part):
+            return None
+        found.add((part.ignore_index, part.reduce_zero_label, has_step(part, CheckLabels)))
+    return found.pop() if len(found) == 1 else None
+
+
+def _parts(dataset: Dataset) -> list[Dataset]:
+    """The data sets in mmengine's ``ConcatDataset`` or ``RepeatDataset``, or the set itself."""
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    if inner[0] is None:
+        return [dataset]
+    return [part for one in inner for part in _parts(one)]
 
 
 def _spread(total: int, most: int) -> list[int]:

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from mmengine.dataset import ConcatDataset, RepeatDataset
 from PIL import Image
 
 from ssdkd.datasets import CheckLabels, check_set
@@ -159,6 +161,54 @@ def test_bilevel_label_maps(tmp_path):
     maps = LabelMaps(tmp_path, [0, 1])
     Image.fromarray(np.eye(4, dtype=bool)).save(maps.files[0])
     assert check_set(maps, 'val_dataloader', 2) == []
+
+
+def set_of_mmseg(folder, *values, **arguments):
+    """A data set of mmseg with one image per label map."""
+    mmseg = pytest.importorskip('mmseg.datasets')
+    folder.mkdir()
+    LabelMaps(folder, *values)
+    for file in folder.iterdir():
+        Image.new('RGB', (4, 4)).save(file.with_suffix('.jpg'))
+    return mmseg.BaseSegDataset(
+        data_root=str(folder),
+        data_prefix=dict(img_path='', seg_map_path=''),
+        metainfo=dict(classes=tuple('abc'), palette=[[0] * 3] * 3),
+        pipeline=[
+            dict(type='mmseg.LoadImageFromFile'),
+            dict(type='mmseg.LoadAnnotations'),
+            dict(type='mmseg.PackSegInputs'),
+        ],
+        **arguments,
+    )
+
+
+def test_sets_of_mmseg_in_one(tmp_path):
+    parts = set_of_mmseg(tmp_path / 'a', [0, 1], [255]), set_of_mmseg(tmp_path / 'b', [0])
+    both = ConcatDataset(parts)
+    line = f'val_dataloader: 1 class of 3 never occurs (2): {UNMEASURED}'
+    for dataset in (both, RepeatDataset(parts[0], 2)):
+        assert check_set(dataset, 'val_dataloader', 3) == [line]
+    assert check_set(torch.utils.data.ConcatDataset(parts), 'val_dataloader', 3) == []
+    both = ConcatDataset([*parts, set_of_mmseg(tmp_path / 'c', [2])])
+    assert check_set(both, 'val_dataloader', 3) == []
+    both = ConcatDataset([*parts, set_of_mmseg(tmp_path / 'd', [3])])
+    with pytest.raises(ConfigError, match=r"d/0.png' holds label 3, but num_classes=3"):
+        check_set(both, 'val_dataloader', 3)
+
+
+def test_sets_of_mmseg_that_mean_other_labels(tmp_path):
+    parts = [
+        set_of_mmseg(tmp_path / 'a', [0, 1]),
+        set_of_mmseg(tmp_path / 'b', [9], ignore_index=9),
+    ]
+    assert check_set(ConcatDataset(parts), 'val_dataloader', 3) == []
+
+
+def test_a_set_that_does_not_say_what_is_void(tmp_path):
+    maps = LabelMaps(tmp_path, [0, 9])
+    maps.dataset = object()  # a wrapper of it
+    assert check_set(maps, 'val_dataloader', 3) == []
 
 
 def test_it_counts_as_mmseg_reads(tmp_path):
