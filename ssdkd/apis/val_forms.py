@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ssdkd.datasets.files import to_channels
 from ssdkd.errors import ConfigError
 from ssdkd.user_code import describe_error
 
@@ -48,7 +49,8 @@ def batches(source: Any, task: str, channels: int = 3) -> Iterator[tuple[Any, An
             sample is ``(images, labels)`` or a dict with usual keys; docs/val_sets.md has all
             forms.
         task (str): As in :func:`ssdkd.apis.distill`.
-        channels (int): Of the images. Pictures become grey for 1, otherwise RGB. Defaults to 3.
+        channels (int): Of the images. Pictures get as many by
+            :func:`ssdkd.datasets.files.to_channels`. Defaults to 3.
 
     Yields:
         tuple: images and labels of a batch, as they were given or put together.
@@ -135,7 +137,13 @@ def _is_sample(image: Any, label: Any) -> bool:
 def _image(image: Any, channels: int) -> Tensor:
     """One image as [C, H, W]."""
     if isinstance(image, Image.Image):
-        image = np.array(image.convert('L' if channels == 1 else 'RGB'))
+        try:
+            image = np.array(to_channels(image, channels))
+        except ValueError as error:
+            raise ConfigError(
+                f"val_loader gives a picture of mode '{image.mode}' ({error}); give one of 8 "
+                'or 16 bits, or an array of floats in [0, 1]'
+            ) from error
     image = torch.as_tensor(image)
     return channels_first(image[None], channels)[0] if image.ndim == 3 else image[None]
 

@@ -338,3 +338,59 @@ def test_a_loader_that_gives_all_images_at_once():
     loader = DataLoader(many(labels).dataset, batch_size=1201)
     val = ValBatches(loader, 'classification', 2)
     assert len(val.findings) == 1 and ' in the first' not in val.findings[0]
+
+
+def first_image(picture, channels):
+    """[H, W, C] of a picture in a val set."""
+    val = ValBatches([(picture, 0)], 'classification', 1, channels)
+    return val.dataset.first.permute(1, 2, 0)
+
+
+DEEP = np.array([[0, 100, 300, 60000]])
+ALPHA = np.arange(16, dtype=np.uint8).reshape(1, 4, 4)
+
+
+@pytest.mark.parametrize('dtype', [np.uint16, np.int32])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_pictures_of_16_bits_keep_the_upper_8(dtype, channels):
+    image = first_image(Image.fromarray(DEEP.astype(dtype)), channels)
+    assert image.tolist() == [[[value] * channels for value in (0, 0, 1, 234)]]
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    'pixels, mode', [(DEEP.astype(np.float32), 'F'), (2 * DEEP.astype(np.int32), 'I')]
+)
+def test_pictures_of_unknown_range(pixels, mode, channels):
+    with pytest.raises(
+        ConfigError, match=f"a picture of mode '{mode}' .*; give one of 8 or 16"
+    ):
+        first_image(Image.fromarray(pixels), channels)
+
+
+@pytest.mark.parametrize('mode, channels', [('RGBA', 4), ('CMYK', 4), ('LA', 2)])
+def test_pictures_keep_the_channels_that_the_teacher_takes(mode, channels):
+    pixels = ALPHA[..., :channels]
+    assert first_image(Image.fromarray(pixels, mode), channels).tolist() == pixels.tolist()
+
+
+def test_transparency_in_a_palette():
+    picture = Image.fromarray(ALPHA[..., 0] // 4, 'P')
+    picture.putpalette(range(12))
+    picture.info['transparency'] = bytes([9, 8, 7, 6])
+    expected = [[[3 * i, 3 * i + 1, 3 * i + 2, 9 - i] for i in range(4)]]
+    assert first_image(picture, 4).tolist() == expected
+
+
+@pytest.mark.parametrize('mode, bands', [('RGBA', 4), ('LA', 2)])
+def test_transparency_is_dropped_for_grey_and_rgb(mode, bands):
+    picture = Image.fromarray(ALPHA[..., :bands], mode)
+    for channels, plain in ((1, 'L'), (3, 'RGB')):
+        opaque = np.array(picture.convert('RGB').convert(plain)).reshape(1, 4, channels)
+        assert first_image(picture, channels).tolist() == opaque.tolist()
+
+
+@pytest.mark.parametrize('mode, channels', [('RGB', 4), ('RGB', 2), ('L', 2), ('RGBA', 5)])
+def test_pictures_of_other_channels_are_refused(mode, channels):
+    with pytest.raises(ConfigError, match=rf'; give \[N, {channels}, H, W\], as the teacher'):
+        first_image(Image.new(mode, (9, 7)), channels)
