@@ -27,10 +27,10 @@ class ValBatches:
 
     Args:
         loader: A source of :func:`ssdkd.apis.val_forms.batches`, the same each time it is
-            read. Images [N, C, H, W] are uint8 or float in [0, 1]; labels are integers, [N], or
-            [N, H, W] with 255 for void, or the numbers 0 and 1 of any type, [N, L] of several
-            labels and [N] or [N, 1] of a binary task. Of mmseg's own batches, which are lists,
-            only the label maps are checked.
+            read. Images [N, C, H, W] are uint8 or float in [0, 1]; labels are integers, [N] or
+            [N, 1], for segmentation [N, H, W] or [N, 1, H, W] with 255 for void, or the numbers
+            0 and 1 of any type, [N, L] of several labels and [N] or [N, 1] of a binary task. Of
+            mmseg's own batches, which are lists, only the label maps are checked.
         task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         num_classes (int): Number of classes.
         channels (int): C of the images. Defaults to 3.
@@ -161,7 +161,7 @@ class ValBatches:
         form = [len(images), *images.shape[2:]] if self.segments else [len(images)]
         if self.task in ('binary', 'multilabel'):
             return self._truths(labels, form)
-        if self.segments and list(labels.shape) == [form[0], 1, *form[1:]]:
+        if list(labels.shape) == [form[0], 1, *form[1:]]:
             labels = labels[:, 0]
         if self.segments:
             _refuse_floats(labels)

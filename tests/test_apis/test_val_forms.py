@@ -394,3 +394,59 @@ def test_transparency_is_dropped_for_grey_and_rgb(mode, bands):
 def test_pictures_of_other_channels_are_refused(mode, channels):
     with pytest.raises(ConfigError, match=rf'; give \[N, {channels}, H, W\], as the teacher'):
         first_image(Image.new(mode, (9, 7)), channels)
+
+
+GREY = PIXELS[:, :1]
+ROW = CLASSES[:, None]  # labels [1] of each image
+TRUTHS = (torch.arange(15).reshape(5, 3) % 2).float()
+
+
+@pytest.mark.parametrize(
+    'images, channels',
+    [
+        (PIXELS, 3),
+        (PIXELS.permute(0, 2, 3, 1), 3),
+        (GREY, 1),
+        (GREY[:, 0], 1),
+        (GREY.permute(0, 2, 3, 1), 1),
+        (GREY.repeat(1, 7, 1, 1), 7),
+    ],
+)
+@pytest.mark.parametrize(
+    'labels, task, expected',
+    [
+        (CLASSES, 'classification', CLASSES),
+        (ROW, 'classification', CLASSES),
+        (ROW > 0, 'binary', CLASSES > 0),
+        (TRUTHS, 'multilabel', TRUTHS),
+    ],
+)
+@pytest.mark.parametrize('form', ['tensor', 'array', 'list'])
+def test_samples_with_one_label_or_several(images, channels, labels, task, expected, form):
+    change = dict(tensor=lambda x: x, array=np.asarray, list=lambda x: x.tolist())[form]
+    samples = Own([(x, change(y)) for x, y in zip(images, labels)])
+    (batch,) = ValBatches(samples, task, 2 if task == 'binary' else 3, channels)
+    assert batch['inputs'].shape == (5, channels, 6, 8)
+    assert batch['data_samples'].tolist() == expected.long().tolist()
+
+
+@pytest.mark.parametrize('labels', [CLASSES, CLASSES.tolist()])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_grey_batches_without_a_dimension_for_channels(labels, channels):
+    with pytest.raises(ConfigError) as error:
+        ValBatches([(GREY[:, 0], labels)], 'classification', 3, channels)
+    assert str(error.value) == (
+        f'val_loader gives images of shape [5, 6, 8]; give [N, {channels}, H, W], as the '
+        'teacher takes them'
+    )
+
+
+def test_grey_samples_for_a_teacher_of_rgb():
+    with pytest.raises(ConfigError, match=r'shape \[5, 1, 6, 8\]; give \[N, 3, H, W\]'):
+        ValBatches(Own(list(zip(GREY, ROW))), 'classification', 3)
+
+
+@pytest.mark.parametrize('label', ['cat', None])
+def test_labels_that_are_no_numbers(label):
+    with pytest.raises(ConfigError, match=f'a {type(label).__name__} as the label of an image'):
+        ValBatches([(PIXELS[0], label)], 'classification', 3)
