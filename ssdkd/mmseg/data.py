@@ -36,11 +36,18 @@ def check_installed(cfg: dict, path: str) -> None:
         cfg: Config of the component.
         path: Where it stands, for the message.
     """
-    if cfg.get('_scope_') == 'mmseg' and not is_installed():
+    if _is_of_mmseg(cfg) and not is_installed():
         raise ConfigError(
             f"{path}.type: '{cfg['type']}' is of mmsegmentation, which is not installed; run "
             "pip install 'ssdkd[seg]'"
         )
+
+
+def _is_of_mmseg(cfg: dict) -> bool:
+    """Whether a component is one of mmseg, by its scope or by its dotted name."""
+    name = cfg.get('type')
+    dotted = isinstance(name, str) and name.startswith('mmseg.')
+    return dotted or cfg.get('_scope_') == 'mmseg'
 
 
 def missing_files(dataset: dict) -> list[tuple[str, Path]]:
@@ -52,7 +59,7 @@ def missing_files(dataset: dict) -> list[tuple[str, Path]]:
     Returns:
         list[tuple[str, Path]]: The key that names it, and the path.
     """
-    if dataset.get('_scope_') != 'mmseg':
+    if not _is_of_mmseg(dataset):
         return []
     parts = {f'data_prefix.{k}': v for k, v in dataset.get('data_prefix', {}).items()}
     if dataset.get('ann_file'):
@@ -91,12 +98,12 @@ def dataset_facts(cfg: Config) -> tuple[dict | None, list | None]:
     """
     loader = cfg.get('val_dataloader') or cfg.get('test_dataloader') or {}
     dataset = loader.get('dataset')
-    if not dataset or dataset.get('_scope_') != 'mmseg':
+    if not dataset or not _is_of_mmseg(dataset):
         return None, None
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         import mmseg.datasets  # noqa: F401  (registers them)
-    known = DATASETS.get(f'mmseg.{dataset["type"]}')
+    known = DATASETS.get(f'mmseg.{dataset["type"].removeprefix("mmseg.")}')
     meta = {**getattr(known, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
     return (meta or None), dataset.get('pipeline')
 
