@@ -88,18 +88,21 @@ class Occurrences:
 
         Raises:
             ConfigError: Of two classes the second one never occurs and void does: masks with
-                255 for it.
+                255 for it. Of a part, this is a line, too.
         """
         inside = part and f' in {part}'
         missing = np.flatnonzero(self.counts == 0).tolist()
         if not missing:
             return []
         if self.num_classes == 2 and missing == [1] and self.voids and not self.shifted:
-            raise ConfigError(
+            line = (
                 f'{where}: the masks hold 0 and {self.void} alone{inside}, and {self.void} is '
                 f'void, so that no pixel is of class 1; write 1 for {self.void}: '
                 f'mask // {self.void}'
             )
+            if part:  # others may hold class 1
+                return [line]
+            raise ConfigError(line)
         first = ', '.join(map(str, missing[:5])) + ', ...' * (len(missing) > 5)
         line = (
             f'{where}: {count(len(missing), "class")} of {self.num_classes} never '

@@ -307,12 +307,10 @@ def masks_of(labels):
 def test_masks_of_two_classes_with_255_in_many_images(shuffle):
     pytest.importorskip('mmseg')
     masks = 255 * masks_of(torch.arange(1201) % 2)
-    with pytest.raises(ConfigError) as error:
-        ValBatches(many(masks, shuffle=shuffle), 'segmentation', 2)
-    assert str(error.value) == (
+    assert ValBatches(many(masks, shuffle=shuffle), 'segmentation', 2).findings == [
         'val_loader: the masks hold 0 and 255 alone in the first 1,000 images, and 255 is '
         'void, so that no pixel is of class 1; write 1 for 255: mask // 255'
-    )
+    ]
     masks[999] = 1  # in the last batch that is read
     assert not ValBatches(many(masks), 'segmentation', 2).findings
 
