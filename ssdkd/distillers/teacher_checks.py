@@ -227,13 +227,15 @@ def uncalled_statistics(network: nn.Module, called: set[str] | None) -> list[str
 def unstable(network: nn.Module, images: Tensor, logits: Tensor) -> list[str]:
     r"""Outputs of an image change though the image does not.
 
-    Half of the images run again beside other ones: :math:`f([a, b])_a \neq f([a, b'])_a`. If
-    :math:`f([a, b])` itself does not repeat, the network draws random numbers, as an active
-    dropout does. Otherwise it depends on the batch.
+    The second half of the images runs again, first and beside other ones:
+    :math:`f([a, b])_b \neq f([b, a'])_b`. So no image keeps its place, also not the first or
+    last of the batch, which may be all that a wrong attention reads. If :math:`f([a, b])`
+    itself does not repeat, the network draws random numbers, as an active dropout does.
+    Otherwise it depends on the batch.
     """
     half = len(images) // 2
-    other = torch.cat([images[:half], 1 - images[half:]])
-    if same_output(network(other)[:half], logits[:half]):
+    other = torch.cat([images[half:], 1 - images[:half]])
+    if same_output(network(other)[:half], logits[half:]):
         return []
     if same_output(network(images), logits):
         return [
