@@ -218,6 +218,12 @@ def uncalled_statistics(network: nn.Module, called: set[str] | None) -> list[str
     if not names:
         return []
     first = ', '.join(names[:3]) + ', ...' * (len(names) > 3)
+    if not called:
+        return [
+            f'no batch norm is called as a module in a pass ({first}): the teacher counts as '
+            'one without; call them in forward, or take --method ssdkd_without_bn, which '
+            'distill() does by itself'
+        ]
     return [
         f'{count(len(names), "batch norm")} not called as a module in a pass ({first}): the '
         'batch-norm term leaves them out; remove them, or call them in forward'

@@ -28,6 +28,8 @@ class LayerInputs:
         latest (bool): Keep only the call that comes last in a pass. Defaults to False.
         keep (Callable, optional): Function of an input that gives what is kept of it. Defaults
             to None: the input itself.
+        instead (str): Another remedy if no pass calls the layers, for the message. Defaults to
+            none.
 
     Raises:
         ConfigError: A layer is, or lies inside, a program; later, at a
@@ -41,11 +43,13 @@ class LayerInputs:
         names: Sequence[str],
         latest: bool = False,
         keep: Callable[[Tensor], Tensor] | None = None,
+        instead: str = '',
     ):
         self.user = user
         self.network = network
         self.latest = latest
         self.keep = keep
+        self.instead = instead
         check_watchable(user, network, names)
         self._names = _with_aliases(network, names)
         self._watched: dict[str, nn.Module] = {}
@@ -85,6 +89,8 @@ class LayerInputs:
                 f"observed layers ({len(names)}, the first is '{names[0]}'); call the teacher "
                 'itself, and let it call these layers as modules; if it is compiled as a '
                 'whole, compile it after the losses are attached'
+                + f'; otherwise {self.instead}'
+                * bool(self.instead)
             )
         calls, self._calls = self._calls, []
         return calls

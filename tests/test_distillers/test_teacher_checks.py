@@ -78,6 +78,15 @@ def unused() -> Net:
     return net
 
 
+class Functional(Net):
+    """Its batch norm only keeps the numbers."""
+
+    def forward(self, x):
+        x = self.conv(x)
+        x = F.batch_norm(x, self.bn.running_mean, self.bn.running_var)
+        return self.head(x.relu().mean((2, 3)))
+
+
 def masked() -> Net:
     net = Net()
     with torch.no_grad():
@@ -101,6 +110,12 @@ MISTAKES = {
         unused,
         '2 batch norms not called as a module in a pass (model.other.0, model.other.1): the '
         'batch-norm term leaves them out; remove them, or call them in forward',
+    ),
+    'functional': (
+        Functional,
+        'no batch norm is called as a module in a pass (model.bn): the teacher counts as one '
+        'without; call them in forward, or take --method ssdkd_without_bn, which distill() '
+        'does by itself',
     ),
     'dropout': (
         lambda: Net(before=ActiveDropout(0.5)),
