@@ -87,10 +87,10 @@ class Functional(Net):
         return self.head(x.relu().mean((2, 3)))
 
 
-def masked() -> Net:
-    net = Net()
+def masked(net: nn.Module | None = None, bias: float = -40) -> nn.Module:
+    net = net or Net()
     with torch.no_grad():
-        net.head.bias[3] = -40
+        net.head.bias[3] = bias
     return net
 
 
@@ -161,6 +161,33 @@ OTHER_IMAGES = {
 @pytest.mark.parametrize('read', OTHER_IMAGES)
 def test_outputs_that_depend_on_other_images(read):
     assert findings(Net(before=OTHER_IMAGES[read])) == [MISTAKES['batch'][1]]
+
+
+HIDDEN = ('functional', 'dropout', 'batch', 'constant')
+
+
+@pytest.mark.parametrize('bias', [-1e4, -1e9])
+@pytest.mark.parametrize('mistake', [None, *HIDDEN])
+def test_a_masked_class_hides_no_mistake(mistake, bias):
+    """Its logit is larger than any difference between the others."""
+    make, *lines = MISTAKES[mistake] if mistake else (Net,)
+    assert findings(masked(make(), bias)) == [*lines, MISTAKES['class'][1]]
+
+
+@pytest.mark.parametrize('bias', [-1e4, -1e9])
+@pytest.mark.parametrize('read', OTHER_IMAGES)
+def test_a_masked_class_hides_no_other_images(read, bias):
+    lines = [MISTAKES['batch'][1], MISTAKES['class'][1]]
+    assert findings(masked(Net(before=OTHER_IMAGES[read]), bias)) == lines
+
+
+def test_many_masked_classes():
+    net = Net(before=ActiveDropout(0.5))
+    with torch.no_grad():
+        net.head.bias[:3] = -1e9
+    found = findings(net)
+    assert found[0] == MISTAKES['dropout'][1] and found[1].startswith('3 classes out of reach')
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize('model', [Net, lambda: CifarResNet(8), lambda: Net(F.log_softmax)])
