@@ -23,6 +23,9 @@ from ssdkd.models.sound import check_weights
 from ssdkd.models.zoo import asks_for_weights
 from ssdkd.registry import MODELS
 
+# Of mean and std for images in [0, 1]; those of pixels up to 255 are far above it.
+LARGEST = 2
+
 
 @MODELS.register_module()
 class Network(nn.Module):
@@ -262,5 +265,10 @@ def _numbers(key: str, values: float | Sequence[float] | None, default: float) -
         raise ConfigError(
             f"network: key '{key}' is {values}; give one number, or one for each channel, for "
             'images in [0, 1]' + (', all above 0' if key == 'std' else '')
+        )
+    if any(value > LARGEST for value in values):
+        raise ConfigError(
+            f"network: key '{key}' is {values}, which is for images up to 255, but ours are in "
+            '[0, 1]; divide by 255, both mean and std'
         )
     return [float(value) for value in values]
