@@ -155,7 +155,7 @@ def unset_normalisation(network: nn.Module) -> list[str]:
         found.append(
             f'{" and ".join(part.unset)} not set: images enter as they are, in [0, 1]. If the '
             'training normalised its images, the teacher predicts badly, and so will the '
-            f'student; {advice}'
+            f'student, in one case 27 % instead of 81 %; {advice}'
         )
     return found
 
