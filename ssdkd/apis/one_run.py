@@ -21,17 +21,13 @@ from ssdkd.atomic import write_whole
 from ssdkd.checks import is_int
 from ssdkd.config.compose import TASKS
 from ssdkd.distillers import BaseDistiller
-from ssdkd.distillers.teacher_checks import (
-    called_layers,
-    probe_images,
-    uncompiled,
-    untouched,
-)
+from ssdkd.distillers.teacher_checks import called_layers, probe_images, untouched
 from ssdkd.engine import StrictRunner
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
 from ssdkd.mmseg import METRIC
 from ssdkd.models import open_layers
+from ssdkd.models.layer_inputs import uncompiled
 from ssdkd.runs import check_unused, read_rounds, resume_point
 from ssdkd.runs.files import CONFIG, PLAN
 

@@ -219,7 +219,8 @@ class BaseDistiller(BaseModel, ABC):
     def check_network(self, name: str, trained: bool) -> NetworkOutput:
         """Run a network on a blank image, to find a mismatch before training.
 
-        A network that gives probabilities gives their logarithm from then on.
+        A network that gives probabilities gives their logarithm, or log(p / (1 - p)) after a
+        sigmoid, from then on.
 
         Args:
             name: Its role.
@@ -251,6 +252,9 @@ class BaseDistiller(BaseModel, ABC):
         probable = self.task.exclusive and is_probability(output.logits)
         if probable and isinstance(network, Network):
             network.gives_probabilities = True
+            output = self._try(name, size)
+        labels = isinstance(network, Network) and not self.task.exclusive
+        if labels and self._attempt(network, lambda: network.take_log_odds(size)):
             output = self._try(name, size)
         if isinstance(network, Teacher):
             self._fold(name)

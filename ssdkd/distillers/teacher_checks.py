@@ -5,7 +5,7 @@ change no weight, no statistic and no random state.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ssdkd.losses import has_statistics
 from ssdkd.models import Network, channels_of, device_of, has_program
-from ssdkd.models.layer_inputs import is_compiled
+from ssdkd.models.layer_inputs import uncompiled
 from ssdkd.models.output import same_output
 from ssdkd.runs import random_state, set_random_state
 from ssdkd.tasks import BaseTask
@@ -112,13 +112,6 @@ def probe_images(
     return images.to(device)
 
 
-def uncompiled(network: nn.Module) -> AbstractContextManager:
-    """Run a compiled network as it was written: compiling for few passes would take long."""
-    if any(map(is_compiled, network.modules())):
-        return torch.compiler.set_stance('force_eager')
-    return nullcontext()
-
-
 @contextmanager
 def called_layers(network: nn.Module) -> Iterator[set[str] | None]:
     """Names of the layers with running statistics that are called inside; None if unknown.
@@ -174,25 +167,37 @@ def is_probability(output: Tensor) -> bool:
 
 
 @torch.no_grad()
-def take_logarithm(network: nn.Module, size: Sequence[int]) -> None:
-    """Let a network whose outputs are probabilities give their logarithm from now on.
+def take_logits(network: nn.Module, size: Sequence[int], task: BaseTask) -> None:
+    """Let a network whose outputs are probabilities give logits from now on.
 
     Args:
         network: In evaluation mode. An ensemble, which is no ``Network``, stays as it is.
         size: (H, W) of the images that it takes.
+        task: What its outputs mean.
     """
-    if isinstance(network, Network):
+    if not isinstance(network, Network):
+        return
+    if task.exclusive:
         images = probe_images(size, device_of(network), network.channels)
         network.gives_probabilities = is_probability(network(images))
+    else:
+        network.take_log_odds(size)
 
 
 def probabilities(network: nn.Module) -> list[str]:
     r"""Outputs are probabilities p, as of a softmax; their logarithm stands for the logits.
 
     :math:`\mathrm{softmax}(\log p / T) = \mathrm{softmax}(z / T)` for
-    :math:`p = \mathrm{softmax}(z)` and each temperature T: log p and z differ by a constant.
+    :math:`p = \mathrm{softmax}(z)` and each temperature T: log p and z differ by a constant. Of
+    a sigmoid, the logits are :math:`z = \log(p / (1 - p))`.
     """
-    if not any(isinstance(m, Network) and m.gives_probabilities for m in network.modules()):
+    parts = [m for m in network.modules() if isinstance(m, Network)]
+    if any(part.gives_sigmoids for part in parts):
+        return [
+            'outputs are probabilities, as of a sigmoid at the end: log(p / (1 - p)) is used '
+            'as logits'
+        ]
+    if not any(part.gives_probabilities for part in parts):
         return []
     return [
         'outputs are probabilities, as of a softmax at the end: their logarithm is used as '

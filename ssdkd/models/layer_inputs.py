@@ -1,6 +1,7 @@
 """Record the inputs or outputs of some layers of the teacher."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
@@ -181,6 +182,17 @@ def is_compiled(module: nn.Module) -> bool:
     """
     compiled = getattr(module, '_compiled_call_impl', None)
     return hasattr(module, '_orig_mod') or compiled is not None
+
+
+def uncompiled(network: nn.Module) -> AbstractContextManager:
+    """Run a compiled network as it was written: compiling for few passes would take long.
+
+    Args:
+        network (nn.Module): Any network.
+    """
+    if any(map(is_compiled, network.modules())):
+        return torch.compiler.set_stance('force_eager')
+    return nullcontext()
 
 
 def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None:

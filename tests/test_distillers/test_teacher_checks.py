@@ -15,12 +15,12 @@ from ssdkd.distillers.teacher_checks import (
     nearest_size,
     probe_images,
     report,
-    take_logarithm,
+    take_logits,
 )
-from ssdkd.models import CifarResNet, Teacher
+from ssdkd.models import CifarResNet, Program, Teacher
 from ssdkd.registry import MODELS
 from ssdkd.runs import random_state
-from ssdkd.tasks import Classification
+from ssdkd.tasks import BinaryClassification, Classification, MultiLabelClassification
 
 SIZE = (16, 16)
 TASK = Classification(10)
@@ -319,9 +319,113 @@ def test_the_logarithm_of_probabilities_gives_the_same_losses():
 def test_other_commands_take_the_logarithm():
     plain, ended = (Teacher(net, **NORMALISED) for net in softmax_pair())
     for teacher in (plain, ended):
-        take_logarithm(teacher, SIZE)
-        take_logarithm(teacher.model, SIZE)
+        take_logits(teacher, SIZE, TASK)
+        take_logits(teacher.model, SIZE, TASK)
     assert ended.gives_probabilities and not plain.gives_probabilities
+
+
+SIGMOID = (
+    'outputs are probabilities, as of a sigmoid at the end: log(p / (1 - p)) is used as logits'
+)
+SIGMOID_ENDS = {
+    'function': torch.sigmoid,
+    'module': nn.Sigmoid(),
+    'method': lambda z: z.sigmoid(),
+    'parts': lambda z: torch.cat([z[:, :2].sigmoid(), torch.sigmoid(z[:, 2:])], 1),
+    'shape': lambda z: z[:, :, None, None].sigmoid().flatten(1),
+    'dict': lambda z: dict(logits=z.sigmoid()),
+    'double': lambda z: z.double().sigmoid().float(),
+    'clamped': lambda z: z.sigmoid().clamp(1e-7, 1 - 1e-7),
+    'softmax': lambda z: torch.stack([-z, torch.zeros_like(z)], 2).softmax(2)[:, :, 1],
+}
+
+
+@pytest.mark.parametrize('end', SIGMOID_ENDS)
+def test_logits_of_a_sigmoid_at_the_end(end):
+    torch.manual_seed(1)
+    plain, ended = Net(), Net(SIGMOID_ENDS[end])
+    ended.load_state_dict(plain.state_dict())
+    plain, ended = (Teacher(net, **NORMALISED) for net in (plain, ended))
+    task = MultiLabelClassification(5)
+    for teacher in (plain, ended):
+        take_logits(teacher, SIZE, task)
+    assert ended.gives_sigmoids and not plain.gives_sigmoids
+    want = plain(probe_images(SIZE))
+    assert torch.allclose(ended(probe_images(SIZE)), want, atol=1e-4)
+    student = torch.randn(64, 5)
+    for temperature in (1.0, 7.0):
+        a, b = (
+            task.divergence(student, net(probe_images(SIZE)), temperature)
+            for net in (plain, ended)
+        )
+        assert torch.allclose(a, b, atol=1e-4)
+    assert check_up(ended, SIZE, task)[0] == [SIGMOID]
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize(
+    'program',
+    [
+        torch.jit.script,
+        lambda net: torch.jit.trace(net, torch.rand(1, 3, *SIZE)),
+        lambda net: Program(torch.export.export(net, (torch.rand(1, 3, *SIZE),))),
+        lambda net: torch.compile(net, backend='eager'),
+    ],
+    ids=['script', 'trace', 'export', 'compile'],
+)
+def test_a_sigmoid_at_the_end_of_a_program(program):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Sigmoid())
+    teacher = Teacher(program(net.eval()), **NORMALISED)
+    images = torch.rand(1, 3, *SIZE)
+    for _ in range(3):
+        teacher(images)
+        teacher(images.clone().requires_grad_())
+    assert teacher.take_log_odds(SIZE)
+    assert torch.allclose(teacher(images), net[:-1]((images - 0.5) / 0.5), atol=1e-5)
+
+
+def test_one_logit_of_a_sigmoid_at_the_end():
+    plain, ended = Net(lambda z: z[:, 0]), Net(lambda z: z[:, 0].sigmoid())
+    ended.load_state_dict(plain.state_dict())
+    plain, ended = (Teacher(net, **NORMALISED) for net in (plain, ended))
+    take_logits(ended, SIZE, BinaryClassification())
+    images = probe_images(SIZE)
+    assert ended(images).shape == (64, 1)
+    assert torch.allclose(ended(images), plain(images), atol=1e-5)
+
+
+def test_certain_probabilities_have_finite_logits():
+    certain = Teacher(nn.Flatten())
+    certain.gives_sigmoids = True
+    want = [-15.942385, 0.0, 15.942385]
+    image = torch.tensor([0.0, 0.5, 1.0]).reshape(1, 3, 1, 1)
+    assert certain(image).flatten().tolist() == pytest.approx(want, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    'end',
+    [
+        lambda z: z,
+        lambda z: 0.4 + z / 100,  # in [0, 1], as an untrained network may be
+        torch.tanh,
+        lambda z: 2 * z.sigmoid() - 1,
+        lambda z: z * z.sigmoid(),
+        lambda z: torch.cat([z[:, :2].sigmoid(), z[:, 2:]], 1),
+        lambda z: z.sigmoid().log(),
+    ],
+)
+def test_other_ends_give_their_logits_themselves(end):
+    teacher = Teacher(Net(end), **NORMALISED)
+    images = probe_images(SIZE)
+    before = teacher(images)
+    take_logits(teacher, SIZE, MultiLabelClassification(5))
+    assert not teacher.gives_sigmoids and torch.equal(teacher(images), before)
+
+
+def test_a_sigmoid_is_no_logit_of_exclusive_classes():
+    teacher = Teacher(Net(torch.sigmoid), **NORMALISED)
+    take_logits(teacher, SIZE, TASK)
+    assert not teacher.gives_sigmoids and not teacher.gives_probabilities
 
 
 class Softmaxed(nn.Module):
