@@ -285,7 +285,9 @@ class BaseDistiller(BaseModel, ABC):
                 )
             return f'; it runs with {count(channels, "channel")}: {remedy}'
         side = nearest_size(runs, size)
-        return f'; the nearest image_size that works is {side}' if side else ''
+        if side is None:
+            return '; no usual size works; if it is made for one size, set image_size to that'
+        return f'; the nearest image_size that works is {side}'
 
     def _try(self, name: str, size: Sequence[int]) -> NetworkOutput | Exception:
         """The output of a network for a blank image, or the error that it raises."""

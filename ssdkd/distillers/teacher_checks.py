@@ -22,6 +22,10 @@ from ssdkd.words import count
 
 # Image sizes that networks are made for.
 SIZES = (*range(8, 64, 2), *range(64, 513, 16), 75, 100, 112, 150, 200, 227, 299, 300, 331)
+# And others: small, so that asking for all of them takes no time. First squares, then those of
+# half the height or width.
+RARE_SIZES = (*range(9, 64, 2), *range(66, 128, 2))
+LONG_SIZES = tuple((a, b) for s in range(8, 129, 8) for a, b in ((s, 2 * s), (2 * s, s)))
 PIXELS = 64 * 32 * 32  # of all probes together: small images are cheap
 
 
@@ -307,15 +311,23 @@ def unreachable(g: Tensor) -> list[str]:
     ]
 
 
-def nearest_size(runs: Callable[[tuple[int, int]], bool], size: Sequence[int]) -> int | None:
-    """The side of a square nearest to ``size`` for which a network runs; None if none does.
+def nearest_size(
+    runs: Callable[[tuple[int, int]], bool], size: Sequence[int]
+) -> int | tuple[int, int] | None:
+    """The image size nearest to ``size`` for which a network runs; None if none is found.
+
+    The side of a square, or (H, W) if only an image of another form is found.
 
     Args:
         runs: Whether the network runs on images of (H, W) pixels.
         size: (H, W) for which it does not.
     """
-    sides = sorted(SIZES, key=lambda side: abs(side - max(size)))
-    return next((side for side in sides if runs((side, side))), None)
+    for group in (SIZES, RARE_SIZES):
+        sides = sorted(group, key=lambda side: abs(side - max(size)))
+        if found := next((side for side in sides if runs((side, side))), None):
+            return found
+    pairs = sorted(LONG_SIZES, key=lambda pair: abs(pair[0] - size[0]) + abs(pair[1] - size[1]))
+    return next((pair for pair in pairs if runs(pair)), None)
 
 
 def _per_class(logits: Tensor) -> Tensor:

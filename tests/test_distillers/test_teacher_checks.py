@@ -465,6 +465,19 @@ def test_nearest_size():
     assert nearest_size(lambda size: size[0] == 299, (224, 224)) == 299
 
 
+@pytest.mark.parametrize('made_for', [33, 90, 63, 126, (48, 96), (256, 128), (96, 48)])
+@pytest.mark.parametrize('size', [(32, 32), (64, 128), (224, 224)])
+def test_rare_sizes_are_found(made_for, size):
+    only = (made_for, made_for) if isinstance(made_for, int) else made_for
+    assert nearest_size(lambda size: size == only, size) == made_for
+
+
+def test_usual_sizes_and_squares_go_first():
+    assert nearest_size(lambda size: size in ((33, 33), (64, 64)), (32, 32)) == 64
+    assert nearest_size(lambda size: size in ((32, 64), (90, 90)), (32, 64)) == 90
+    assert nearest_size(lambda size: size in ((40, 80), (80, 40)), (90, 60)) == (80, 40)
+
+
 def test_the_block_in_the_log(tiny, caplog):
     runner = build_runner(
         tiny(NO_VAL | {'model.teacher.mean': None, 'model.teacher.std': None})
