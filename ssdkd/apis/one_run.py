@@ -193,12 +193,13 @@ def teacher_statistics(teacher: nn.Module, image_size: Any, channels: int) -> bo
         channels: C of the images.
     """
     inner = teacher.module if isinstance(teacher, nn.DataParallel) else teacher
+    present = any(map(has_statistics, open_layers(inner).values()))
     size = (image_size, image_size) if is_int(image_size) else image_size
     sized = isinstance(size, Sequence) and len(size) == 2 and all(map(is_int, size))
-    if not sized or not all(0 < side <= LARGEST for side in size):
-        return True  # refused in a moment
+    if not present or not sized or not all(0 < side <= LARGEST for side in size):
+        return present  # such sizes are refused in a moment
     try:
         inner = copy.deepcopy(inner).eval()
     except Exception:  # as in any_statistics
-        return any(map(has_statistics, open_layers(inner).values()))
+        return present
     return any_statistics(inner, size, channels)

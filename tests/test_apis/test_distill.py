@@ -465,3 +465,4 @@ def test_whether_a_pass_calls_batch_norms(make, called):
 def test_images_that_a_teacher_does_not_take(size):
     """Another part names the mistake."""
     assert teacher_statistics(mixed(), size, 3)
+    assert not teacher_statistics(CifarResNet(depth=8, groups=4), size, 3)
