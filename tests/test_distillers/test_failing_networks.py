@@ -33,12 +33,13 @@ class Fixed(nn.Module):
         return self.linear(self.bn(self.conv(x)).flatten(1))
 
 
+NONE = '); no usual size works; if it is made for one size, set image_size to that'
 NEAREST = '; the nearest image_size that works is 24'
 MISTAKES = {
     None: ('RuntimeError: mat1 and mat2 shapes', 'return self.linear(', NEAREST),
     'assertion': ('AssertionError: Input height does not match', 'assert x.shape', NEAREST),
-    'attribute': ("AttributeError: 'Fixed' object has no", 'return self.missing(x)', ')'),
-    'key': ("KeyError: 'logits'", "return {}['logits']", ')'),
+    'attribute': ("AttributeError: 'Fixed' object has no", 'return self.missing(x)', NONE),
+    'key': ("KeyError: 'logits'", "return {}['logits']", NONE),
 }
 
 
