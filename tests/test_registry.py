@@ -137,7 +137,6 @@ MINIMAL = {
         'ClassPriorLoss': {},
         'FeatureMatchingLoss': {},
         'InformationEntropyLoss': {},
-        'InputStatisticsLoss': {},
         'JSCompetitionLoss': {},
         'KLDivergenceLoss': {},
         'L1LogitLoss': {},

@@ -1,4 +1,4 @@
-"""What each prior of ssdkd_without_bn gives a student, alone and together: 54 runs.
+"""What priors for teachers without batch norm give a student, alone and together: 54 runs.
 
 A benchmark's specification, for `ssdkd benchmark projects/teachers_without_bn/priors.py`. Each
 run has 60 rounds of 20 student steps after 6 rounds of warm-up. Train the teachers first.

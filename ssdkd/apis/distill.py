@@ -18,10 +18,15 @@ from ssdkd.apis.arguments import in_arguments
 from ssdkd.apis.check import check_config, check_sections
 from ssdkd.apis.check_training import check_training
 from ssdkd.apis.given import check_networks, first, given
-from ssdkd.apis.one_run import any_statistics, task_of, train
+from ssdkd.apis.one_run import task_of, teacher_statistics, train
 from ssdkd.apis.recommended import recommended
 from ssdkd.apis.result import DistillResult
-from ssdkd.apis.resumed import check_same, stored_config, stored_network
+from ssdkd.apis.resumed import (
+    check_same,
+    check_same_teacher,
+    stored_config,
+    stored_network,
+)
 from ssdkd.apis.surroundings import kept_surroundings
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.checks import check_int, is_number
@@ -158,6 +163,8 @@ def distill(
         else:
             check_networks(teacher, student)
             teacher = wrap_programs(teacher)
+            if resume is not None:
+                check_same_teacher(teacher, resume)
         normalisation = {}
         if not missing:
             channels = _channels(teacher, channels, mean, std)
@@ -175,7 +182,7 @@ def distill(
                 device=device,
                 budget=budget,
                 minutes=minutes,
-                batch_norm=any_statistics(teacher),
+                batch_norm=teacher_statistics(teacher, image_size, channels),
                 other_norms=has_other_norms(teacher),
             )
         for role in ('teacher', 'student'):

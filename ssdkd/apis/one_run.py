@@ -1,11 +1,14 @@
 """The run of a call of distill(): its config as a file, the runner, the report."""
 
+import copy
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.runner import ValLoop
@@ -15,13 +18,16 @@ from ssdkd.apis.given import first
 from ssdkd.apis.load import load_config
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.atomic import write_whole
+from ssdkd.checks import is_int
 from ssdkd.config.compose import TASKS
 from ssdkd.distillers import BaseDistiller
+from ssdkd.distillers.teacher_checks import called_layers, probe_images, untouched
 from ssdkd.engine import StrictRunner
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_statistics
 from ssdkd.mmseg import METRIC
 from ssdkd.models import open_layers
+from ssdkd.models.layer_inputs import uncompiled
 from ssdkd.runs import check_unused, read_rounds, resume_point
 from ssdkd.runs.files import CONFIG, PLAN
 
@@ -38,6 +44,7 @@ load one that you did not make. The config has no val set; training does not rea
 # What the val set measures, by task.
 METRICS = dict(multilabel=dict(type='MultiLabelScores'), segmentation=METRIC)
 ACCURACY = dict(type='Accuracy')
+LARGEST = 512  # side of the images of any generator
 
 
 def train(
@@ -128,7 +135,8 @@ def _run(
     if is_main_process():
         write_whole(path, text)  # over the runner's own copy, which names this folder
     distiller = getattr(runner.model, 'module', runner.model)
-    if not any_statistics(distiller.part('teacher')):
+    images = distiller.synthesizer
+    if not any_statistics(distiller.part('teacher'), images.image_size, images.channels):
         runner.logger.warning(
             'The teacher has no batch-norm statistics: model.synthesizer.losses has priors of '
             'classes instead. If your images are no photographs, leave PhotoColours out of '
@@ -153,5 +161,45 @@ def task_of(cfg: Config) -> str:
     return next(names, 'classification')
 
 
-def any_statistics(network: nn.Module) -> bool:
-    return any(map(has_statistics, open_layers(network).values()))
+def any_statistics(network: nn.Module, size: Sequence[int], channels: int) -> bool:
+    """Whether a pass of a network calls a layer with running statistics.
+
+    Having one is not enough: no loss can read a layer that ``forward`` does not call.
+
+    Args:
+        network: In evaluation mode.
+        size: (H, W) of its images.
+        channels: C of them.
+    """
+    if not any(map(has_statistics, open_layers(network).values())):
+        return False
+    weight = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(1))
+    try:
+        images = probe_images(size, weight.device, channels)[:2].to(weight.dtype)
+        with torch.no_grad(), untouched(network), uncompiled(network):
+            with called_layers(network) as called:
+                network(images)
+    except Exception:  # of the user's own code, which the distiller names
+        return True
+    return called is None or bool(called)
+
+
+def teacher_statistics(teacher: nn.Module, image_size: Any, channels: int) -> bool:
+    """:func:`any_statistics` of a user's teacher in any mode, which stays as it is.
+
+    Args:
+        teacher: The module.
+        image_size: Argument of distill(), which is not checked yet.
+        channels: C of the images.
+    """
+    inner = teacher.module if isinstance(teacher, nn.DataParallel) else teacher
+    present = any(map(has_statistics, open_layers(inner).values()))
+    size = (image_size, image_size) if is_int(image_size) else image_size
+    sized = isinstance(size, Sequence) and len(size) == 2 and all(map(is_int, size))
+    if not present or not sized or not all(0 < side <= LARGEST for side in size):
+        return present  # such sizes are refused in a moment
+    try:
+        inner = copy.deepcopy(inner).eval()
+    except Exception:  # as in any_statistics
+        return present
+    return any_statistics(inner, size, channels)

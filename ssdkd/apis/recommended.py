@@ -1,5 +1,7 @@
 """Default settings of SSD-KD, chosen by task and image size."""
 
+from numbers import Integral
+
 from mmengine.config import Config
 
 from ssdkd.config.compose import BUDGET, compose_method, read_part, set_task
@@ -42,11 +44,16 @@ def recommended(
     Raises:
         ConfigError: A value cannot work; the message says which would.
     """
-    if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 2:
+    if (
+        isinstance(num_classes, bool)
+        or not isinstance(num_classes, Integral)
+        or num_classes < 2
+    ):
         raise ConfigError(
             f'num_classes={num_classes} must be an int, at least 2; a network with one logit '
             "has two classes: num_classes=2 and task='binary'"
         )
+    num_classes = int(num_classes)
     height, width = _pair(image_size)
     shorter = min(height, width)
     large, on_cpu, segments = shorter >= 64, str(device) == 'cpu', task == 'segmentation'
@@ -91,7 +98,7 @@ def recommended(
 
 
 def _pair(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
+    pair = image_size if isinstance(image_size, list | tuple) else (image_size, image_size)
+    if len(pair) != 2 or not all(isinstance(side, Integral) and side > 0 for side in pair):
         raise ConfigError(f'image_size={image_size} must be an int or (height, width)')
-    return pair
+    return int(pair[0]), int(pair[1])

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
-from torch import nn
+from torch import Tensor, nn
 
 from ssdkd.apis.networks import sample_size
 from ssdkd.apis.one_run import task_of
 from ssdkd.config.read import read_config
 from ssdkd.errors import ConfigError
 from ssdkd.models import saved_module
+from ssdkd.models.checkpoint import read_checkpoint
+from ssdkd.runs import resume_point
 from ssdkd.runs.files import CONFIG
 
 
@@ -46,6 +49,36 @@ def check_same(cfg: Config, work_dir: str | Path, stated: dict[str, Any]) -> Non
                 f"{key}={value}, but the run in '{work_dir}' has {key}={stored[key]}; leave "
                 'the argument out, or start another run'
             )
+
+
+def check_same_teacher(teacher: nn.Module, work_dir: str | Path) -> None:
+    """Check that a teacher has the weights of the one that the run began with.
+
+    The checkpoint's would be taken in its place. A student is given as it was at the start,
+    and cannot be compared.
+
+    Raises:
+        ConfigError: It has others.
+    """
+    checkpoint = resume_point('auto', work_dir)
+    if checkpoint is None:
+        return
+    given, start = teacher.state_dict(), 'teacher.model.'
+    for name, value in read_checkpoint(checkpoint)['state_dict'].items():
+        key = name.removeprefix(start)
+        if name.startswith(start) and not _same(given.get(key), value):
+            raise ConfigError(
+                f"resume='{work_dir}': teacher is another one than that of the run, {key} "
+                'differs; give the same, leave all networks out, or start another run with '
+                'work_dir='
+            )
+
+
+def _same(given: Any, stored: Any) -> bool:
+    """Whether a value is the stored one, which is float32 also for half and double."""
+    if not isinstance(stored, Tensor) or not isinstance(given, Tensor):
+        return not isinstance(stored, Tensor)
+    return torch.equal(given.detach().cpu().to(stored.dtype), stored)
 
 
 def stored_network(cfg: Config, role: str, work_dir: str | Path) -> nn.Module:

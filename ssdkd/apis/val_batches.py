@@ -16,7 +16,7 @@ from ssdkd.errors import ConfigError
 from ssdkd.mmseg import labelled_batch
 
 VOID = 255  # pixels without a class
-READ_AT_START = 1000  # images of a loader that is read as a whole before training
+READ_AT_START = 1000  # images that are read before training, where a loader states more
 
 
 class ValBatches:
@@ -27,17 +27,18 @@ class ValBatches:
 
     Args:
         loader: A source of :func:`ssdkd.apis.val_forms.batches`, the same each time it is
-            read. Images [N, C, H, W] are uint8 or float in [0, 1]; labels are integers, [N], or
-            [N, H, W] with 255 for void, or the numbers 0 and 1 of any type, [N, L] of several
-            labels and [N] or [N, 1] of a binary task. Lists of mmseg's own samples pass as they
-            are.
+            read. Images [N, C, H, W] are uint8 or float in [0, 1]; labels are integers, [N] or
+            [N, 1], for segmentation [N, H, W] or [N, 1, H, W] with 255 for void, or the numbers
+            0 and 1 of any type, [N, L] of several labels and [N] or [N, 1] of a binary task. Of
+            mmseg's own batches, which are lists, only the label maps are checked.
         task (str): ``'classification'``, ``'binary'``, ``'multilabel'`` or ``'segmentation'``.
         num_classes (int): Number of classes.
         channels (int): C of the images. Defaults to 3.
 
     Raises:
         ConfigError: A batch is none of these, or the loader's data set states another number of
-            classes. Of more than 1,000 images, only the first batch is read here.
+            classes. Of a loader of more than 1,000 images, those up to the thousandth are read
+            here.
     """
 
     class _Images:
@@ -64,25 +65,9 @@ class ValBatches:
         self.num_classes = num_classes
         self.channels = channels
         self.dataset = self._Images(num_classes, _classes(loader))
-        self.findings: list[str] = []  # of the whole set, where it is read before training
+        self.findings: list[str] = []  # of what is read before training
         check_classes(self.dataset, 'val_loader', num_classes)
-        stated = _stated_images(loader)
-        counts = Occurrences(num_classes, VOID if self.segments else None)
-        self.length = 0  # batches
-        sizes: dict[tuple[int, int], Tensor] = {}  # of images -> the first of that size
-        for batch in self._read(counts):
-            self.length += 1
-            image = batch['inputs'][0]
-            sizes.setdefault(tuple(image.shape[-2:]), image)
-            if stated is not None and stated > READ_AT_START:
-                self.dataset.count = stated
-                self.length = math.ceil(stated / len(batch['inputs']))
-                break
-        else:
-            if not self.dataset.count:
-                raise ConfigError('val_loader gives no batch; without validation, leave it out')
-            if self.task in ('classification', 'segmentation') and counts.total:
-                self.findings = counts.findings('val_loader')
+        sizes = self._read_at_start()
         self.dataset.first = next(iter(sizes.values()))
         if len(sizes) > 1 and not self.segments:
             self.findings.append(
@@ -91,6 +76,32 @@ class ValBatches:
                 + ', ...' * (len(sizes) > 5)
                 + '); they are measured as they are'
             )
+
+    def _read_at_start(self) -> dict[tuple[int, int], Tensor]:
+        """Count images and batches, and find what is wrong with the labels.
+
+        Returns:
+            dict: The first image of each size.
+        """
+        counts = Occurrences(self.num_classes, VOID if self.segments else None)
+        stated = _stated_images(self.loader) or 0
+        self.length = 0  # batches
+        sizes, part, in_a_batch = {}, '', 0
+        for batch in self._read(counts):
+            self.length += 1
+            in_a_batch = in_a_batch or len(batch['inputs'])
+            image = batch['inputs'][0]
+            sizes.setdefault(tuple(image.shape[-2:]), image)
+            if READ_AT_START <= self.dataset.count < stated:
+                part = f'the first {self.dataset.count:,} images'
+                self.dataset.count, self.length = stated, math.ceil(stated / in_a_batch)
+                break
+        if not self.dataset.count:
+            raise ConfigError('val_loader gives no batch; without validation, leave it out')
+        # Images are often sorted by class: of a part, masks alone tell what may be missing.
+        if counts.total and (self.segments or not part):
+            self.findings = counts.findings('val_loader', part)
+        return sizes
 
     def __len__(self) -> int:
         return self.length
@@ -111,16 +122,21 @@ class ValBatches:
         for images, labels in batches(self.loader, self.task, self.channels):
             self.dataset.count += len(images)
             if self.segments and isinstance(images, list):
+                for sample in labels:
+                    self._count(counts, self._map_of_sample(sample))
                 yield dict(inputs=images, data_samples=labels)
                 continue
             images = self._images(images)
             labels = self._labels(labels, images)
-            if counts is not None and self.task in ('classification', 'segmentation'):
-                counts.add(labels)
+            self._count(counts, labels)
             if self.segments:
                 yield labelled_batch(images, labels)
             else:
                 yield dict(inputs=images, data_samples=labels)
+
+    def _count(self, counts: Occurrences | None, labels: Tensor) -> None:
+        if counts is not None and self.task in ('classification', 'segmentation'):
+            counts.add(labels)
 
     def _images(self, images) -> Tensor:
         images = torch.as_tensor(images)
@@ -145,19 +161,30 @@ class ValBatches:
         form = [len(images), *images.shape[2:]] if self.segments else [len(images)]
         if self.task in ('binary', 'multilabel'):
             return self._truths(labels, form)
-        if self.segments and list(labels.shape) == [form[0], 1, *form[1:]]:
+        if list(labels.shape) == [form[0], 1, *form[1:]]:
             labels = labels[:, 0]
-        if self.segments and labels.is_floating_point():
-            raise ConfigError(
-                f'val_loader gives {labels.dtype} masks; give integers: PILToTensor keeps the '
-                'classes of a mask, ToTensor divides them by 255'
-            )
+        if self.segments:
+            _refuse_floats(labels)
         if list(labels.shape) != form or labels.is_floating_point():
             raise ConfigError(
                 f'val_loader gives {labels.dtype} labels of shape {list(labels.shape)}; give '
                 f'integers of shape {form}'
             )
-        labels = labels.long()
+        return self._within_classes(labels.long())
+
+    def _map_of_sample(self, sample: Any) -> Tensor:
+        """The label map of a sample of mmseg; its image may have another size."""
+        labels = getattr(getattr(sample, 'gt_sem_seg', None), 'data', None)
+        if not isinstance(labels, Tensor):
+            raise ConfigError(
+                f'val_loader gives lists with a {type(sample).__name__} without gt_sem_seg; '
+                f'give tensors [N, {self.channels}, H, W] and [N, H, W], or the SegDataSample '
+                'of a val set of mmsegmentation, whose pipeline has LoadAnnotations'
+            )
+        _refuse_floats(labels)
+        return self._within_classes(labels.long())
+
+    def _within_classes(self, labels: Tensor) -> Tensor:
         classes = labels[labels != VOID] if self.segments else labels
         if classes.numel() and not (0 <= classes.min() and classes.max() < self.num_classes):
             raise ConfigError(
@@ -178,6 +205,14 @@ class ValBatches:
                 f"task='{self.task}' give the numbers 0 and 1, shape {form}"
             )
         return labels.long()
+
+
+def _refuse_floats(masks: Tensor) -> None:
+    if masks.is_floating_point():
+        raise ConfigError(
+            f'val_loader gives {masks.dtype} masks; give integers: PILToTensor keeps the '
+            'classes of a mask, ToTensor divides them by 255'
+        )
 
 
 def _check_source(loader: Any, task: str) -> None:

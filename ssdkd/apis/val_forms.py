@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ssdkd.datasets.files import to_channels
 from ssdkd.errors import ConfigError
 from ssdkd.user_code import describe_error
 
@@ -48,7 +49,8 @@ def batches(source: Any, task: str, channels: int = 3) -> Iterator[tuple[Any, An
             sample is ``(images, labels)`` or a dict with usual keys; docs/val_sets.md has all
             forms.
         task (str): As in :func:`ssdkd.apis.distill`.
-        channels (int): Of the images. Pictures become grey for 1, otherwise RGB. Defaults to 3.
+        channels (int): Of the images. Pictures get as many by
+            :func:`ssdkd.datasets.files.to_channels`. Defaults to 3.
 
     Yields:
         tuple: images and labels of a batch, as they were given or put together.
@@ -59,7 +61,7 @@ def batches(source: Any, task: str, channels: int = 3) -> Iterator[tuple[Any, An
     waiting: list[tuple[Tensor, Any]] = []
     for item in _items(source, task):
         images, labels = _pair(item, task)
-        if not _is_sample(images, labels):
+        if not _is_sample(images, labels, channels):
             yield images, labels
             continue
         waiting.append((_image(images, channels), _label(labels)))
@@ -120,22 +122,33 @@ def _said(keys: list[str]) -> str:
     return ' or '.join(map(repr, keys)) or 'none'
 
 
-def _is_sample(image: Any, label: Any) -> bool:
-    """Whether this is one image: without a dimension for the batch, as its label."""
+def _is_sample(image: Any, label: Any, channels: int) -> bool:
+    """Whether this is one image: without a dimension for the batch, as its label.
+
+    The label of one image is a number, a mask, or the labels [K] of one dimension. The last
+    would also be those of grey images [N, H, W] with N = K, or of vectors [N, D]. Then it is
+    one image if its first or last dimension has the channels that the teacher takes, or one.
+    """
     if isinstance(image, Image.Image):
         return True
     if not isinstance(image, Tensor | np.ndarray) or image.ndim not in (2, 3):
         return False
-    one_class = isinstance(label, int | float) or getattr(label, 'ndim', None) == 0
-    is_mask = isinstance(label, Image.Image) or getattr(label, 'ndim', 0) >= 2
-    labels_of_one = image.ndim == 3 and np.shape(label)[:1] != np.shape(image)[:1]
-    return one_class or is_mask or labels_of_one
+    if isinstance(label, Image.Image) or len(np.shape(label)) != 1:
+        return True
+    has_channels = image.ndim == 3 and {1, channels} & {image.shape[0], image.shape[2]}
+    return bool(has_channels) or len(label) != len(image)
 
 
 def _image(image: Any, channels: int) -> Tensor:
     """One image as [C, H, W]."""
     if isinstance(image, Image.Image):
-        image = np.array(image.convert('L' if channels == 1 else 'RGB'))
+        try:
+            image = np.array(to_channels(image, channels))
+        except ValueError as error:
+            raise ConfigError(
+                f"val_loader gives a picture of mode '{image.mode}' ({error}); give one of 8 "
+                'or 16 bits, or an array of floats in [0, 1]'
+            ) from error
     image = torch.as_tensor(image)
     return channels_first(image[None], channels)[0] if image.ndim == 3 else image[None]
 
@@ -148,7 +161,13 @@ def channels_first(images: Tensor, channels: int) -> Tensor:
 
 def _label(label: Any) -> Tensor:
     label = np.array(label) if isinstance(label, Image.Image) else label
-    return torch.as_tensor(label)
+    try:
+        return torch.as_tensor(label)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f'val_loader gives a {type(label).__name__} as the label of an image; give an '
+            'integer, or an array'
+        ) from error
 
 
 def _together(samples: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
 
     from ssdkd.apis import build_network, check_distils, load_config, sample_size
     from ssdkd.datasets.files import ImageFiles, cover_and_crop
-    from ssdkd.distillers.teacher_checks import take_logarithm
+    from ssdkd.distillers.teacher_checks import take_logits
     from ssdkd.evaluation import AgreementMeter
     from ssdkd.models import channels_of
     from ssdkd.registry import TASKS
@@ -57,8 +57,7 @@ def run(args: argparse.Namespace) -> None:
     channels = channels_of(teacher)
     task = TASKS.build(copy.deepcopy(cfg.model.task))
     for network in (teacher, student):
-        if task.exclusive:
-            take_logarithm(network, size)
+        take_logits(network, size, task)
     meter = AgreementMeter()
     batches = [
         files.names[i : i + args.batch_size]

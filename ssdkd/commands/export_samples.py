@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> None:
 
     from ssdkd.apis import check_distils, load_config
     from ssdkd.buffers import read_samples
+    from ssdkd.distillers.teacher_checks import take_logits
     from ssdkd.export.samples import (
         distinct_colours,
         teacher_labels,
@@ -102,13 +103,17 @@ def run(args: argparse.Namespace) -> None:
         maps = teacher_labels(build_teacher(cfg), images, lambda logits: logits.argmax(dim=1))
         write_segmentation_folder(samples, maps, palette, out, facts, track_iter_progress)
     elif task.cases == 'labels':
-        labels = teacher_labels(build_teacher(cfg), images, lambda logits: logits > 0)
+        teacher = build_teacher(cfg)
+        take_logits(teacher, images.shape[2:], task)
+        labels = teacher_labels(teacher, images, lambda logits: logits > 0)
         labels = torch.stack(list(labels))
         write_labelled_images(samples, labels, out, facts, track_iter_progress)
     else:
         labels = samples.labels
         if labels is None:  # this buffer asked the teacher nothing
-            read = teacher_labels(build_teacher(cfg), images, lambda z: task.classify(z).label)
+            teacher = build_teacher(cfg)
+            take_logits(teacher, images.shape[2:], task)
+            read = teacher_labels(teacher, images, lambda z: task.classify(z).label)
             labels = torch.stack(list(read))
         empty = write_image_folder(
             samples, labels, num_classes, out, facts, track_iter_progress

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import re
 from typing import Any
 
 from ssdkd.config.names import complete_config, parts
@@ -32,26 +33,32 @@ class KeyValues(argparse.Action):
         action = DictAction(self.option_strings, self.dest)
         for value in values:
             key, _, text = value.partition('=')
-            if not _holds_dict(text):
-                action(parser, namespace, [value], option_string)
-                continue
-            try:
-                parsed = _evaluated(ast.parse(text.strip(), mode='eval').body)
-            except (SyntaxError, ValueError):
-                parser.error(
-                    f"{option_string}: '{value}' is no dict of Python; write "
-                    f'{key}="{{\'a\': 1}}", with quotes around names, or {key}.a=1'
-                )
+            if _holds_dict(text):
+                try:
+                    parsed = _evaluated(ast.parse(text.strip(), mode='eval').body)
+                except (SyntaxError, ValueError):
+                    parser.error(
+                        f"{option_string}: '{value}' is no dict of Python; write "
+                        f'{key}="{{\'a\': 1}}", with quotes around names, or {key}.a=1'
+                    )
+                if isinstance(parsed, tuple) and not text.lstrip().startswith('('):
+                    parsed = list(parsed)  # without brackets, as mmengine reads it
+            else:
+                try:
+                    action(parser, namespace, [value], option_string)
+                    continue
+                except (AssertionError, RecursionError):
+                    parsed = text  # brackets that are no list, as in a path runs/a(1,2)
             known = getattr(namespace, self.dest, None) or {}
             setattr(namespace, self.dest, {**known, key: parsed})
 
 
 def _holds_dict(text: str) -> bool:
-    """Whether a value is a dict, or a list with one."""
+    """Whether a value is a dict, or a list or tuple with one, with or without brackets."""
     text = text.strip()
-    if text.startswith('['):
+    if text.startswith(('[', '(')):
         return '{' in text or 'dict(' in text
-    return text.startswith(('{', 'dict(')) and not text.startswith('{{')  # {{ }} of mmengine
+    return bool(re.search(r'(^|,)\s*(\{(?!\{)|dict\()', text))  # {{ }} is mmengine's
 
 
 def _evaluated(node: ast.expr) -> Any:
@@ -61,8 +68,9 @@ def _evaluated(node: ast.expr) -> Any:
     if isinstance(node, ast.Dict):
         keys = [ast.literal_eval(key) for key in node.keys if key is not None]
         return dict(zip(keys, map(_evaluated, node.values), strict=True))
-    if isinstance(node, ast.List):
-        return [_evaluated(part) for part in node.elts]
+    if isinstance(node, ast.List | ast.Tuple):
+        kind = list if isinstance(node, ast.List) else tuple
+        return kind(map(_evaluated, node.elts))
     return ast.literal_eval(node)
 
 

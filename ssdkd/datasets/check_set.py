@@ -7,12 +7,15 @@ import numpy as np
 from PIL import Image
 from torch.utils.data import Dataset
 
+from ssdkd.datasets.check_labels import CheckLabels
 from ssdkd.datasets.class_names import check_classes
 from ssdkd.datasets.files import DECODED_AT_START, decode_coarsely, naming
 from ssdkd.datasets.occurrences import Occurrences
 from ssdkd.datasets.sources import is_image
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import has_own_steps, has_step
 
+MAPS_AT_START = 1000  # label maps that are read for their classes, of more a part
 ORIENTATION = 0x0112  # of EXIF; from 5 on, width and height are exchanged
 
 
@@ -31,11 +34,14 @@ def check_set(
         trained: Class names in the order of the outputs, if they are known.
 
     Returns:
-        list[str]: A line on classes that never occur, where all labels have been read.
+        list[str]: A line on classes that never occur. Of more than 1,000 label maps, it tells
+        of 1,000 that are evenly spread.
 
     Raises:
         ConfigError: Classes or labels are not the network's, an image or label map cannot be
-            decoded, the two differ in size, or masks of two classes hold 0 and 255.
+            decoded, the two differ in size, a label map holds other labels, or masks of two
+            classes hold 0 and 255. Nothing is said about label maps that an own step of the
+            pipeline may translate.
     """
     check_classes(dataset, key, num_classes, trained)
     if hasattr(dataset, 'check'):
@@ -46,38 +52,78 @@ def check_set(
             info = dataset.get_data_info(i)
             _check_pair(info.get('img_path'), info.get('seg_map_path'), decode)
     dataset[0]  # what its own steps find
-    counts = _occurrences(dataset, num_classes)
-    return counts.findings(key) if counts.total else []
+    counts, part = _occurrences(dataset, key, num_classes)
+    return counts.findings(key, part) if counts.total else []
 
 
-def _occurrences(dataset: Dataset, num_classes: int) -> Occurrences:
-    """All labels of a data set; none if they are not known without its images."""
+def _occurrences(dataset: Dataset, key: str, num_classes: int) -> tuple[Occurrences, str]:
+    """The labels of a data set, none if they are not known without its images.
+
+    Returns:
+        tuple: The counts, and which part of the set they are of; empty: the whole.
+    """
     counts = Occurrences(num_classes)
     # A data set may be a part on purpose, and then has fewer classes.
     labels = None if getattr(dataset, 'is_partial', False) else getattr(dataset, 'labels', None)
     if labels is not None:
-        counts.add(np.asarray(labels))
-    if not hasattr(dataset, 'get_data_info') or len(dataset) > DECODED_AT_START:
-        return counts
-    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    # mmseg's; of label maps that it also translates, nothing is said.
-    if all(info.get('seg_map_path') and not info.get('label_map') for info in infos):
-        counts = Occurrences(num_classes, dataset.ignore_index, dataset.reduce_zero_label)
-        for info in infos:
-            labels = _label_map(info['seg_map_path'])
-            if labels is None:
-                return Occurrences(num_classes)
-            counts.add(labels)
-    return counts
+        counts.add(np.asarray(labels), key)
+    meaning = _meaning(dataset) if hasattr(dataset, 'get_data_info') else None
+    if meaning is None:
+        return counts, ''
+    infos = [dataset.get_data_info(i) for i in _spread(len(dataset), MAPS_AT_START)]
+    # Of label maps that mmseg also translates, nothing is said.
+    if not all(info.get('seg_map_path') and not info.get('label_map') for info in infos):
+        return counts, ''
+    void, shifted, checked = meaning
+    counts = Occurrences(num_classes, void, shifted)
+    for info in infos:
+        path = info['seg_map_path']
+        labels = _label_map(path)
+        if labels is None:
+            return Occurrences(num_classes), ''
+        counts.add(labels, '' if checked else f"{key}: '{path}'")
+    whole = len(infos) == len(dataset)
+    return counts, '' if whole else f'{len(infos):,} of {len(dataset):,} label maps'
+
+
+def _meaning(dataset: Dataset) -> tuple[int, bool, bool] | None:
+    """What the labels in the files of a data set of mmseg mean.
+
+    Returns:
+        tuple: The label for void, whether ``reduce_zero_label`` shifts the others, and whether
+        ``CheckLabels``, which may know another one for void, is in the pipeline. None if the
+        set does not say it, its parts differ, or an own step may translate labels.
+    """
+    found = set()
+    for part in _parts(dataset):
+        says = hasattr(part, 'ignore_index') and hasattr(part, 'reduce_zero_label')
+        if not says or has_own_steps(part):
+            return None
+        found.add((part.ignore_index, part.reduce_zero_label, has_step(part, CheckLabels)))
+    return found.pop() if len(found) == 1 else None
+
+
+def _parts(dataset: Dataset) -> list[Dataset]:
+    """The data sets in mmengine's ``ConcatDataset`` or ``RepeatDataset``, or the set itself."""
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    if inner[0] is None:
+        return [dataset]
+    return [part for one in inner for part in _parts(one)]
+
+
+def _spread(total: int, most: int) -> list[int]:
+    """Up to ``most`` of the indices below ``total``, evenly spread from first to last."""
+    return np.linspace(0, total - 1, min(total, most)).round().astype(int).tolist()
 
 
 def _label_map(path: str) -> np.ndarray | None:
-    """A local label map of 8 bits, otherwise None."""
+    """A local label map of integers, otherwise None."""
     if '://' in path or not is_image(path):
         return None
     with Image.open(path) as image:
         labels = np.asarray(image)
-    return labels if labels.dtype == np.uint8 and labels.ndim == 2 else None
+    labels = labels.astype(np.uint8) if labels.dtype == bool else labels
+    return labels if labels.dtype.kind in 'ui' and labels.ndim == 2 else None
 
 
 def _check_pair(image: str | None, labels: str | None, decode: bool) -> None:

@@ -80,7 +80,7 @@ class ImageFiles:
                 'numpy.save(file.npy)'
             )
         with self._image(name) as image:
-            return to_rgb(image) if channels == 3 else to_rgb(image).convert('L')
+            return to_channels(image, channels)
 
     def check(self, names: Sequence[str]) -> None:
         """Raise a ``ConfigError`` that names the first of ``names`` that cannot be decoded.
@@ -146,6 +146,26 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == 'P' and 'transparency' in image.info:
         image = image.convert('RGBA')  # without a warning to the same colours
     return image.convert('RGB')
+
+
+def to_channels(image: Image.Image, channels: int) -> Image.Image:
+    """An image of any kind with 8 bits per channel.
+
+    Args:
+        image: The image.
+        channels: 1 for grey and 3 for RGB, as :func:`to_rgb` says. For other numbers, an image
+            that has as many keeps all of them, such as transparency; the others become RGB.
+
+    Raises:
+        ValueError: As of :func:`to_rgb`.
+    """
+    if channels == 1:
+        return to_rgb(image).convert('L')
+    if channels == 3:
+        return to_rgb(image)
+    if image.mode == 'PA' or (image.mode == 'P' and 'transparency' in image.info):
+        image = image.convert('RGBA')
+    return image if len(image.getbands()) == channels else to_rgb(image)
 
 
 def decode_coarsely(image: Image.Image) -> None:

@@ -219,7 +219,8 @@ class BaseDistiller(BaseModel, ABC):
     def check_network(self, name: str, trained: bool) -> NetworkOutput:
         """Run a network on a blank image, to find a mismatch before training.
 
-        A network that gives probabilities gives their logarithm from then on.
+        A network that gives probabilities gives their logarithm, or log(p / (1 - p)) after a
+        sigmoid, from then on.
 
         Args:
             name: Its role.
@@ -252,6 +253,9 @@ class BaseDistiller(BaseModel, ABC):
         if probable and isinstance(network, Network):
             network.gives_probabilities = True
             output = self._try(name, size)
+        labels = isinstance(network, Network) and not self.task.exclusive
+        if labels and self._attempt(network, lambda: network.take_log_odds(size)):
+            output = self._try(name, size)
         if isinstance(network, Teacher):
             self._fold(name)
         return output
@@ -281,7 +285,9 @@ class BaseDistiller(BaseModel, ABC):
                 )
             return f'; it runs with {count(channels, "channel")}: {remedy}'
         side = nearest_size(runs, size)
-        return f'; the nearest image_size that works is {side}' if side else ''
+        if side is None:
+            return '; no usual size works; if it is made for one size, set image_size to that'
+        return f'; the nearest image_size that works is {side}'
 
     def _try(self, name: str, size: Sequence[int]) -> NetworkOutput | Exception:
         """The output of a network for a blank image, or the error that it raises."""

@@ -16,7 +16,7 @@ from ssdkd.atomic import write_whole
 from ssdkd.checks import check_int, check_number
 from ssdkd.datasets import check_set
 from ssdkd.distillers.teacher_checks import check_up, probabilities, report
-from ssdkd.distillers.training_pass import check_training_pass
+from ssdkd.distillers.training_pass import check_inversion_pass, check_training_pass
 from ssdkd.distillers.val_images import check_image_size
 from ssdkd.engine.distributed import unite_buffers
 from ssdkd.engine.finite import not_finite, remedy, training_tensors
@@ -212,6 +212,7 @@ class DistillLoop(BaseLoop):
             return self.runner.model
         self.runner.logger.info(describe(self.runner))
         self._check_up()
+        check_inversion_pass(self.distiller)
         check_memory(self.runner)
         check_training_pass(self.distiller)
         if self.runner.val_loop is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.structures import PixelData
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from ssdkd.errors import ConfigError
 from ssdkd.registry import DATASETS
@@ -35,11 +36,18 @@ def check_installed(cfg: dict, path: str) -> None:
         cfg: Config of the component.
         path: Where it stands, for the message.
     """
-    if cfg.get('_scope_') == 'mmseg' and not is_installed():
+    if _is_of_mmseg(cfg) and not is_installed():
         raise ConfigError(
             f"{path}.type: '{cfg['type']}' is of mmsegmentation, which is not installed; run "
             "pip install 'ssdkd[seg]'"
         )
+
+
+def _is_of_mmseg(cfg: dict) -> bool:
+    """Whether a component is one of mmseg, by its scope or by its dotted name."""
+    name = cfg.get('type')
+    dotted = isinstance(name, str) and name.startswith('mmseg.')
+    return dotted or cfg.get('_scope_') == 'mmseg'
 
 
 def missing_files(dataset: dict) -> list[tuple[str, Path]]:
@@ -51,7 +59,7 @@ def missing_files(dataset: dict) -> list[tuple[str, Path]]:
     Returns:
         list[tuple[str, Path]]: The key that names it, and the path.
     """
-    if dataset.get('_scope_') != 'mmseg':
+    if not _is_of_mmseg(dataset):
         return []
     parts = {f'data_prefix.{k}': v for k, v in dataset.get('data_prefix', {}).items()}
     if dataset.get('ann_file'):
@@ -65,6 +73,24 @@ def missing_files(dataset: dict) -> list[tuple[str, Path]]:
     ]
 
 
+def has_own_steps(dataset: Dataset) -> bool:
+    """Whether the pipeline of a data set has a step that may do anything to its labels.
+
+    Those of mmseg, of the packages below it and of ssdkd keep them, or leave them out.
+    """
+    known = ('mmseg', 'mmcv', 'mmengine', 'ssdkd')
+    return any(type(s).__module__.partition('.')[0] not in known for s in _steps(dataset))
+
+
+def has_step(dataset: Dataset, kind: type) -> bool:
+    """Whether the pipeline of a data set has a step of a class."""
+    return any(isinstance(step, kind) for step in _steps(dataset))
+
+
+def _steps(dataset: Dataset) -> list:
+    return getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+
+
 def dataset_facts(cfg: Config) -> tuple[dict | None, list | None]:
     """Class names and palette, and the pipeline, of a config's val set, without its files.
 
@@ -72,12 +98,12 @@ def dataset_facts(cfg: Config) -> tuple[dict | None, list | None]:
     """
     loader = cfg.get('val_dataloader') or cfg.get('test_dataloader') or {}
     dataset = loader.get('dataset')
-    if not dataset or dataset.get('_scope_') != 'mmseg':
+    if not dataset or not _is_of_mmseg(dataset):
         return None, None
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         import mmseg.datasets  # noqa: F401  (registers them)
-    known = DATASETS.get(f'mmseg.{dataset["type"]}')
+    known = DATASETS.get(f'mmseg.{dataset["type"].removeprefix("mmseg.")}')
     meta = {**getattr(known, 'METAINFO', {}), **(dataset.get('metainfo') or {})}
     return (meta or None), dataset.get('pipeline')
 

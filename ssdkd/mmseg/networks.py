@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.model import BaseModel, revert_sync_batchnorm
+from mmengine.model import BaseModel
 from torch import nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.registry import MODELS
+from ssdkd.synchronised import without_synchronised
 
 
 @MODELS.register_module('mmseg')
@@ -68,7 +69,7 @@ def mmseg_model(
     except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
         raise ConfigError(f"model: type 'mmseg': {error}") from error
     # Synchronised batch norm wants an accelerator; in one process it is batch norm.
-    network = revert_sync_batchnorm(network)
+    network = without_synchronised(network)
     network.cfg = cfg  # for those who want to build the same again, without this package
     return network.to(memory_format=torch.channels_last) if channels_last else network
 

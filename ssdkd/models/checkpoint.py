@@ -4,7 +4,6 @@ import json
 import re
 import zipfile
 import zlib
-from itertools import product
 from pathlib import Path
 
 import torch
@@ -16,26 +15,27 @@ from ssdkd.compat import statistics_of_histories
 from ssdkd.errors import ConfigError
 from ssdkd.models.file_formats import INDEX, SAFETENSORS, recognise
 from ssdkd.models.sound import check_weights
-from ssdkd.models.state_dict import find_state, without_prefix
+from ssdkd.models.state_dict import (
+    Target,
+    auxiliary_keys,
+    differing_keys,
+    find_state,
+    own_names,
+    parallel_prefix,
+    without_prefix,
+)
 
 FOREIGN_CODE = re.compile(r'[Uu]nsupported (?:global: )?(?:GLOBAL|class) ([\w.]+)')
 # Where class names are recorded: by us and mmengine, by mmseg before 1.0, by common scripts.
 CLASS_KEYS = ('classes', 'CLASSES', 'class_names', 'class_to_idx')
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-# Heads that only training uses, of mmseg, of torchvision's segmentors, its GoogLeNet and its
-# Inception; networks are mostly built without them.
-AUXILIARY = ('auxiliary_head.', 'aux_classifier.', 'aux1.', 'aux2.', 'AuxLogits.')
-# What each way to parametrise a layer calls its parameters.
+# What each way to parametrise a layer calls what it makes of a parameter, and what undoes it.
 PARAMETRISED = (
-    (r'weight_g', 'weight norm', 'torch.nn.utils.remove_weight_norm(layer)'),
-    (r'weight_u', 'spectral norm', 'torch.nn.utils.remove_spectral_norm(layer)'),
-    (r'weight_mask', 'pruning', "torch.nn.utils.prune.remove(layer, 'weight')"),
-    (
-        r'parametrizations\..*',
-        'a parametrisation of torch',
-        "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')",
-    ),
+    (('_g', '_v'), 'weight norm', 'torch.nn.utils.remove_weight_norm'),
+    (('_orig', '_u'), 'spectral norm', 'torch.nn.utils.remove_spectral_norm'),
+    (('_orig', '_mask'), 'pruning', 'torch.nn.utils.prune.remove'),
 )
+PARAMETRISATION = re.compile(r'(?:(.*)\.)?parametrizations\.([^.]+)\..*')
 
 
 def load_weights(
@@ -45,44 +45,57 @@ def load_weights(
     role: str = 'student',
     key: str | None = None,
 ) -> None:
-    """Load a checkpoint into a plain network; every key and every shape must match.
+    """Load a checkpoint into a network; every key and every shape must match.
 
-    The weights may lie under one of the usual keys (``state_dict``, ``model`` ...) and carry
-    the usual prefixes (``module.``, ``_orig_mod.``, ``model.`` ..., also several). Auxiliary
-    heads of the file are left out if the network has none, and the log names them. Nothing
-    but tensors and plain containers is unpickled.
+    The weights may lie under one of the usual keys (``state_dict``, ``model`` ...), or under
+    any other if no second dict of the file has the keys of the network, and carry
+    the usual prefixes (``module.``, ``_orig_mod.``, ``model.`` ..., also several), or any
+    other that all keys have, which the log names. Auxiliary heads of the file are left out if
+    the network has none, and the log names them. Nothing but tensors and plain containers is
+    unpickled.
 
     Args:
-        model (nn.Module): The network, changed in place.
+        model (nn.Module): The network, changed in place. One that is compiled or in
+            ``nn.DataParallel`` takes the same files.
         path (str | Path): A file written by ``torch.save``, a safetensors file, or the index
             (JSON) of several of these.
         prefix (str, optional): Take the keys with this prefix, such as ``'student.model.'``.
-            Defaults to None: the known prefix that makes the keys match.
+            Defaults to None: the prefix that makes the keys match.
         role (str): Which network of a distillation's checkpoint. Defaults to ``'student'``.
         key (str, optional): Where the state dict lies in the file, such as
-            ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
+            ``'state_dict_ema'``. Defaults to None: the first of the usual keys, otherwise the
+            only one that fits the network.
 
     Raises:
         ConfigError: The file is missing, corrupt or holds code, its keys or shapes are not
-            those of the network, or a weight is not finite.
+            those of the network, several of its dicts fit, or a weight is not finite.
     """
-    state, others = find_state(read_checkpoint(path), path, key)
-    if others:
+    names, own = own_names(model), model.state_dict()
+    wanted = {name: own[key] for name, key in names.items()}
+    target = Target(wanted, prefix, role, parallel_prefix(model))
+    found = find_state(read_checkpoint(path), path, target, key)
+    if found.unusual:
         print_log(
-            f"'{path}' also holds weights under {', '.join(others)}; checkpoint_key= of the "
-            'network selects them',
+            f"'{path}': the weights are taken from '{found.unusual}', which fit the network",
             'current',
         )
-    wanted = model.state_dict()
-    state, foreign = without_prefix(state, wanted, prefix, role)
-    absent = tuple(p for p in AUXILIARY if not any(k.startswith(p) for k in wanted))
-    auxiliary = [k for k in state if k.startswith(absent)]
+    if found.others:
+        print_log(
+            f"'{path}' also holds weights under {', '.join(found.others)}; checkpoint_key= of "
+            'the network selects them',
+            'current',
+        )
+    stripped = without_prefix(found.state, target)
+    state, foreign = stripped.state, stripped.foreign
+    if stripped.unusual:
+        print_log(f"'{path}': all keys lose their prefix '{stripped.unusual}'", 'current')
+    auxiliary = auxiliary_keys(state, wanted)
     for what, keys in (('auxiliary heads', auxiliary), ('other modules', foreign)):
         if keys and (prefix is None or keys is auxiliary):
             print_log(f"'{path}': weights of {what} are left out: {_first(keys)}", 'current')
     state = {k: v for k, v in state.items() if k not in auxiliary}
     check_fits(state, wanted, f"key 'checkpoint': '{path}'")
-    model.load_state_dict(state)
+    model.load_state_dict({names[name]: value for name, value in state.items()})
     check_weights(model, f"key 'checkpoint': '{path}'")
 
 
@@ -221,9 +234,7 @@ def check_fits(state: dict[str, Tensor], wanted: dict[str, Tensor], source: str)
     Raises:
         ConfigError: It has not.
     """
-    # BN's counter is absent from files of torch < 0.4.1, and torch itself allows that.
-    missing = [k for k in wanted if k not in state and not k.endswith('num_batches_tracked')]
-    unexpected = [k for k in state if k not in wanted]
+    missing, unexpected = differing_keys(state, wanted)
     if missing or unexpected:
         raise ConfigError(
             f'{source} does not fit the network: '
@@ -265,13 +276,33 @@ def _holds(found: Tensor, wanted: Tensor) -> bool:
 
 def _parametrised(missing: list[str], unexpected: list[str]) -> str | None:
     """What to do if a layer is parametrised in the file or in the network, but not in both."""
-    places = [(key, 'file', 'remove it before saving') for key in unexpected]
-    places += [(key, 'network', 'build the network without it') for key in missing]
-    for (key, where, remedy), (pattern, what, call) in product(places, PARAMETRISED):
-        found = re.fullmatch(rf'(?:(.*)\.)?{pattern}', key)
-        if found:
-            layer = found[1] or ''
-            return f"layer '{layer}' has {what} in the {where} alone: {remedy}, {call}"
+    for keys, where, remedy in (
+        (unexpected, 'file', 'remove it before saving'),
+        (missing, 'network', 'build the network without it'),
+    ):
+        for key in keys:
+            found = _parametrisation(key, keys)
+            if found:
+                layer, name, what, call = found
+                return (
+                    f"layer '{layer}' has {what} in the {where} alone: {remedy}, "
+                    f"{call}(layer, '{name}')"
+                )
+    return None
+
+
+def _parametrisation(key: str, keys: list[str]) -> tuple[str, str, str, str] | None:
+    """Layer, parameter, kind, and what undoes it, if a key is what a parametrisation makes."""
+    found = PARAMETRISATION.fullmatch(key)
+    if found:
+        undo = 'torch.nn.utils.parametrize.remove_parametrizations'
+        return found[1] or '', found[2], 'a parametrisation of torch', undo
+    for ends, what, undo in PARAMETRISED:
+        for end in ends:
+            stem = key.removesuffix(end)
+            if stem != key and all(stem + other in keys for other in ends):
+                layer, _, name = stem.rpartition('.')
+                return layer, name, what, undo
     return None
 
 

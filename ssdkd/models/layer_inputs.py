@@ -1,6 +1,7 @@
 """Record the inputs or outputs of some layers of the teacher."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
@@ -28,6 +29,8 @@ class LayerInputs:
         latest (bool): Keep only the call that comes last in a pass. Defaults to False.
         keep (Callable, optional): Function of an input that gives what is kept of it. Defaults
             to None: the input itself.
+        instead (str): Another remedy if no pass calls the layers, for the message. Defaults to
+            none.
 
     Raises:
         ConfigError: A layer is, or lies inside, a program; later, at a
@@ -41,11 +44,13 @@ class LayerInputs:
         names: Sequence[str],
         latest: bool = False,
         keep: Callable[[Tensor], Tensor] | None = None,
+        instead: str = '',
     ):
         self.user = user
         self.network = network
         self.latest = latest
         self.keep = keep
+        self.instead = instead
         check_watchable(user, network, names)
         self._names = _with_aliases(network, names)
         self._watched: dict[str, nn.Module] = {}
@@ -85,6 +90,8 @@ class LayerInputs:
                 f"observed layers ({len(names)}, the first is '{names[0]}'); call the teacher "
                 'itself, and let it call these layers as modules; if it is compiled as a '
                 'whole, compile it after the losses are attached'
+                + f'; otherwise {self.instead}'
+                * bool(self.instead)
             )
         calls, self._calls = self._calls, []
         return calls
@@ -175,6 +182,17 @@ def is_compiled(module: nn.Module) -> bool:
     """
     compiled = getattr(module, '_compiled_call_impl', None)
     return hasattr(module, '_orig_mod') or compiled is not None
+
+
+def uncompiled(network: nn.Module) -> AbstractContextManager:
+    """Run a compiled network as it was written: compiling for few passes would take long.
+
+    Args:
+        network (nn.Module): Any network.
+    """
+    if any(map(is_compiled, network.modules())):
+        return torch.compiler.set_stance('force_eager')
+    return nullcontext()
 
 
 def check_watchable(user: str, network: nn.Module, names: Sequence[str]) -> None:

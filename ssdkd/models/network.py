@@ -18,10 +18,14 @@ from ssdkd.models.folding import Folding, fold
 from ssdkd.models.logits import LogitsReader
 from ssdkd.models.normalisation import stated_normalisation
 from ssdkd.models.prepare import prepared
+from ssdkd.models.probabilities import ends_in_sigmoid, log_odds
 from ssdkd.models.saved import is_saved
 from ssdkd.models.sound import check_weights
 from ssdkd.models.zoo import asks_for_weights
 from ssdkd.registry import MODELS
+
+# Of mean and std for images in [0, 1]; those of pixels up to 255 are far above it.
+LARGEST = 2
 
 
 @MODELS.register_module()
@@ -32,7 +36,8 @@ class Network(nn.Module):
     ``network.classes`` are the class names in the order of the outputs if the checkpoint
     records them, otherwise None. ``network.unset`` names what of mean and std nobody states.
     With ``network.gives_probabilities``, which the distiller sets, the logarithm of the plain
-    network's output is returned. ``network.reader`` says what is taken of what it returns.
+    network's output is returned; with ``network.gives_sigmoids``, see :meth:`take_log_odds`,
+    log(p / (1 - p)) of it. ``network.reader`` says what is taken of what it returns.
     ``network.channels`` is C of the images.
 
     Args:
@@ -49,7 +54,7 @@ class Network(nn.Module):
         role (str): Whose weights to take if that file is a checkpoint of a distillation.
             Defaults to ``'student'``.
         checkpoint_key (str, optional): Where the weights lie in that file, such as
-            ``'state_dict_ema'``. Defaults to None: the first of the usual keys.
+            ``'state_dict_ema'``. Defaults to None: see :func:`load_weights`.
         output (str | int, optional): Key, attribute or index of the logits in what the plain
             network returns, or the import path of a function of it that gives them. Defaults
             to None: the rules of :class:`LogitsReader`, such as ``logits`` of a Hugging Face
@@ -82,7 +87,7 @@ class Network(nn.Module):
         if mean is None and std is None:
             mean, std = stated_normalisation(model)
         self.unset = [key for key, value in (('mean', mean), ('std', std)) if value is None]
-        self.gives_probabilities = False
+        self.gives_probabilities = self.gives_sigmoids = False
         self.reader = LogitsReader(type(self.model).__name__, output)
         # Not in the state dict: they belong to the config, and users want plain weights.
         mean, std = _numbers('mean', mean, 0.0), _numbers('std', std, 1.0)
@@ -119,7 +124,19 @@ class Network(nn.Module):
             )
         if self.gives_probabilities:
             logits = logits.clamp_min(torch.finfo(logits.dtype).tiny).log()
-        return logits
+        return log_odds(logits) if self.gives_sigmoids else logits
+
+    def take_log_odds(self, size: Sequence[int]) -> bool:
+        """Give logits from now on if the outputs are those of a sigmoid -> whether they are.
+
+        For tasks whose classes do not exclude each other.
+
+        Args:
+            size: (H, W) of the images that it takes.
+        """
+        self.gives_sigmoids = False
+        self.gives_sigmoids = ends_in_sigmoid(self, size, self.channels)
+        return self.gives_sigmoids
 
 
 @MODELS.register_module()
@@ -215,9 +232,20 @@ def student_config(student: dict, teacher: dict) -> dict:
     Args:
         student: Config of a ``Network``.
         teacher: Config of the ``Teacher`` beside it.
+
+    Raises:
+        ConfigError: The student's config states one of mean and std without the other.
     """
+    own = {key: student.get(key) for key in ('mean', 'std')}
+    unset = [key for key, value in own.items() if value is None]
+    if len(unset) == 1:  # half its own and half the teacher's would be neither's
+        (given,) = own.keys() - unset
+        raise ConfigError(
+            f"student: key '{unset[0]}' is None, but '{given}' is {own[given]}; give both, or "
+            "neither to take the teacher's"
+        )
     stated = (
-        (student.get('mean'), student.get('std')),
+        tuple(own.values()),
         normalisation_of(student.get('model')),
         (teacher.get('mean'), teacher.get('std')),
         stated_normalisation(teacher.get('model')),
@@ -262,5 +290,10 @@ def _numbers(key: str, values: float | Sequence[float] | None, default: float) -
         raise ConfigError(
             f"network: key '{key}' is {values}; give one number, or one for each channel, for "
             'images in [0, 1]' + (', all above 0' if key == 'std' else '')
+        )
+    if any(value > LARGEST for value in values):
+        raise ConfigError(
+            f"network: key '{key}' is {values}, which is for images up to 255, but ours are in "
+            '[0, 1]; divide by 255, both mean and std'
         )
     return [float(value) for value in values]

@@ -1,5 +1,7 @@
 """Mean and std that the library of a network states for its pretrained weights."""
 
+from typing import Any
+
 from mmengine.logging import print_log
 from torch import nn
 
@@ -24,7 +26,7 @@ def stated_normalisation(model: dict | nn.Module | None) -> Normalisation:
     kind = model.get('type') if isinstance(model, dict) else None
     found: Normalisation = (None, None)
     if kind == 'timm' and model.get('pretrained'):
-        found = _of_timm(model['name'])
+        found = _of_timm(**model)
     elif kind == 'torchvision' and isinstance(model.get('weights'), str):
         found = _of_torchvision(model['name'], model['weights'])
     if found == (None, None):
@@ -36,14 +38,25 @@ def stated_normalisation(model: dict | nn.Module | None) -> Normalisation:
     return found
 
 
-def _of_timm(name: str) -> Normalisation:
-    from timm.models import get_pretrained_cfg
+def _of_timm(
+    name: str,
+    pretrained_cfg: str | dict | None = None,
+    pretrained_cfg_overlay: dict | None = None,
+    **others: Any,
+) -> Normalisation:
+    """What the ``pretrained_cfg`` of the network says that timm builds of these arguments."""
+    from timm.models import create_model, resolve_pretrained_cfg, split_model_name_tag
 
+    overlay = pretrained_cfg_overlay
     try:
-        cfg = get_pretrained_cfg(name)
-    except RuntimeError:  # an unknown tag, which building the network will name
+        if ':' in name:  # a hub or folder brings a config of its own
+            cfg = create_model(name, pretrained_cfg_overlay=overlay).pretrained_cfg
+        else:
+            name, tag = split_model_name_tag(name)
+            cfg = resolve_pretrained_cfg(name, pretrained_cfg or tag, overlay).to_dict()
+        return list(cfg['mean']), list(cfg['std'])
+    except Exception:  # an unknown tag or key, which building the network will name
         return None, None
-    return (list(cfg.mean), list(cfg.std)) if cfg is not None else (None, None)
 
 
 def _of_torchvision(name: str, weights: str) -> Normalisation:

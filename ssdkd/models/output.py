@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
 
 # Differences of outputs, relative to their largest value, that rounding explains.
 ROUNDING = 1e-4
+# A class with values so many times as large as those of another is no measure for it.
+APART = 100
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,28 @@ def _record(calls: list[Any], layer: nn.Module, inputs: tuple, output: Any) -> N
 def same_output(a: Tensor, b: Tensor, tolerance: float = ROUNDING) -> bool:
     """Whether two outputs of networks are the same up to rounding.
 
+    Each class (or channel, dimension 1) is compared with others of its magnitude: one that is
+    masked by a logit of -10,000 would otherwise hide differences of 1 in the rest.
+
     Args:
         a: An output of any shape.
         b: The other one, of the same shape.
-        tolerance: Largest difference, relative to the largest value of ``b``.
+        tolerance: Largest difference in a class, relative to the largest value in ``b`` of all
+            classes that have no values :data:`APART` times as large as its own.
     """
-    difference = (a.float() - b.float()).abs().max()
-    return bool(difference <= tolerance * b.float().abs().max())
+    a, b = _by_class(a), _by_class(b)
+    largest = b.abs().amax(0)
+    # Not the class alone: where its values happen to be near 0, as sums that cancelled, they
+    # are rounded as those of other classes are.
+    known = largest.sort()[0]
+    scale = known[torch.searchsorted(known, APART * largest, right=True) - 1]
+    scale = scale.clamp_min((b.amax(0) - b.amin(0)).median())
+    return bool(((a - b).abs().amax(0) <= tolerance * scale).all())
+
+
+def _by_class(output: Tensor) -> Tensor:
+    """[N, K, ...] as rows of K; all else as one column."""
+    output = output.float()
+    if output.ndim < 2:
+        return output.reshape(-1, 1)
+    return output.movedim(1, -1).reshape(-1, output.shape[1])

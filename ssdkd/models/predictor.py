@@ -4,6 +4,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ssdkd.models.network import Network
 from ssdkd.registry import MODELS, TASKS
 from ssdkd.transforms import to_unit_range
 
@@ -22,6 +23,9 @@ class Predictor(BaseModel):
         super().__init__(task.data_preprocessor)
         self.task = task
         self.network = MODELS.build({'type': 'Network', **network})
+        # Whether it ends in a sigmoid: thresholds are those of logits. A softmax changes no
+        # prediction.
+        self._to_ask = isinstance(self.network, Network) and not task.exclusive
 
     def init_weights(self) -> None:
         """Nothing: the network is trained."""
@@ -35,5 +39,9 @@ class Predictor(BaseModel):
             data_samples: What the dataset says of them; passed to the task.
             mode: ``'tensor'`` or ``'predict'``.
         """
-        logits = self.network(to_unit_range(inputs))
+        images = to_unit_range(inputs)
+        if self._to_ask:
+            self.network.take_log_odds(images.shape[2:])
+            self._to_ask = False
+        logits = self.network(images)
         return self.task.predict(logits, data_samples) if mode == 'predict' else logits

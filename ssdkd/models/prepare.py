@@ -3,10 +3,10 @@
 import torch
 from mmengine.device import get_device
 from mmengine.logging import print_log
-from mmengine.model import revert_sync_batchnorm
 from torch import nn
 
 from ssdkd.models.program import wrap_programs
+from ssdkd.synchronised import without_synchronised
 
 
 def prepared(model: nn.Module) -> nn.Module:
@@ -26,7 +26,7 @@ def prepared(model: nn.Module) -> nn.Module:
     model = wrap_programs(model)
     synchronised = any(isinstance(m, nn.SyncBatchNorm) for m in model.modules())
     if synchronised and get_device() == 'cpu':
-        model = revert_sync_batchnorm(model)
+        model = without_synchronised(model)
     tensors = [*model.parameters(), *model.buffers()]
     kinds = {t.dtype for t in tensors if t.is_floating_point()} - {torch.float32}
     if kinds:

@@ -6,8 +6,10 @@ import re
 import shutil
 import threading
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers import ROOT, call_tool
 from mmengine.config import Config
 from mmengine.model import BaseModel, BaseModule
@@ -16,6 +18,7 @@ from torch import nn
 
 import ssdkd.visualization
 from ssdkd.apis import distill, recommended
+from ssdkd.apis.one_run import teacher_statistics
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.config.read import read_config
 from ssdkd.engine.plain_weights import save_plain
@@ -175,6 +178,7 @@ def test_segmentation(batch_norm, tmp_path, no_report):
         (dict(image_size=7), 'image_size=7, .* use 8'),
         (dict(image_size=513), 'use 512'),
         (dict(image_size=(16, 16, 3)), r'must be an int or \(height, width\)'),
+        (dict(image_size=16.0), r'image_size=16.0 must be an int or \(height, width\)'),
         (dict(mean=[0.5, 0.5]), r'std=\[0.5, 0.4, 0.3\] must be .* one for each of 2 channels'),
         (
             dict(mean=[0.5, 0.5], std=0.5),
@@ -317,7 +321,9 @@ def test_segmentation_on_a_cpu_is_the_camvid_setting():
 
 
 def test_the_buffer_has_room_for_the_classes():
-    wide = recommended(num_classes=1000, image_size=32)
+    wide = recommended(num_classes=np.int64(1000), image_size=np.int64(32))
+    plain = recommended(num_classes=1000, image_size=(32, np.int32(32)))
+    assert wide.model == plain.model
     assert wide.model.buffer.capacity == 10_000
     short = recommended(num_classes=1000, image_size=32, budget=1)
     assert short.model.buffer.capacity == 640 and short.train_cfg.warmup_rounds == 0
@@ -389,6 +395,26 @@ def mixed():
     )
 
 
+class Unused(CifarResNet):
+    """Group norms, and a batch norm that no pass calls."""
+
+    def __init__(self):
+        super().__init__(depth=8, groups=4)
+        self.unused = nn.BatchNorm1d(4)
+
+
+class Functional(nn.Sequential):
+    """A batch norm that only keeps the numbers."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 8, 8), nn.BatchNorm2d(8), nn.Linear(8, 10))
+
+    def forward(self, x):
+        conv, norm, head = self
+        x = F.batch_norm(conv(x), norm.running_mean, norm.running_var)
+        return head(x.relu().mean((2, 3)))
+
+
 VIT = dict(img_size=8, patch_size=4, embed_dim=8, depth=1, num_heads=2, num_classes=10)
 SWIN = dict(img_size=8, patch_size=2, window_size=2, embed_dim=8, depths=(2,), num_heads=(2,))
 
@@ -400,8 +426,10 @@ SWIN = dict(img_size=8, patch_size=2, window_size=2, embed_dim=8, depths=(2,), n
         (lambda: create_model('swin_tiny_patch4_window7_224', num_classes=10, **SWIN), 3),
         (lambda: CifarResNet(depth=8, groups=4), 3),
         (mixed, 4),
+        (Unused, 3),
+        (Functional, 3),
     ],
-    ids=['vit', 'swin', 'group norm', 'mixed'],
+    ids=['vit', 'swin', 'group norm', 'mixed', 'unused', 'functional'],
 )
 def test_teachers_without_batch_norm(make, terms, tmp_path, no_report):
     """Nothing is set but the teacher; every prior is in the log, and is finite."""
@@ -411,3 +439,34 @@ def test_teachers_without_batch_norm(make, terms, tmp_path, no_report):
     names = [name for name in result.history[-1] if name.startswith('inversion_')]
     assert len(names) == terms
     assert all(math.isfinite(result.history[-1][name]) for name in names)
+
+
+@pytest.mark.parametrize(
+    'make, called',
+    [
+        (lambda: CifarResNet(depth=8), True),
+        (lambda: CifarResNet(depth=8).train(), True),
+        (lambda: CifarResNet(depth=8).half(), True),
+        (lambda: CifarResNet(depth=8).double(), True),
+        (lambda: nn.DataParallel(CifarResNet(depth=8)), True),
+        (lambda: CifarResNet(depth=8, groups=4), False),
+        (mixed, True),
+        (Unused, False),
+        (Functional, False),
+    ],
+)
+def test_whether_a_pass_calls_batch_norms(make, called):
+    teacher = make()
+    modes = [m.training for m in teacher.modules()]
+    before = {key: value.clone() for key, value in teacher.state_dict().items()}
+    assert teacher_statistics(teacher, 8, 3) is called
+    assert [m.training for m in teacher.modules()] == modes
+    assert all(torch.equal(value, before[key]) for key, value in teacher.state_dict().items())
+    assert not any(m._forward_pre_hooks for m in teacher.modules())
+
+
+@pytest.mark.parametrize('size', [None, 'x', (8,), 10**6, 0, (8, 2.5), 5])
+def test_images_that_a_teacher_does_not_take(size):
+    """Another part names the mistake."""
+    assert teacher_statistics(mixed(), size, 3)
+    assert not teacher_statistics(CifarResNet(depth=8, groups=4), size, 3)

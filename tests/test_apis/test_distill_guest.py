@@ -253,6 +253,23 @@ def test_other_settings_than_those_of_the_run(plain):
         distill(*networks())
 
 
+def test_another_teacher_than_that_of_the_run(plain):
+    teacher, student = networks()
+    other = copy.deepcopy(teacher)
+    with torch.no_grad():
+        other.layer2[0].bn1.running_mean += 1
+    for network, key in (
+        (other, 'layer2.0.bn1.running_mean'),
+        (CifarResNet(14), 'conv1.weight'),
+    ):
+        with pytest.raises(ConfigError) as error:
+            tiny(network, student, None, resume=plain[1])
+        assert str(error.value) == (
+            f"resume='{plain[1]}': teacher is another one than that of the run, {key} differs; "
+            'give the same, leave all networks out, or start another run with work_dir='
+        )
+
+
 def test_folders_of_the_same_second(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr('time.strftime', lambda form: 'now')

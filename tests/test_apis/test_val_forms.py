@@ -14,6 +14,7 @@ from torchvision.transforms import PILToTensor, ToTensor
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.apis.val_forms import IMAGES, LABELS, MASKS
 from ssdkd.errors import ConfigError
+from ssdkd.mmseg import labelled_batch
 
 PAGE = (ROOT / 'docs/val_sets.md').read_text()
 PIXELS = torch.randint(0, 256, (5, 3, 6, 8), dtype=torch.uint8)
@@ -156,6 +157,39 @@ def test_mmseg_batches():
     assert again == batch
 
 
+def own_batches(masks):
+    """As the data loader of a val set of mmseg gives them."""
+    pytest.importorskip('mmseg')
+    return [labelled_batch(PIXELS, masks)]
+
+
+def test_masks_of_two_classes_with_255_in_mmseg_batches():
+    masks = (MAPS > 0).long()
+    assert not ValBatches(own_batches(masks), 'segmentation', 2).findings
+    with pytest.raises(ConfigError, match='val_loader: the masks hold 0 and 255 alone'):
+        ValBatches(own_batches(255 * masks), 'segmentation', 2)
+
+
+def test_labels_of_mmseg_batches():
+    assert ValBatches(own_batches(MAPS), 'segmentation', 4).findings == [
+        'val_loader: 1 class of 4 never occurs (3): nothing measures them; check the labels '
+        'and num_classes'
+    ]
+    with pytest.raises(ConfigError) as error:
+        ValBatches(own_batches(MAPS), 'segmentation', 2)
+    assert str(error.value) == (
+        'val_loader gives labels from 0 to 2, but num_classes=2; number the classes from 0'
+    )
+    with pytest.raises(ConfigError, match='float32 masks'):
+        ValBatches(own_batches(MAPS / 255), 'segmentation', 3)
+
+
+@pytest.mark.parametrize('labels', [list(MAPS), [None] * 5])
+def test_lists_without_samples_of_mmseg(labels):
+    with pytest.raises(ConfigError, match=r'without gt_sem_seg; give tensors \[N, 3, H, W\]'):
+        ValBatches([dict(inputs=list(PIXELS), data_samples=labels)], 'segmentation', 3)
+
+
 def test_many_samples_become_batches_of_a_hundred():
     samples = TensorDataset(PIXELS.repeat(50, 1, 1, 1), CLASSES.repeat(50))
     batches = ValBatches(samples, 'classification', 3)
@@ -221,7 +255,8 @@ def test_masks_of_floats_name_the_transform():
         ValBatches([(PIXELS, MAPS[:, None] / 255)], 'segmentation', 3)
 
 
-def test_masks_of_two_classes_with_255(monkeypatch):
+def test_masks_of_two_classes_with_255():
+    pytest.importorskip('mmseg')
     masks = 255 * (MAPS > 0)
     with pytest.raises(ConfigError) as error:
         ValBatches([(PIXELS, masks)], 'segmentation', 2)
@@ -234,6 +269,8 @@ def test_masks_of_two_classes_with_255(monkeypatch):
 
 @pytest.mark.parametrize('task, labels', [('classification', CLASSES), ('segmentation', MAPS)])
 def test_a_class_that_never_occurs_is_named_once(task, labels):
+    if task == 'segmentation':
+        pytest.importorskip('mmseg')
     assert not ValBatches([(PIXELS, labels)], task, 3).findings
     assert ValBatches([(PIXELS, labels)], task, 5).findings == [
         'val_loader: 2 classes of 5 never occur (3, 4): nothing measures them; check the '
@@ -248,5 +285,173 @@ def test_the_first_image_and_several_sizes():
     assert val.findings == [
         'val_loader: its images have several sizes (6x8, 4x8); they are measured as they are'
     ]
+
+
+def test_several_sizes_are_usual_for_segmentation():
+    pytest.importorskip('mmseg')
     both = [(PIXELS, MAPS), (PIXELS[:, :, :4], MAPS[:, :4])]
-    assert not ValBatches(both, 'segmentation', 3).findings  # usual there
+    assert not ValBatches(both, 'segmentation', 3).findings
+
+
+def many(labels, **options):
+    """A loader of 1,201 tiny images."""
+    labels = torch.as_tensor(labels)
+    return DataLoader(TensorDataset(torch.zeros(1201, 3, 2, 2), labels), 100, **options)
+
+
+def masks_of(labels):
+    return torch.as_tensor(labels)[:, None, None].repeat(1, 2, 2)
+
+
+@pytest.mark.parametrize('shuffle', [False, True])
+def test_masks_of_two_classes_with_255_in_many_images(shuffle):
+    pytest.importorskip('mmseg')
+    masks = 255 * masks_of(torch.arange(1201) % 2)
+    assert ValBatches(many(masks, shuffle=shuffle), 'segmentation', 2).findings == [
+        'val_loader: the masks hold 0 and 255 alone in the first 1,000 images, and 255 is '
+        'void, so that no pixel is of class 1; write 1 for 255: mask // 255'
+    ]
+    masks[999] = 1  # in the last batch that is read
+    assert not ValBatches(many(masks), 'segmentation', 2).findings
+
+
+def test_a_class_that_many_images_lack():
+    pytest.importorskip('mmseg')
+    val = ValBatches(many(masks_of(torch.arange(1201) // 400)), 'segmentation', 5)
+    assert val.findings == [
+        'val_loader: 2 classes of 5 never occur in the first 1,000 images (3, 4): unless the '
+        'others hold them, nothing measures them; check the labels and num_classes'
+    ]
+    assert (len(val), len(val.dataset)) == (13, 1201)
+
+
+def test_many_images_sorted_by_class():
+    """Of images, nothing is said about classes that may come later."""
+    assert not ValBatches(many(torch.arange(1201) // 400), 'classification', 4).findings
+
+
+@pytest.mark.parametrize('first', [100, 999])
+def test_labels_of_many_images_outside_the_classes(first):
+    labels = torch.arange(1201) % 3
+    labels[first] = 7
+    with pytest.raises(ConfigError, match='labels from 0 to 7, but num_classes=3'):
+        ValBatches(many(labels), 'classification', 3)
+
+
+def test_a_loader_that_gives_all_images_at_once():
+    labels = torch.zeros(1201, dtype=torch.int64)
+    loader = DataLoader(many(labels).dataset, batch_size=1201)
+    val = ValBatches(loader, 'classification', 2)
+    assert len(val.findings) == 1 and ' in the first' not in val.findings[0]
+
+
+def first_image(picture, channels):
+    """[H, W, C] of a picture in a val set."""
+    val = ValBatches([(picture, 0)], 'classification', 1, channels)
+    return val.dataset.first.permute(1, 2, 0)
+
+
+DEEP = np.array([[0, 100, 300, 60000]])
+ALPHA = np.arange(16, dtype=np.uint8).reshape(1, 4, 4)
+
+
+@pytest.mark.parametrize('dtype', [np.uint16, np.int32])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_pictures_of_16_bits_keep_the_upper_8(dtype, channels):
+    image = first_image(Image.fromarray(DEEP.astype(dtype)), channels)
+    assert image.tolist() == [[[value] * channels for value in (0, 0, 1, 234)]]
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    'pixels, mode', [(DEEP.astype(np.float32), 'F'), (2 * DEEP.astype(np.int32), 'I')]
+)
+def test_pictures_of_unknown_range(pixels, mode, channels):
+    with pytest.raises(
+        ConfigError, match=f"a picture of mode '{mode}' .*; give one of 8 or 16"
+    ):
+        first_image(Image.fromarray(pixels), channels)
+
+
+@pytest.mark.parametrize('mode, channels', [('RGBA', 4), ('CMYK', 4), ('LA', 2)])
+def test_pictures_keep_the_channels_that_the_teacher_takes(mode, channels):
+    pixels = ALPHA[..., :channels]
+    assert first_image(Image.fromarray(pixels, mode), channels).tolist() == pixels.tolist()
+
+
+def test_transparency_in_a_palette():
+    picture = Image.fromarray(ALPHA[..., 0] // 4, 'P')
+    picture.putpalette(range(12))
+    picture.info['transparency'] = bytes([9, 8, 7, 6])
+    expected = [[[3 * i, 3 * i + 1, 3 * i + 2, 9 - i] for i in range(4)]]
+    assert first_image(picture, 4).tolist() == expected
+
+
+@pytest.mark.parametrize('mode, bands', [('RGBA', 4), ('LA', 2)])
+def test_transparency_is_dropped_for_grey_and_rgb(mode, bands):
+    picture = Image.fromarray(ALPHA[..., :bands], mode)
+    for channels, plain in ((1, 'L'), (3, 'RGB')):
+        opaque = np.array(picture.convert('RGB').convert(plain)).reshape(1, 4, channels)
+        assert first_image(picture, channels).tolist() == opaque.tolist()
+
+
+@pytest.mark.parametrize('mode, channels', [('RGB', 4), ('RGB', 2), ('L', 2), ('RGBA', 5)])
+def test_pictures_of_other_channels_are_refused(mode, channels):
+    with pytest.raises(ConfigError, match=rf'; give \[N, {channels}, H, W\], as the teacher'):
+        first_image(Image.new(mode, (9, 7)), channels)
+
+
+GREY = PIXELS[:, :1]
+ROW = CLASSES[:, None]  # labels [1] of each image
+TRUTHS = (torch.arange(15).reshape(5, 3) % 2).float()
+
+
+@pytest.mark.parametrize(
+    'images, channels',
+    [
+        (PIXELS, 3),
+        (PIXELS.permute(0, 2, 3, 1), 3),
+        (GREY, 1),
+        (GREY[:, 0], 1),
+        (GREY.permute(0, 2, 3, 1), 1),
+        (GREY.repeat(1, 7, 1, 1), 7),
+    ],
+)
+@pytest.mark.parametrize(
+    'labels, task, expected',
+    [
+        (CLASSES, 'classification', CLASSES),
+        (ROW, 'classification', CLASSES),
+        (ROW > 0, 'binary', CLASSES > 0),
+        (TRUTHS, 'multilabel', TRUTHS),
+    ],
+)
+@pytest.mark.parametrize('form', ['tensor', 'array', 'list'])
+def test_samples_with_one_label_or_several(images, channels, labels, task, expected, form):
+    change = dict(tensor=lambda x: x, array=np.asarray, list=lambda x: x.tolist())[form]
+    samples = Own([(x, change(y)) for x, y in zip(images, labels)])
+    (batch,) = ValBatches(samples, task, 2 if task == 'binary' else 3, channels)
+    assert batch['inputs'].shape == (5, channels, 6, 8)
+    assert batch['data_samples'].tolist() == expected.long().tolist()
+
+
+@pytest.mark.parametrize('labels', [CLASSES, CLASSES.tolist()])
+@pytest.mark.parametrize('channels', [1, 3])
+def test_grey_batches_without_a_dimension_for_channels(labels, channels):
+    with pytest.raises(ConfigError) as error:
+        ValBatches([(GREY[:, 0], labels)], 'classification', 3, channels)
+    assert str(error.value) == (
+        f'val_loader gives images of shape [5, 6, 8]; give [N, {channels}, H, W], as the '
+        'teacher takes them'
+    )
+
+
+def test_grey_samples_for_a_teacher_of_rgb():
+    with pytest.raises(ConfigError, match=r'shape \[5, 1, 6, 8\]; give \[N, 3, H, W\]'):
+        ValBatches(Own(list(zip(GREY, ROW))), 'classification', 3)
+
+
+@pytest.mark.parametrize('label', ['cat', None])
+def test_labels_that_are_no_numbers(label):
+    with pytest.raises(ConfigError, match=f'a {type(label).__name__} as the label of an image'):
+        ValBatches([(PIXELS[0], label)], 'classification', 3)

@@ -339,6 +339,28 @@ def test_norms_that_remember_no_mean_and_variance_of_a_batch(norm):
     assert list(loss._inputs.layers) == ['model.bn']
 
 
+class Uncalled(Residual):
+    """A batch norm that no pass calls."""
+
+    def __init__(self):
+        super().__init__(lambda channels: nn.GroupNorm(1, channels))
+        self.unused = nn.BatchNorm1d(4)
+
+
+def test_batch_norms_that_no_pass_calls_have_a_remedy():
+    teacher = Teacher(Uncalled(), mean=[0.5], std=[0.5])
+    loss = attached(teacher)
+    teacher(IMAGES.clone().requires_grad_())
+    with pytest.raises(ConfigError) as error:
+        loss(UNUSED)
+    assert "the first is 'model.unused'" in str(error.value)
+    assert str(error.value).endswith(
+        '; otherwise take --method ssdkd_without_bn, or as base of your config '
+        "'ssdkd::_base_/methods/ssdkd_without_bn.py', whose priors do without, or set this "
+        'loss to None'
+    )
+
+
 class Checkpointed(Residual):
     reentrant = False
 

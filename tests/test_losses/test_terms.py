@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 from scipy.special import log_softmax, rel_entr, softmax
-from torch import nn
 
 from ssdkd.errors import ConfigError
 from ssdkd.losses import (
@@ -13,7 +12,6 @@ from ssdkd.losses import (
     AdversarialLoss,
     ClassPriorLoss,
     InformationEntropyLoss,
-    InputStatisticsLoss,
     InversionState,
     JSCompetitionLoss,
     L2Loss,
@@ -21,9 +19,7 @@ from ssdkd.losses import (
     TotalVariationLoss,
     TotalVariationTargetLoss,
 )
-from ssdkd.models import Teacher
 from ssdkd.tasks import Classification, Segmentation
-from ssdkd.testing import check_loss
 
 
 @pytest.fixture
@@ -275,25 +271,3 @@ def test_terms_say_that_they_need_the_student(either, loss):
     else:
         loss(either)
     assert not InformationEntropyLoss().modulated
-
-
-def test_input_statistics(state):
-    mean, std = [0.5, 0.4, 0.3], [0.2, 0.25, 0.3]
-    loss = InputStatisticsLoss()
-    loss.attach(Teacher(nn.Identity(), mean, std))
-    x = (state.images.double().numpy() - np.reshape(mean, (3, 1, 1))) / np.reshape(
-        std, (3, 1, 1)
-    )
-    expected = np.linalg.norm(x.mean((0, 2, 3))) + np.linalg.norm(x.var((0, 2, 3)) - 1)
-    np.testing.assert_allclose(loss(state), expected, rtol=1e-5)
-
-
-def test_input_statistics_of_a_teacher_without_any():
-    with pytest.raises(
-        ConfigError, match='needs the mean and std of one teacher, and Identity'
-    ):
-        InputStatisticsLoss().attach(nn.Identity())
-
-
-def test_input_statistics_keep_the_contract():
-    check_loss(InputStatisticsLoss)

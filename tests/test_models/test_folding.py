@@ -10,6 +10,7 @@ from pretend_device import CAN_PRETEND, pretend_device
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from ssdkd.distillers.teacher_checks import probe_images
 from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.models import Teacher
 from ssdkd.models.folding import Folding, foldable
@@ -143,6 +144,18 @@ class AsksItsNorm(nn.Module):
         return self.norm(self.conv(x)).mean((2, 3)) * self.norm.weight
 
 
+class AsksItsConvolution(nn.Module):
+    """Beside a class that is masked: the copy gives other logits of the rest."""
+
+    def __init__(self, mask: float):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3)
+        self.mask = torch.tensor([0.0, mask, 0.0])
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).mean((2, 3)) + self.conv.weight.std() + self.mask
+
+
 class StandardisedConv(nn.Conv2d):
     def forward(self, x):
         return F.conv2d(x, (self.weight - self.weight.mean()) / self.weight.std())
@@ -158,6 +171,7 @@ def hooked() -> nn.Module:
     'model',
     [
         AsksItsNorm(),
+        *map(AsksItsConvolution, (0, -1e4, -1e9)),
         nn.Sequential(StandardisedConv(3, 3, 3, bias=False), nn.BatchNorm2d(3), nn.Flatten()),
         nn.Sequential(nn.Conv2d(3, 3, 3), nn.GroupNorm(1, 3), nn.Flatten()),
         nn.Sequential(
@@ -168,6 +182,9 @@ def hooked() -> nn.Module:
     ],
     ids=[
         'asks its norm',
+        'asks its convolution',
+        'asks beside a masked class',
+        'asks beside a class masked by more',
         'own convolution',
         'no batch norm',
         'no statistics',
@@ -178,6 +195,19 @@ def hooked() -> nn.Module:
 def test_networks_that_stay_as_they_are(model):
     teacher = folded(model, 8)
     assert teacher.answering is teacher
+
+
+@pytest.mark.parametrize('mask', [0, -1e4, -1e9])
+@pytest.mark.parametrize('seed', range(4))
+def test_many_classes_some_of_them_near_zero(seed, mask):
+    """Also with two images, of which some class has small logits."""
+    torch.manual_seed(seed)
+    model = MODELS.build(dict(type='CifarResNet', depth=20, num_classes=1000))
+    with torch.no_grad():
+        model.linear.bias[:10] = mask
+    teacher = Teacher(trained(model))
+    teacher.fold(probe_images((32, 32))[:2], logits)
+    assert norms(teacher.answering) == 0
 
 
 def test_outputs_that_are_no_tensors_leave_the_network_as_it_is():

@@ -51,6 +51,34 @@ def test_impossible_normalisation(key, value):
         Network(nn.Identity(), **{key: value})
 
 
+@pytest.mark.parametrize(
+    'numbers, key',
+    [
+        (dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]), 'mean'),
+        (dict(mean=[103.53, 116.28, 123.675], std=[1.0, 1.0, 1.0]), 'mean'),
+        (dict(mean=127.5), 'mean'),
+        (dict(mean=[0.0] * 3, std=[255.0] * 3), 'std'),
+        (dict(mean=torch.full((3,), 0.5), std=torch.full((3,), 128.0)), 'std'),
+    ],
+)
+@pytest.mark.parametrize('role', [Network, Teacher])
+def test_normalisation_for_images_up_to_255(role, numbers, key):
+    values = numbers[key]
+    values = values.tolist() if isinstance(values, torch.Tensor) else values
+    values = [values] if isinstance(values, float) else values
+    with pytest.raises(ConfigError) as error:
+        role(nn.Identity(), **numbers)
+    assert str(error.value) == (
+        f"network: key '{key}' is {values}, which is for images up to 255, but ours are in "
+        '[0, 1]; divide by 255, both mean and std'
+    )
+
+
+def test_normalisation_that_gives_a_network_pixels_up_to_255():
+    network = Network(nn.Identity(), mean=[0.5] * 3, std=[1 / 255] * 3)
+    assert network(torch.ones(1, 3, 1, 1)).flatten().tolist() == pytest.approx([127.5] * 3)
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     torch.save(MODELS.build(SMALL).state_dict(), tmp_path / 'teacher.pth')

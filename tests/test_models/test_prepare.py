@@ -1,5 +1,6 @@
 """Networks as users have them, in a form that trains here."""
 
+import copy
 import logging
 
 import pytest
@@ -46,6 +47,68 @@ def test_synchronised_batch_norms_on_a_cpu(process_group, role):
     network = role(synchronised)
     assert list(network.model.state_dict()) == keys
     assert torch.equal(network.train()(images), role(plain).train()(images))
+
+
+def statistics(model: nn.Module) -> nn.Module:
+    """Let it have seen some images."""
+    model.train()
+    with torch.no_grad():
+        for _ in range(3):
+            model(torch.rand(4, 3, 32, 32))
+    return model.eval()
+
+
+@pytest.mark.parametrize('name', ['regnetv_040', 'resnetv2_18', 'darknet17', 'inception_v3'])
+@pytest.mark.parametrize('role', [Network, Teacher])
+def test_synchronised_batch_norms_of_timm_keep_their_activation(role, name):
+    """``convert_sync_batchnorm`` shares the layers' act and drop with its own subclass."""
+    timm = pytest.importorskip('timm')
+    torch.manual_seed(0)
+    size = 96 if name == 'inception_v3' else 32
+    plain = timm.create_model(name, num_classes=3)
+    if size == 32:
+        statistics(plain)
+    plain.eval()
+    images = torch.rand(2, 3, size, size)
+    with torch.no_grad():
+        want, keys = plain(images), list(plain.state_dict())
+        model = timm.layers.convert_sync_batchnorm(copy.deepcopy(plain))
+        network = role(model).eval()
+        assert torch.equal(network(images), want)
+    assert list(network.model.state_dict()) == keys
+    layers = dict(network.model.named_modules())
+    for place, layer in plain.named_modules():
+        if isinstance(layer, timm.layers.BatchNormAct2d):
+            assert type(layers[place]) is type(layer)
+            assert type(layers[place].act) is type(layer.act)
+            assert layers[place].eps == layer.eps
+    assert not any(isinstance(m, nn.SyncBatchNorm) for m in layers.values())
+
+
+class NormAndHalf(nn.SyncBatchNorm):
+    """A layer of a user, which does more than normalise."""
+
+    def forward(self, x):
+        return super().forward(x) / 2
+
+
+class Renamed(nn.SyncBatchNorm):
+    pass
+
+
+def test_other_synchronised_layers_are_not_changed_silently():
+    images = torch.rand(4, 3, 6, 6)
+    halves = net(NormAndHalf).eval()
+    want = halves(images)
+    network = Network(halves).eval()
+    assert type(network.model[1]) is NormAndHalf and torch.equal(network(images), want)
+    shared = net(NormAndHalf).eval()
+    shared.insert(2, shared[1])
+    want = shared(images)
+    network = Network(shared).eval()
+    assert network.model[1] is network.model[2] and torch.equal(network(images), want)
+    assert type(Network(NormAndHalf(3)).model) is NormAndHalf
+    assert not isinstance(Network(net(Renamed)).model[1], nn.SyncBatchNorm)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])

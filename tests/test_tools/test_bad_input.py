@@ -94,6 +94,16 @@ BEFORE_TRAINING = {
         {'model.teacher.std': '[nan,1,1]'},
         'model.teacher.std.0=nan is not',
     ),
+    'mean of pixels up to 255': (
+        {'model.teacher.mean': '[123.675,116.28,103.53]'},
+        "model.teacher: network: key 'mean' is [123.675, 116.28, 103.53], which is for images "
+        'up to 255, but ours are in [0, 1]; divide by 255, both mean and std',
+    ),
+    "the student's std of pixels up to 255": (
+        {'model.student.mean': '[0,0,0]', 'model.student.std': '[58.395,57.12,57.375]'},
+        "model.student: network: key 'std' is [58.395, 57.12, 57.375], which is for images up "
+        'to 255, but ours are in [0, 1]; divide by 255, both mean and std',
+    ),
     'half a slot': ({'model.buffer.capacity': 64.5}, 'capacity=64.5 must be an integer'),
     'a buffer that is a number': ({'model.buffer': 64}, 'model.buffer=64 must be a dict'),
     'rounds as text': ({'train_cfg.max_rounds': 'many'}, "train_cfg.max_rounds='many' must"),

@@ -116,6 +116,29 @@ def test_train_and_val_set_of_a_teacher(tmp_path, capfd):
     assert "val_dataloader.dataset ('" in message and 'missing jay, unknown kiwi' in message
 
 
+class Failing(nn.Module):
+    """A teacher whose forward has a mistake."""
+
+    def __init__(self, num_classes: int = 10, depth: int = 8):
+        super().__init__()
+        self.linear = nn.Linear(3 * 16 * 16, num_classes)
+
+    def forward(self, x):
+        return self.liner(x.flatten(1))
+
+
+def test_a_teacher_that_fails(tmp_path, capfd):
+    image_tree(tmp_path / 'val', TEN)
+    model = dict(_delete_=True, type='module', path=f'{__name__}.Failing')
+    args = teaching(tmp_path, **{'model.network.model': model})
+    message = error_of(capfd, 'train_teacher.py', args)
+    assert message.startswith(
+        'error: the network cannot take the images of the data set: its forward fails for '
+        "shape [1, 3, 16, 16] with AttributeError: 'Failing' object has no attribute 'liner'"
+    )
+    assert message.endswith(': return self.liner(x.flatten(1)))')
+
+
 def test_broken_val_image(tmp_path, capfd, no_training):
     """The last of them: the first validation would come after the first rounds."""
     image = image_tree(tmp_path / 'val', TEN) / 'jay/1.jpg'

@@ -11,7 +11,6 @@ from ssdkd.losses.inversion.image_prior import (
     TotalVariationTargetLoss,
 )
 from ssdkd.losses.inversion.information_entropy import InformationEntropyLoss
-from ssdkd.losses.inversion.input_statistics import InputStatisticsLoss
 from ssdkd.losses.inversion.js_competition import JSCompetitionLoss
 from ssdkd.losses.inversion.patch_similarity import PatchSimilarityLoss, has_other_norms
 from ssdkd.losses.inversion.pseudo_label import PseudoLabelLoss
@@ -24,7 +23,6 @@ __all__ = [
     'BaseInversionLoss',
     'ClassPriorLoss',
     'InformationEntropyLoss',
-    'InputStatisticsLoss',
     'InversionState',
     'JSCompetitionLoss',
     'L2Loss',

@@ -11,6 +11,12 @@ from ssdkd.losses.inversion.base import BaseInversionLoss, InversionState
 from ssdkd.models.layer_inputs import LayerInputs
 from ssdkd.registry import LOSSES
 
+INSTEAD = (
+    'take --method ssdkd_without_bn, or as base of your config '
+    "'ssdkd::_base_/methods/ssdkd_without_bn.py', whose priors do without, or set this loss to "
+    'None'
+)
+
 
 class BatchMoments(torch.autograd.Function):
     """Mean and variance of each channel over all other dimensions, in float32.
@@ -80,12 +86,10 @@ class BNStatisticsLoss(BaseInversionLoss):
         if not names:
             raise ConfigError(
                 'losses: a BNStatisticsLoss is asked for, but the teacher has no batch-norm '
-                'layer with running statistics; take --method ssdkd_without_bn, or as base of '
-                "your config 'ssdkd::_base_/methods/ssdkd_without_bn.py', whose priors do "
-                'without, or set this loss to None'
+                f'layer with running statistics; {INSTEAD}'
             )
         # No module, so the layers stay the teacher's.
-        self._inputs = LayerInputs('losses: BNStatisticsLoss', teacher, names)
+        self._inputs = LayerInputs('losses: BNStatisticsLoss', teacher, names, instead=INSTEAD)
         if self.momentum:
             channels = sum(m.running_mean.numel() for m in self._inputs.layers.values())
             self.register_buffer('average', torch.zeros(2, channels))
