@@ -113,7 +113,9 @@ def test_the_others(run, capfd):
 
 
 def test_the_artefact(run):
-    script = torch.jit.load(run / 'run/student.torchscript.pt')
+    args = ('--format', 'torchscript', '--out', run / 'artefact.pt')
+    call_tool('export_student.py', run / 'config.py', run / 'run/student.pth', *args)
+    script = torch.jit.load(run / 'artefact.pt')
     cfg = Config.fromfile(run / 'config.py')
     network = build_network(cfg, 'student', str(run / 'run/student.pth'))
     images = torch.rand(4, 3, 16, 16)
