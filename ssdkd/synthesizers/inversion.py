@@ -3,13 +3,21 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ssdkd.buffers import SampleBatch
 from ssdkd.checks import check_bool, check_dict, check_int
 from ssdkd.errors import ConfigError
 from ssdkd.generators import BaseGenerator
-from ssdkd.losses import BaseInversionLoss, InversionState
+from ssdkd.losses import (
+    BaseInversionLoss,
+    BNStatisticsLoss,
+    InformationEntropyLoss,
+    InversionState,
+    PseudoLabelLoss,
+    has_other_norms,
+)
 from ssdkd.registry import LOSSES
 from ssdkd.synthesizers.base import BaseSynthesizer, SynthesisContext
 from ssdkd.transforms import Augmentation, accepts_old_keys
@@ -71,6 +79,16 @@ class InversionSynthesizer(BaseSynthesizer):
         self.num_classes = num_classes
         for loss in self.losses.values():
             loss.attach(teacher)
+        kinds = {type(loss) for loss in self.losses.values()}
+        priors = {PseudoLabelLoss, InformationEntropyLoss}
+        if BNStatisticsLoss in kinds and not kinds & priors and has_other_norms(teacher):
+            print_log(
+                'model.synthesizer.losses: the teacher also has normalisation layers without '
+                'statistics, which BNStatisticsLoss does not read; '
+                "confidence=dict(type='PseudoLabelLoss', weight=0.1) and "
+                "balance=dict(type='InformationEntropyLoss') are terms for these",
+                'current',
+            )
 
     def detach(self) -> None:
         for loss in self.losses.values():

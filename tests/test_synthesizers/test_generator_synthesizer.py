@@ -3,8 +3,10 @@
 import pytest
 import torch
 from helpers import build_distiller, build_runner, synthesis_context
+from torch import nn
 
 from ssdkd.errors import ConfigError
+from ssdkd.models import Teacher
 
 
 class CountedSteps:
@@ -29,6 +31,27 @@ def phase(distiller, optim_wrapper, **kwargs):
     context = synthesis_context(distiller, optim_wrapper, **kwargs)
     batch, log = distiller.synthesizer.synthesize(context)
     return batch['image'], log
+
+
+@pytest.mark.parametrize('norm', ['group', 'batch'])
+@pytest.mark.parametrize('prior', [None, 'PseudoLabelLoss', 'InformationEntropyLoss'])
+def test_a_teacher_with_other_norms_too(tiny, monkeypatch, norm, prior):
+    lines = []
+    monkeypatch.setattr(
+        'ssdkd.synthesizers.inversion.print_log', lambda line, logger: lines.append(line)
+    )
+    options = {'model.synthesizer.losses.more': prior and dict(type=prior, weight=0.1)}
+    synthesizer = build_distiller(tiny(options)).synthesizer
+    second = nn.GroupNorm(2, 4) if norm == 'group' else nn.BatchNorm2d(4)
+    layers = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), second
+    synthesizer.attach(Teacher(nn.Sequential(*layers)), 4)
+    wanted = (
+        'model.synthesizer.losses: the teacher also has normalisation layers without '
+        'statistics, which BNStatisticsLoss does not read; '
+        "confidence=dict(type='PseudoLabelLoss', weight=0.1) and "
+        "balance=dict(type='InformationEntropyLoss') are terms for these"
+    )
+    assert lines == [wanted] * (norm == 'group' and prior is None)
 
 
 def test_batch(distiller):
