@@ -167,5 +167,6 @@ def test_images_of_a_dataloader_without_default_collate():
     with pytest.raises(ConfigError) as error:
         to_unit_range([torch.zeros(3, 2, 2)])
     assert str(error.value) == (
-        "a dataloader gives its images as a list; set its collate_fn=dict(type='default_collate')"
+        'a dataloader gives its images as a list; set its '
+        "collate_fn=dict(type='default_collate')"
     )
