@@ -23,7 +23,7 @@ from ssdkd.apis.recommended import recommended
 from ssdkd.apis.result import DistillResult
 from ssdkd.apis.resumed import (
     check_same,
-    check_same_teacher,
+    check_same_networks,
     stored_config,
     stored_network,
 )
@@ -164,7 +164,7 @@ def distill(
             check_networks(teacher, student)
             teacher = wrap_programs(teacher)
             if resume is not None:
-                check_same_teacher(teacher, resume)
+                check_same_networks(teacher, student, resume)
         normalisation = {}
         if not missing:
             channels = _channels(teacher, channels, mean, std)
@@ -283,12 +283,14 @@ def _per_channel(key: str, values: float | Sequence[float], channels: int) -> li
     numbers = numbers * channels if len(numbers) == 1 else numbers
     allowed = '(0, 2]' if key == 'std' else '(-inf, 2]'
     if len(numbers) != channels or not all(is_number(n, allowed) for n in numbers):
-        large = any(is_number(n, '(2, inf)') for n in numbers)
+        if any(is_number(n, '(2, inf)') for n in numbers):
+            raise ConfigError(
+                f'{key}={values} is for images up to 255, but ours are in [0, 1]; divide by '
+                '255, both mean and std'
+            )
         raise ConfigError(
             f'{key}={values} must be one number, or one for each of {channels} channels, for '
-            'images in [0, 1]'
-            + (', above 0' if key == 'std' else '')
-            + ('; divide those for images up to 255 by 255' if large else '')
+            'images in [0, 1]' + (', above 0' if key == 'std' else '')
         )
     return [float(n) for n in numbers]
 

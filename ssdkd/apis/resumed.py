@@ -13,6 +13,7 @@ from ssdkd.config.read import read_config
 from ssdkd.errors import ConfigError
 from ssdkd.models import saved_module
 from ssdkd.models.checkpoint import read_checkpoint
+from ssdkd.models.state_dict import auxiliary_keys
 from ssdkd.runs import resume_point
 from ssdkd.runs.files import CONFIG
 
@@ -51,34 +52,46 @@ def check_same(cfg: Config, work_dir: str | Path, stated: dict[str, Any]) -> Non
             )
 
 
-def check_same_teacher(teacher: nn.Module, work_dir: str | Path) -> None:
-    """Check that a teacher has the weights of the one that the run began with.
+def check_same_networks(teacher: nn.Module, student: nn.Module, work_dir: str | Path) -> None:
+    """Check that the teacher has the weights of the run's, and the student the shapes.
 
-    The checkpoint's would be taken in its place. A student is given as it was at the start,
-    and cannot be compared.
+    The checkpoint's weights would be taken in their place. The student's have changed since.
 
     Raises:
-        ConfigError: It has others.
+        ConfigError: One is another network.
     """
     checkpoint = resume_point('auto', work_dir)
     if checkpoint is None:
         return
-    given, start = teacher.state_dict(), 'teacher.model.'
-    for name, value in read_checkpoint(checkpoint)['state_dict'].items():
-        key = name.removeprefix(start)
-        if name.startswith(start) and not _same(given.get(key), value):
-            raise ConfigError(
-                f"resume='{work_dir}': teacher is another one than that of the run, {key} "
-                'differs; give the same, leave all networks out, or start another run with '
-                'work_dir='
-            )
+    state = read_checkpoint(checkpoint)['state_dict']
+    for role, network, same in (
+        ('teacher', teacher, _same_values),
+        ('student', student, _same_shape),
+    ):
+        inner = network.module if isinstance(network, nn.DataParallel) else network
+        start, given = f'{role}.model.', inner.state_dict()
+        stored = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+        left_out = auxiliary_keys(given, stored)
+        for key in dict.fromkeys([*stored, *given]):
+            if key in left_out:
+                continue
+            tensors = given.get(key), stored.get(key)
+            kinds = {isinstance(t, Tensor) for t in tensors}
+            if kinds == {True, False} or (kinds == {True} and not same(*tensors)):
+                raise ConfigError(
+                    f"resume='{work_dir}': {role} is another one than that of the run, {key} "
+                    'differs; give the same, leave all networks out, or start another run '
+                    'with work_dir='
+                )
 
 
-def _same(given: Any, stored: Any) -> bool:
-    """Whether a value is the stored one, which is float32 also for half and double."""
-    if not isinstance(stored, Tensor) or not isinstance(given, Tensor):
-        return not isinstance(stored, Tensor)
+def _same_values(given: Tensor, stored: Tensor) -> bool:
+    """What is stored is float32 also for half and double."""
     return torch.equal(given.detach().cpu().to(stored.dtype), stored)
+
+
+def _same_shape(given: Tensor, stored: Tensor) -> bool:
+    return given.shape == stored.shape
 
 
 def stored_network(cfg: Config, role: str, work_dir: str | Path) -> nn.Module:

@@ -117,6 +117,9 @@ def _texts(name: str) -> dict:
 
 
 def _call(name: str, given: list[str], program: str | None = None) -> None:
+    # As `python -m` does it: a config may name a module of the user's in the current folder.
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     # Intermixed: an optional positional may also stand behind an option.
     args = command_parser(name, program).parse_intermixed_args(given)
     args.line = shlex.join(['ssdkd', name, *given])

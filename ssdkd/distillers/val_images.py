@@ -1,4 +1,4 @@
-"""Check of the size of labelled images against that of the synthetic ones."""
+"""Check of the size and channels of labelled images, before they are measured."""
 
 from collections.abc import Sequence
 from logging import INFO, WARNING
@@ -9,10 +9,11 @@ from torch.utils.data import Dataset
 
 from ssdkd.distillers.teacher_checks import untouched
 from ssdkd.errors import ConfigError
-from ssdkd.models import device_of
+from ssdkd.models import channels_of, device_of
 from ssdkd.tasks import BaseTask
 from ssdkd.transforms import to_unit_range
 from ssdkd.user_code import describe_error
+from ssdkd.words import count
 
 
 @torch.no_grad()
@@ -39,11 +40,19 @@ def check_image_size(
         list[tuple[int, str]]: A logging level and a line, if the sizes differ.
 
     Raises:
-        ConfigError: A network cannot take images of that size.
+        ConfigError: A network cannot take images of that size, or takes other channels.
     """
     sample = dataset[0]
     image = sample.get('inputs') if isinstance(sample, dict) else None
-    if not isinstance(image, Tensor) or tuple(image.shape[-2:]) == tuple(size):
+    if not isinstance(image, Tensor):
+        return []
+    for role, network in networks.items():
+        if image.ndim == 3 and len(image) != channels_of(network):
+            raise ConfigError(
+                f'{key}: its images have {count(len(image), "channel")}, but the {role} takes '
+                f'{channels_of(network)}; set {key}.dataset.channels={channels_of(network)}'
+            )
+    if tuple(image.shape[-2:]) == tuple(size):
         return []
     found, wanted = (f'{height}x{width}' for height, width in (image.shape[-2:], size))
     for role, network in networks.items():

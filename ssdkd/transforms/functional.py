@@ -6,9 +6,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ssdkd.errors import ConfigError
+
 
 def to_unit_range(images: Tensor) -> Tensor:
-    """Map uint8 images to float in [0, 1]; float images are returned as they are."""
+    """Map uint8 images to float in [0, 1]; float images are returned as they are.
+
+    Raises:
+        ConfigError: They are a list, as mmengine's dataloaders give them by default.
+    """
+    if isinstance(images, list):
+        raise ConfigError(
+            'a dataloader gives its images as a list; set its '
+            "collate_fn=dict(type='default_collate')"
+        )
     return images.float() / 255 if images.dtype == torch.uint8 else images
 
 

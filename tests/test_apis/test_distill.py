@@ -185,7 +185,10 @@ def test_segmentation(batch_norm, tmp_path, no_report):
             r'shape \[1, 2, 16, 16\] with RuntimeError.*: set channels=3, and give mean',
         ),
         (dict(channels=0), 'channels=0'),
-        (dict(mean=127.5), 'divide those for images up to 255 by 255'),
+        (
+            dict(mean=127.5),
+            'mean=127.5 is for images up to 255, but ours are in .* divide by 255, both',
+        ),
         (dict(std=0.0), 'above 0'),
         (dict(task='detection'), "must be one of 'classification', 'binary', 'multilabel'"),
         (dict(task='segmentation'), r'logits of shape \[1, 10\], but Segmentation needs'),

@@ -268,6 +268,9 @@ def test_another_teacher_than_that_of_the_run(plain):
             f"resume='{plain[1]}': teacher is another one than that of the run, {key} differs; "
             'give the same, leave all networks out, or start another run with work_dir='
         )
+    for other in (CifarResNet(14), nn.Sequential(nn.Flatten(), nn.Linear(768, 10))):
+        with pytest.raises(ConfigError, match='student is another one than that of the run'):
+            tiny(teacher, other, None, resume=plain[1])
 
 
 def test_folders_of_the_same_second(tmp_path, monkeypatch):

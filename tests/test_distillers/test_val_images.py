@@ -8,6 +8,7 @@ from torch import nn
 
 from ssdkd.distillers.val_images import check_image_size
 from ssdkd.errors import ConfigError
+from ssdkd.models import Network
 from ssdkd.tasks import BaseTask, Classification, Segmentation
 
 
@@ -26,7 +27,17 @@ def check(side: int, task: BaseTask | None = None, **more) -> list[tuple[int, st
 
 
 def test_the_same_size_runs_no_network():
-    assert check(16, student=None) == []
+    assert check(16, student=nn.Module()) == []
+
+
+@pytest.mark.parametrize('side', [12, 16])
+def test_other_channels(side):
+    with pytest.raises(ConfigError) as caught:
+        check(side, teacher=Network(nn.Flatten(), channels=1))
+    assert str(caught.value) == (
+        'val_dataloader: its images have 3 channels, but the teacher takes 1; set '
+        'val_dataloader.dataset.channels=1'
+    )
 
 
 def test_another_size_is_named():

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 import ssdkd  # noqa: F401
+from ssdkd.errors import ConfigError
 from ssdkd.transforms.functional import (
     random_crop_flip,
     random_light,
@@ -160,3 +161,12 @@ def test_resized_crop_lets_gradients_pass():
     images = torch.rand(4, 3, 8, 8, requires_grad=True)
     random_resized_crop_flip(images, (1.0, 1.0)).sum().backward()
     assert images.grad.abs().sum() > 100
+
+
+def test_images_of_a_dataloader_without_default_collate():
+    with pytest.raises(ConfigError) as error:
+        to_unit_range([torch.zeros(3, 2, 2)])
+    assert str(error.value) == (
+        'a dataloader gives its images as a list; set its '
+        "collate_fn=dict(type='default_collate')"
+    )

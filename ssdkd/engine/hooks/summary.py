@@ -59,6 +59,14 @@ class SummaryHook(Hook):
                 metrics = self._evaluate(runner, role)
                 values = '  '.join(f'{name}: {value}' for name, value in metrics.items())
                 runner.logger.info(f'Validation of the {role}  {values}')
+                chance = 100 / distiller.task.num_classes
+                if role not in distiller.trained and metrics.get('accuracy', 100) <= chance:
+                    runner.logger.warning(
+                        f'The {role} is right for {metrics["accuracy"]:g} % of the val set, no '
+                        f'more than by chance ({chance:.3g} %): the labels may be in another '
+                        'order than its outputs, or its mean, std or weights not be those of '
+                        'its training'
+                    )
                 summary |= {f'{role}_{name}': value for name, value in metrics.items()}
         for role, network in distiller.networks.items():
             summary[f'{role}_parameters'] = sum(p.numel() for p in network.parameters())
