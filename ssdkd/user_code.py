@@ -1,9 +1,13 @@
 """What a message says of an error inside a user's own code."""
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+
+from ssdkd.errors import ConfigError
 
 # Frames of these are not the user's.
 LIBRARIES = (str(Path(__file__).parent), str(Path(torch.__file__).parent))
@@ -27,3 +31,21 @@ def describe_error(error: Exception) -> str:
         return said
     line = f': {own[-1].line}' if own[-1].line else ''
     return f'{said} (in {Path(own[-1].filename).name}, line {own[-1].lineno}{line})'
+
+
+@contextmanager
+def failing_as(what: str) -> Iterator[None]:
+    """Say what failed where a user's own code raises inside.
+
+    Args:
+        what (str): The message up to the error, such as ``'its forward fails'``.
+
+    Raises:
+        ConfigError: ``what``, and :func:`describe_error`; one that was raised inside stays.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f'{what} with {describe_error(error)}') from error

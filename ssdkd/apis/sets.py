@@ -8,11 +8,10 @@ from torch.utils.data import Dataset
 from ssdkd.datasets import check_set
 from ssdkd.datasets.class_names import check_classes
 from ssdkd.distillers.val_images import check_image_size
-from ssdkd.errors import ConfigError
 from ssdkd.mmseg import num_outputs
 from ssdkd.models import device_of
 from ssdkd.transforms import to_unit_range
-from ssdkd.user_code import describe_error
+from ssdkd.user_code import failing_as
 
 
 def check_sets(
@@ -64,15 +63,12 @@ def _outputs(network: nn.Module, dataset: Dataset) -> int:
         return stated
     image = dataset[0]['inputs'][None].to(device_of(network))
     was_training = network.training
+    what = (
+        'the network cannot take the images of the data set: its forward fails for shape '
+        f'{list(image.shape)}'
+    )
     try:
-        with torch.no_grad():
+        with torch.no_grad(), failing_as(what):
             return network.eval()(to_unit_range(image)).shape[1]
-    except ConfigError:
-        raise
-    except Exception as error:  # of the user's own code
-        raise ConfigError(
-            f'the network cannot take the images of the data set: its forward fails for shape '
-            f'{list(image.shape)} with {describe_error(error)}'
-        ) from error
     finally:
         network.train(was_training)

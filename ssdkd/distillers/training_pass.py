@@ -9,9 +9,8 @@ from ssdkd.distillers.teacher_checks import untouched
 from ssdkd.errors import ConfigError
 from ssdkd.models import device_of, has_program
 from ssdkd.models.program import NOT_TRAINED
-from ssdkd.runs import random_state, set_random_state
 from ssdkd.synthesizers import InversionSynthesizer
-from ssdkd.user_code import describe_error
+from ssdkd.user_code import failing_as
 from ssdkd.words import count
 
 
@@ -69,20 +68,16 @@ def check_inversion_pass(distiller: BaseDistiller) -> None:
         return
     where, network = f'model.{distiller.roles["teacher"].path}', distiller.part('teacher')
     shape = (2, distiller.synthesizer.channels, *distiller.synthesizer.image_size)
-    try:
-        with untouched(network):
-            images = torch.rand(shape, device=device_of(network), requires_grad=True)
-            output = distiller.answer('teacher', images).float()
-            gradient = output.requires_grad and torch.autograd.grad(
-                output.square().sum(), images, allow_unused=True
-            )
-    except ConfigError:
-        raise
-    except Exception as error:  # of the user's own code
-        raise ConfigError(
-            f'{where} cannot be inverted: where gradients are needed, it fails for images of '
-            f'shape {list(shape)} with {describe_error(error)}'
-        ) from error
+    what = (
+        f'{where} cannot be inverted: where gradients are needed, it fails for images of shape '
+        f'{list(shape)}'
+    )
+    with untouched(network), failing_as(what):
+        images = torch.rand(shape, device=device_of(network), requires_grad=True)
+        output = distiller.answer('teacher', images).float()
+        gradient = output.requires_grad and torch.autograd.grad(
+            output.square().sum(), images, allow_unused=True
+        )
     if not gradient or gradient[0] is None:
         raise ConfigError(
             f'{where} cannot be inverted: no gradient reaches the images from its output; its '
@@ -91,26 +86,16 @@ def check_inversion_pass(distiller: BaseDistiller) -> None:
 
 
 def _check(distiller: BaseDistiller, name: str, where: str) -> None:
-    network, before = distiller.part(name), random_state()
-    kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    network, images = distiller.part(name), distiller.synthesizer
     was_training = network.training
-    shape = (distiller.synthesizer.channels, *distiller.synthesizer.image_size)
-    device = next(network.parameters()).device
+    shape = (distiller.batch_size, images.channels, *images.image_size)
+    what = f'{where} cannot train: in training mode it fails for images of shape {list(shape)}'
     try:
-        network.train()
-        output = distiller.answer(name, torch.rand(distiller.batch_size, *shape, device=device))
-        distiller.task.check_output(output, f'{where} in training mode', trained=False)
-        output.float().sum().backward()
-        _check_all_trained(network, where)
-    except ConfigError:
-        raise
-    except Exception as error:  # of the user's own code
-        raise ConfigError(
-            f'{where} cannot train: in training mode it fails for images of shape '
-            f'{[distiller.batch_size, *shape]} with {describe_error(error)}'
-        ) from error
+        with untouched(network), failing_as(what):
+            network.train()
+            output = distiller.answer(name, torch.rand(shape, device=device_of(network)))
+            distiller.task.check_output(output, f'{where} in training mode', trained=False)
+            output.float().sum().backward()
+            _check_all_trained(network, where)
     finally:
         network.train(was_training).zero_grad()
-        for buffer, value in kept:
-            buffer.copy_(value)
-        set_random_state(before)
