@@ -1,9 +1,8 @@
 """Default settings of SSD-KD, chosen by task and image size."""
 
-from numbers import Integral
-
 from mmengine.config import Config
 
+from ssdkd.checks import is_int
 from ssdkd.config.compose import BUDGET, compose_method, read_part, set_task
 from ssdkd.errors import ConfigError
 
@@ -44,11 +43,7 @@ def recommended(
     Raises:
         ConfigError: A value cannot work; the message says which would.
     """
-    if (
-        isinstance(num_classes, bool)
-        or not isinstance(num_classes, Integral)
-        or num_classes < 2
-    ):
+    if not is_int(num_classes) or num_classes < 2:
         raise ConfigError(
             f'num_classes={num_classes} must be an int, at least 2; a network with one logit '
             "has two classes: num_classes=2 and task='binary'"
@@ -99,6 +94,6 @@ def recommended(
 
 def _pair(image_size: int | tuple[int, int]) -> tuple[int, int]:
     pair = image_size if isinstance(image_size, list | tuple) else (image_size, image_size)
-    if len(pair) != 2 or not all(isinstance(side, Integral) and side > 0 for side in pair):
+    if len(pair) != 2 or not all(is_int(side) and side > 0 for side in pair):
         raise ConfigError(f'image_size={image_size} must be an int or (height, width)')
     return int(pair[0]), int(pair[1])

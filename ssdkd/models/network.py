@@ -135,7 +135,8 @@ class Network(nn.Module):
             size: (H, W) of the images that it takes.
         """
         self.gives_sigmoids = False
-        self.gives_sigmoids = ends_in_sigmoid(self, size, self.channels)
+        image = torch.zeros(1, self.channels, *size, device=device_of(self))
+        self.gives_sigmoids = ends_in_sigmoid(self, image)
         return self.gives_sigmoids
 
 

@@ -1,8 +1,5 @@
 """Networks of labels, or of one logit, that end in a sigmoid: logits of their probabilities."""
 
-from collections.abc import Sequence
-from itertools import chain
-
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
@@ -24,7 +21,7 @@ def log_odds(p: Tensor) -> Tensor:
     return torch.logit(p.float(), torch.finfo(torch.float32).eps)
 
 
-def ends_in_sigmoid(network: nn.Module, size: Sequence[int], channels: int) -> bool:
+def ends_in_sigmoid(network: nn.Module, images: Tensor) -> bool:
     """Whether all that a network returns comes from a sigmoid, or from a softmax.
 
     That is read in the graph of a pass and not in the values: small logits, as an untrained
@@ -32,11 +29,9 @@ def ends_in_sigmoid(network: nn.Module, size: Sequence[int], channels: int) -> b
 
     Args:
         network: In evaluation mode.
-        size: (H, W) of the images that it takes.
-        channels: C of them.
+        images: Any that it takes, [N, C, H, W], on its device.
     """
-    device = next(chain(network.parameters(), network.buffers())).device
-    images = torch.zeros(1, channels, *size, device=device, requires_grad=True)
+    images = images.clone().requires_grad_()
     # TorchScript that has run before would give one node for all its operators.
     plain = torch.jit.optimized_execution(False)
     try:
