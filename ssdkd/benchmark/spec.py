@@ -131,7 +131,8 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
 
     Args:
         path: The file, or the name of a shipped one.
-        options: Dotted key -> value, replacing values of the file.
+        options: Dotted key -> value, replacing values of the file. A budget replaces all of
+            the file's, and `seeds` those of all methods and budgets.
 
     Returns:
         dict: Folder in the work directory -> specification, for each of its budgets; the
@@ -145,9 +146,7 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
         cfg = Config.fromfile(path)
     except (KeyError, SyntaxError, TypeError, NameError, ImportError, OSError) as error:
         raise ConfigError(f"benchmark '{path}': {error}") from error
-    if options:
-        cfg.merge_from_dict(options)
-    raw = cfg.to_dict()
+    raw = _with_options(cfg, options or {}).to_dict()
     if not isinstance(raw.get('budget'), list):
         return {'': make_spec(raw, path)}
     if not raw['budget']:
@@ -165,6 +164,30 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
             raise ConfigError(f'budget.{i}={given}: another one has its folder {folder!r}, too')
         specs[folder] = spec
     return specs
+
+
+def _with_options(cfg: Config, options: dict) -> Config:
+    """The specification with options, of which a budget and seeds replace all of the file's."""
+    limits = {k[7:]: v for k, v in options.items() if k.startswith('budget.')}
+    if limits and not (
+        isinstance(cfg.get('budget'), list) and all(k[0].isdigit() for k in limits)
+    ):
+        options = {k: v for k, v in options.items() if not k.startswith('budget.')}
+        cfg.budget = limits
+    if 'seeds' in options:
+        budgets = cfg.get('budget')
+        parts = [*(cfg.get('methods') or {}).values()]
+        for part in parts + (budgets if isinstance(budgets, list) else []):
+            if isinstance(part, dict):
+                part.pop('seeds', None)
+    try:
+        cfg.merge_from_dict(options)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'--cfg-options: {error}; the part of a key before its last dot must name a dict '
+            'of the specification'
+        ) from error
+    return cfg
 
 
 def make_spec(raw: dict, path: Path) -> Spec:

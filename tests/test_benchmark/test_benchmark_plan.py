@@ -111,7 +111,12 @@ def test_reads_a_specification(tmp_path):
         (dict(ours='c'), "ours: there is no method 'c'"),
         (dict(reference='oracle'), "reference: there is no method 'oracle'; known are a, b"),
         (dict(budget=None), 'budget={} must hold one limit; give either'),
-        (dict(budget__student_steps=5), 'must hold one limit; give either dict(minutes=30)'),
+        (
+            dict(budget__student_steps=5, budget__minutes=5),
+            'must hold one limit; give either dict(minutes=30)',
+        ),
+        (dict(methods=3), 'methods: name at least one'),
+        (dict(seeds__0=1, methods__a__x__y=2), '--cfg-options: '),
         (dict(budget__hours=1), "budget.hours: unknown key 'hours'"),
         (dict(budget__minutes=0), "budget.minutes='0' must be a number above 0"),
         (dict(seeds=[1, 1]), 'seeds=[1, 1] must be a list of different ints'),
@@ -270,6 +275,30 @@ def test_several_budgets_have_a_folder_each(tmp_path, budget, folders):
         assert ten.methods['a'].seeds == (5,) and half.methods['a'].seeds == (0, 1)
     with pytest.raises(ConfigError, match='has 2 budgets; give one'):
         read_spec(tmp_path / 'spec.py')
+
+
+@pytest.mark.parametrize(
+    'budget',
+    ['dict(student_steps=9)', "'config'", '[dict(minutes=1, seeds=[2]), dict(minutes=3)]'],
+)
+def test_a_budget_and_seeds_of_the_command_line_are_for_all(tmp_path, budget):
+    (tmp_path / 'spec.py').write_text(SPEC.format(config=str(DIGITS)) + f'budget = {budget}\n')
+    read = read_spec(tmp_path / 'spec.py', {'budget.minutes': 2, 'seeds': [7]})
+    assert (read.minutes, read.student_steps) == (2, None)
+    assert [m.seeds for m in read.methods.values()] == [(7,), (7,)]
+    specs = read_specs(tmp_path / 'spec.py', {'seeds': [7]})
+    assert {m.seeds for read in specs.values() for m in read.methods.values()} == {(7,)}
+    one = {'seeds': [7], 'methods.b.seeds': [8]}
+    assert read_spec(tmp_path / 'spec.py', one | {'budget.minutes': 2}).methods['b'].seeds == (
+        8,
+    )
+
+
+def test_a_part_of_one_of_several_budgets(tmp_path):
+    budget = '[dict(minutes=1), dict(minutes=3)]'
+    (tmp_path / 'spec.py').write_text(SPEC.format(config=str(DIGITS)) + f'budget = {budget}\n')
+    specs = read_specs(tmp_path / 'spec.py', {'budget.0.minutes': 2})
+    assert specs.keys() == {'2_minutes', '3_minutes'}
 
 
 @pytest.mark.parametrize(
