@@ -45,8 +45,8 @@ class SummaryHook(Hook):
     """Evaluates every network and logs the result of the run in one line.
 
     What is only read, such as the teacher, is evaluated before the first round, and what is
-    trained at the end. The line is the last of the log; ``summary.json`` in the work directory holds the same, with
-    ``null`` for a ratio of classes that is infinite.
+    trained at the end. The line is the last of the log; ``summary.json`` in the work directory
+    holds the same, with ``null`` for a ratio of classes that is infinite.
     Without a val set the accuracies are left out. Of several processes it counts the samples of
     all, and states mean confidence and memory of the first.
     """
@@ -54,7 +54,7 @@ class SummaryHook(Hook):
     priority = 'LOWEST'
 
     def before_train(self, runner) -> None:
-        """Evaluate what is only read: wrong weights or labels are seen before hours of training."""
+        """Evaluate what is only read: wrong weights or labels show before hours of training."""
         self._fixed = {}
         if runner.val_loop is None:
             return
