@@ -131,10 +131,11 @@ class StrictRunner(Runner):
     def _say_finished(self) -> None:
         key = next(key for key in LAST if key in self.cfg.train_cfg)
         done = self.cfg.train_cfg[key]
+        called = {'minutes': 'minutes', 'max_rounds': 'budget'}.get(key)
         self.logger.info(
             f'This run is finished ({count(done, LAST[key])}). Its results are in '
             f"'{self.work_dir}'. To continue: --resume --cfg-options train_cfg.{key}=N, with N "
-            f'above {done}'
+            f'above {done}' + f' (in distill(): resume= and {called}=N)' * (called is not None)
         )
 
     def _compare(self, checkpoint: dict, source: str) -> dict[str, str]:
