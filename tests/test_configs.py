@@ -83,7 +83,10 @@ def test_peer_trains(pair, method, tmp_path):
     assert (tmp_path / 'run/student.pth').is_file()
 
 
-@pytest.mark.parametrize('pair', SMALL)
+# The pairs of CIFAR-100 have the networks of CIFAR-10's.
+@pytest.mark.parametrize(
+    'pair', [pytest.param(p, marks=[SLOW] * p.startswith('cifar100_wrn')) for p in SMALL]
+)
 def test_every_method_goes_with_the_pair(pair, tmp_path):
     """All settings are checked; methods that name layers are built for each kind of network."""
     ours = Config.fromfile(CONFIGS / 'cls' / f'{pair}_ssdkd.py')
@@ -132,7 +135,7 @@ def student_steps(cfg: Config) -> int:
     return (loop.max_rounds - loop.warmup_rounds) * loop.steps_per_round
 
 
-@pytest.mark.parametrize('budget', ['published', 'cpu'])
+@pytest.mark.parametrize('budget', ['published', pytest.param('cpu', marks=SLOW)])
 @pytest.mark.parametrize('pair', LARGE)
 def test_other_methods_for_other_images(pair, budget):
     """Each is checked, and trains the same student as long and as fast as SSD-KD does."""
@@ -275,7 +278,10 @@ def dead_terms(distiller) -> list[str]:
 
 @pytest.mark.parametrize(
     'path',
-    [*CLS, *(pytest.param(p, marks=[pytest.mark.slow] * (p != SEG[0])) for p in SEG)],
+    [
+        *(pytest.param(p, marks=[SLOW] * p.stem.startswith('cifar100_wrn')) for p in CLS),
+        *(pytest.param(p, marks=[SLOW] * (p != SEG[0])) for p in SEG),
+    ],
     ids=name,
 )
 def test_every_loss_term_reaches_the_generator(path, tmp_path):

@@ -23,6 +23,7 @@ SMALL = [
     'train_cfg.val_interval=2',
     'model.synthesizer.steps=1',
     'model.synthesizer.generator.width=8',
+    'custom_hooks.5.images=20',  # pictures of the estimate, QualityHook
 ]
 
 # Commands in one process, which spares the imports; each run has a name of its own.

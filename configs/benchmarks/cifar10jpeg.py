@@ -33,7 +33,8 @@ ours = 'ssdkd'
 _features = dict(type='FeatureMatchingLoss', weight=3.0, skip_misfits=True)
 _features = {'model.distillation.features': _features}
 _fresh = {'model.synthesizer.samples': 640, **_features}
-# As many samples in the store as SSD-KD has, for all with a store: add=['equal_samples'].
+# As many samples in the store as SSD-KD has, for all with a store: add=['equal_samples']; with
+# the gains in addition: add=['gains_equal_samples'].
 _capacity = {'model.buffer.capacity': 5000}
 additions = dict(
     gains=dict(
@@ -50,6 +51,13 @@ additions = dict(
     ),
     equal_samples=dict(
         fast2=_capacity, fast10=_capacity, nayer=_capacity, cpnet=_capacity, cmi=_capacity
+    ),
+    gains_equal_samples=dict(
+        fast2={**_fresh, **_capacity},
+        fast10={**_fresh, **_capacity},
+        nayer={**_features, **_capacity},
+        cpnet={**_features, **_capacity},
+        cmi={**_features, **_capacity},
     ),
 )
 add = []

@@ -110,12 +110,17 @@ def write_effects(
     known = {name: effects for name, effects in found.items() if effects}
     if not known:
         return f'{title}\nToo few runs have finished to tell the effects of the parts apart.\n'
-    runs = {key: sum(cell.summary is not None for cell in cells[key]) for key in specs}
+    runs = [
+        sum(c.summary is not None and c.method.name in s.levels for c in cells[key])
+        for key, s in specs.items()
+        if found[_title(s)]
+    ]
     text = (
         f'Result with the part minus result without it, {metric}, mean over the settings of '
         f'the other parts, with {CONFIDENCE:.0%} interval: ordinary least squares over '
-        f'{" and ".join(map(str, runs.values()))} runs, seeds as blocks. An interval that '
-        'holds 0 does not tell whether the part helps.\n'
+        f'{" and ".join(map(str, runs))} runs, seeds as blocks. An interval that holds 0 does '
+        'not tell whether the part helps. A part that acts only together with another one, '
+        'such as a term of phi, is averaged over settings in which it does nothing.\n'
     )
     parts = list(next(iter(spec.levels.values())))
     table = [['part', *known]]

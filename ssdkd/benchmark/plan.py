@@ -15,7 +15,9 @@ from ssdkd.errors import ConfigError
 
 POINTS = 20  # validations of a run, evenly over the student's training
 # Keys of a learning-rate schedule that count rounds or steps.
-SCHEDULE_KEYS = ('begin', 'end', 'milestones', 'T_max', 'step_size')
+SCHEDULE_KEYS = (
+    'begin', 'end', 'milestones', 'T_max', 'step_size', 'total_steps', 'periods'
+)  # fmt: skip
 
 
 @dataclass
@@ -78,8 +80,16 @@ def planned_config(cfg: Config, spec: Spec, method: Method) -> Config:
 
     Raises:
         ConfigError: With a budget in minutes, a learning-rate schedule counts rounds or steps.
+            Or the config has a plan or a budget of time of its own.
     """
     planned = copy.deepcopy(cfg)
+    own = {'plan': spec.budget != AS_CONFIGURED, 'minutes': spec.student_steps is not None}
+    for key, clashes in own.items():
+        if clashes and planned.train_cfg.get(key) is not None:
+            raise ConfigError(
+                f'methods.{method.name}: train_cfg.{key}={planned.train_cfg[key]!r} does not '
+                "go with the benchmark's budget; leave it out, or give budget='config'"
+            )
     if spec.minutes is not None:
         try:
             by_time(planned.get('param_scheduler'))

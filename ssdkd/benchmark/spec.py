@@ -5,6 +5,7 @@ import re
 from argparse import Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -131,7 +132,8 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
 
     Args:
         path: The file, or the name of a shipped one.
-        options: Dotted key -> value, replacing values of the file.
+        options: Dotted key -> value, replacing values of the file. A budget replaces all of
+            the file's, and `seeds` those of all methods and budgets.
 
     Returns:
         dict: Folder in the work directory -> specification, for each of its budgets; the
@@ -145,9 +147,7 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
         cfg = Config.fromfile(path)
     except (KeyError, SyntaxError, TypeError, NameError, ImportError, OSError) as error:
         raise ConfigError(f"benchmark '{path}': {error}") from error
-    if options:
-        cfg.merge_from_dict(options)
-    raw = cfg.to_dict()
+    raw = _with_options(cfg, options or {}).to_dict()
     if not isinstance(raw.get('budget'), list):
         return {'': make_spec(raw, path)}
     if not raw['budget']:
@@ -165,6 +165,75 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
             raise ConfigError(f'budget.{i}={given}: another one has its folder {folder!r}, too')
         specs[folder] = spec
     return specs
+
+
+# Where a specification holds options of runs, of which a dotted name is one key; * is any name.
+OPTIONS = (
+    ('options',),
+    ('base', 'options'),
+    ('methods', '*', 'options'),
+    ('variants', '*'),
+    ('switches', '*'),
+    ('additions', '*', '*'),
+)
+
+
+def _with_options(cfg: Config, options: dict) -> Config:
+    """The specification with options; a budget and seeds replace all of the file's."""
+    options, budgets = dict(options), cfg.get('budget')
+    several = isinstance(budgets, list)
+    limits = {k[7:]: v for k, v in options.items() if k.startswith('budget.')}
+    if 'budget' in options:
+        cfg.budget = options.pop('budget')
+    elif limits and not (several and all(k[0].isdigit() for k in limits)):
+        options = {k: v for k, v in options.items() if not k.startswith('budget.')}
+        cfg.budget = limits
+    if several and budgets and not isinstance(cfg.budget, list) and 'seeds' not in cfg:
+        cfg.seeds = budgets[0].get('seeds', [0])
+    if 'seeds' in options:
+        parts = [cfg.get('base'), *_values(cfg.get('methods')), *_values(cfg.get('budget'))]
+        for part in parts:
+            if isinstance(part, dict):
+                part.pop('seeds', None)
+    try:
+        for key in list(options):
+            if _is_option(key.split('.')):
+                _set_option(cfg, key.split('.'), options.pop(key))
+        cfg.merge_from_dict(options)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'--cfg-options: {error}; the part of a key before its last dot must name a dict '
+            'of the specification'
+        ) from error
+    return cfg
+
+
+def _values(part: Any) -> list:
+    """The members of a list or dict; none of anything else."""
+    if isinstance(part, dict):
+        return list(part.values())
+    return part if isinstance(part, list) else []
+
+
+def _is_option(parts: list[str]) -> bool:
+    return any(_depth(parts, place) for place in OPTIONS)
+
+
+def _depth(parts: list[str], place: tuple[str, ...]) -> int:
+    """How many names lead to the options, if a key is one of those in a place; otherwise 0."""
+    fits = len(parts) > len(place) and all(b in ('*', a) for a, b in zip(parts, place))
+    return len(place) * fits
+
+
+def _set_option(cfg: Config, parts: list[str], value: Any) -> None:
+    """Set an option of runs under its dotted name, beside those that are there."""
+    depth = next(filter(None, (_depth(parts, place) for place in OPTIONS)))
+    holder = cfg
+    for name in parts[:depth]:
+        if name not in holder:
+            holder[name] = {}
+        holder = holder[name]
+    holder['.'.join(parts[depth:])] = value
 
 
 def make_spec(raw: dict, path: Path) -> Spec:
@@ -189,6 +258,8 @@ def make_spec(raw: dict, path: Path) -> Spec:
     for name in listed.keys() & variants.keys():
         raise ConfigError(f"methods.{name}: there is a variant '{name}', too; rename one")
     _check_seeds(raw.get('seeds', [0]), 'seeds')
+    if not isinstance(raw.get('options') or {}, dict):
+        raise ConfigError(f'options={raw["options"]!r} must be a dict of dotted key to value')
     methods = {n: _method(n, given, raw) for n, given in (listed | variants).items()}
     named = [(key, raw[key]) for key in ('reference', 'ours') if raw.get(key) is not None]
     for key, name in [*named, *(('balance', name) for name in raw.get('balance', ()))]:

@@ -111,6 +111,10 @@ def _combinations(raw: dict) -> list[tuple[str, ...]]:
 def _products(raw: dict, switches: dict[str, dict]) -> dict[str, list[str]]:
     """The table ``fraction``, checked."""
     products = raw.get('fraction') or {}
+    if not isinstance(products, dict):
+        raise ConfigError(
+            f"fraction={products} must be a dict, such as dict(d=['a', 'b', 'c'])"
+        )
     free = switches.keys() - products.keys()
     for name, parts in products.items():
         wrong = [part for part in parts if part not in free]

@@ -18,13 +18,16 @@ def run(args: argparse.Namespace) -> None:
     import numpy as np
 
     from ssdkd.visualization.estimate import (
+        check_comparable,
         left_out_errors,
+        mean_error,
         plot_estimates,
         rank_correlation,
         read_estimates,
     )
 
     runs = [read_estimates(run) for run in args.runs]
+    check_comparable(runs)
     for one in runs:
         print(
             f'{one.label}: {len(one.kappa)} checkpoints, kappa {one.kappa.min():.2f} to '
@@ -34,10 +37,12 @@ def run(args: argparse.Namespace) -> None:
     value, low, high = rank_correlation(runs)
     print(f"Spearman's rank correlation: {value:.3f} (95 % over runs: {low:.3f} to {high:.3f})")
     if len(runs) > 1:
-        errors = np.abs(left_out_errors(runs))
+        errors = left_out_errors(runs)
+        value, low, high = mean_error(errors)
+        most = np.percentile(np.abs(np.concatenate(errors)), 90)
         print(
             'error of a prediction from the other runs, percentage points: mean '
-            f'{errors.mean():.1f}, 90 % below {np.percentile(errors, 90):.1f}'
+            f'{value:.1f} (95 % over runs: {low:.1f} to {high:.1f}), 90 % below {most:.1f}'
         )
     plot_estimates(runs, args.out)
     print(f'figure: {args.out}')

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ssdkd.commands.options import add_cfg_options, add_config, add_run_options
+from ssdkd.errors import ConfigError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -44,6 +45,11 @@ def run(args: argparse.Namespace) -> None:
     if args.minutes is not None:
         args.cfg_options = (args.cfg_options or {}) | {'train_cfg.minutes': args.minutes}
     cfg = load_config(args)
+    if args.minutes is not None and cfg.train_cfg.get('plan'):
+        raise ConfigError(
+            f"--minutes {args.minutes:g}: train_cfg.plan='{cfg.train_cfg.plan}' of the config "
+            'says the rounds already; add --cfg-options train_cfg.plan=None'
+        )
     check_data(cfg, 'val_dataloader')
     with (
         removed_if_unused(cfg.work_dir),

@@ -132,6 +132,7 @@ class DistillLoop(BaseLoop):
             validates = (val_interval, val_points) if runner.val_loop is not None else (None,)
             self.plan = self.clock = Clock(minutes, share, steps_per_round, *validates)
             self.max_rounds = 1  # at least; known at the last round
+            self.warmup_rounds = 0  # so far
         else:
             check_int('train_cfg', 1, max_rounds=max_rounds)
             if max_rounds <= warmup_rounds:
@@ -275,6 +276,8 @@ class DistillLoop(BaseLoop):
 
     def _warn_if_short(self) -> None:
         """Warn if the budget of time has no room for a whole schedule."""
+        if not is_main_process():  # which alone plans
+            return
         needed = math.ceil(self.clock.sufficient / 6) / 10  # minutes
         if needed > self.minutes:
             trained = sum(part.steps > 0 for part in self.clock.rounds[: self._epoch])
@@ -303,6 +306,11 @@ class DistillLoop(BaseLoop):
             self.round = self.clock.rounds[-1]
         else:
             self.round = self.plan.next(self.start[0] - 1, self._before)
+            if self.round is None and isinstance(self.plan, SavedPlan):
+                raise ConfigError(
+                    f'train_cfg.plan: it has {count(self.max_rounds, "round")}, and the '
+                    f'checkpoint has {self.start[0]}; give the plan of the same run'
+                )
 
     def _check_up(self) -> None:
         """Examine the networks that are only read, and log what is found."""

@@ -14,6 +14,7 @@ from ssdkd.errors import ConfigError
 PARTS = 10_000
 FEWEST_ROUNDS = 20  # that train the student; a short budget takes fewer steps per round
 FIRST_STEPS = 5  # of the first such round, which measures what a step costs
+FIRST_SHARE = 0.001  # of the student's time, for that round where nothing is known
 OVERRUN = 0.01  # of the budget: the latest moment for a last round, which ends the schedule
 MEASURED = 5  # rounds by which the clock judges
 # Keys of a schedule that count rounds or steps, of which a clock knows no number beforehand.
@@ -24,6 +25,7 @@ COUNTS = (
     'milestones',
     'step_size',
     'total_steps',
+    'periods',
     'convert_to_iter_based',
 )
 
@@ -101,15 +103,19 @@ class SavedPlan:
     def __init__(self, path: str | Path):
         self.path = path
         try:
-            self.rounds = [
-                Round(**part) for part in json.loads(Path(path).read_text())['rounds']
-            ]
+            state = json.loads(Path(path).read_text())
+            self.rounds = [Round(**part) for part in state['rounds']]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"train_cfg.plan: '{path}' is not the plan.json of a run "
                 f'({type(error).__name__}: {error}); give the one in a work directory of a run '
                 'with train_cfg.minutes'
             ) from error
+        if state.get('changed'):
+            raise ConfigError(
+                f"train_cfg.plan: the run of '{path}' was resumed with other minutes, which "
+                'changed its learning rates on the way; no plan can repeat it'
+            )
 
     def next(self, done: int, spent: float) -> Round | None:
         return self.rounds[done] if done < len(self.rounds) else None
@@ -146,6 +152,7 @@ class Clock:
         self.val_interval = val_interval
         self.val_points = val_points
         self.rounds: list[Round] = []
+        self.changed = False  # whether the run was resumed with another budget
         self.student_start: float | None = None  # seconds before the first student step
         self.rounds_left = 1  # that train the student, as far as it can be told
         self._inversion: deque[float] = deque(maxlen=MEASURED)  # seconds per generator phase
@@ -189,8 +196,11 @@ class Clock:
         """The shortest budget for a whole schedule, in seconds, by what rounds have cost.
 
         It has room for :data:`FEWEST_ROUNDS` rounds of the student, each with all of its steps
-        or with half of its time for them: in fewer, the learning rate falls by leaps.
+        or with half of its time for them: in fewer, the learning rate falls by leaps. 0 if
+        nothing is known of a step.
         """
+        if not self._step:
+            return 0.0
         step, fixed = statistics.median(self._step), self._fixed
         student = FEWEST_ROUNDS * (fixed + min(max(step, fixed), self.steps * step))
         return student / (1 - self.warmup_share) + self._validation
@@ -232,14 +242,14 @@ class Clock:
         before = 0.0 if first else self.rounds[-1].after
         end = self.seconds - self._validation  # the last round is validated
         left = end - spent
+        student = end - self.student_start
         if not self._step:
-            # The cost of a step is not known yet: also after a resumption.
-            steps = min(FIRST_STEPS, self.steps)
-            after = min(before + 1 / FEWEST_ROUNDS, 0.99)
-            return Round(steps, before, after)
+            # The cost of a step is not known yet. What this round takes in fact, the next adds.
+            known = statistics.median(self._inversion) / student if self._inversion else 0
+            share = min(max(known, FIRST_SHARE), 1 / FEWEST_ROUNDS)
+            return Round(min(FIRST_STEPS, self.steps), before, min(before + share, 0.99))
         fixed = self._fixed
         step = statistics.median(self._step)
-        student = end - self.student_start
         # A short budget takes fewer steps per round, but gives the student half of its time.
         per_round = max((student / FEWEST_ROUNDS - fixed) / step, fixed / step, 1)
         per_round = min(per_round, self.steps)
@@ -260,6 +270,14 @@ class Clock:
             minutes=self.seconds / 60,
             student_start=self.student_start,
             rounds=[asdict(part) for part in self.rounds],
+            changed=self.changed,
+            costs=dict(
+                inversion=list(self._inversion),
+                step=list(self._step),
+                step_rounds=self._step_rounds,
+                rest=list(self._rest),
+                validation=self._validation,
+            ),
         )
 
     def load(self, state: dict, spent: float) -> None:
@@ -268,11 +286,28 @@ class Clock:
         Args:
             state: From :meth:`state`.
             spent: Seconds until then. With another budget they are another share of it.
+
+        Raises:
+            ConfigError: Another budget is spent already.
         """
+        other = state['minutes'] != self.seconds / 60
+        if other and spent >= self.seconds:
+            raise ConfigError(
+                f'train_cfg.minutes={self.seconds / 60:g}: the run has taken '
+                f'{spent / 60:.2f} min until this checkpoint; give more'
+            )
+        self.changed = state.get('changed', False) or other
+        if 'costs' in state:  # not in checkpoints from before
+            costs = state['costs']
+            self._inversion.extend(costs['inversion'])
+            self._step.extend(costs['step'])
+            self._step_rounds = costs['step_rounds']
+            self._rest.extend(costs['rest'])
+            self._validation = costs['validation']
         self.rounds = [Round(**part) for part in state['rounds']]
         self.student_start = state['student_start']
         last = self.rounds[-1]
-        if self.student_start is not None and state['minutes'] != self.seconds / 60:
+        if self.student_start is not None and other:
             share = (spent - self.student_start) / (self.seconds - self.student_start)
             after = min(max(share, 0.0), 1.0)
             self.rounds[-1] = Round(last.steps, min(last.before, after), after)
@@ -295,11 +330,16 @@ def by_time(schedules: Any, path: str = 'param_scheduler') -> Any:
     if 'type' not in schedules:
         return {key: by_time(part, f'{path}.{key}') for key, part in schedules.items()}
     counts = [key for key in COUNTS if schedules.get(key) is not None]
+    if schedules['type'] == 'ExponentialLR':
+        raise ConfigError(
+            f'{path}: ExponentialLR falls by a factor per step, but with train_cfg.minutes the '
+            'number of steps is not known before; take CosineAnnealingLR or PolyLR'
+        )
     if schedules.get('by_epoch', True) or counts:
         what = f'has {counts[0]}={schedules[counts[0]]!r}' if counts else 'counts rounds'
         raise ConfigError(
             f'{path}: {schedules["type"]} {what}, but with train_cfg.minutes the number of '
             'rounds and steps is not known before; set by_epoch=False and leave out '
-            f'{", ".join(COUNTS[:5])}: the schedule then covers the time of the student'
+            f'{", ".join(COUNTS[:-1])}: the schedule then covers the time of the student'
         )
     return dict(schedules, end=PARTS)

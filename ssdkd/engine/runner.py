@@ -129,12 +129,21 @@ class StrictRunner(Runner):
         return super().build_param_scheduler(scheduler)
 
     def _say_finished(self) -> None:
-        key = next(key for key in LAST if key in self.cfg.train_cfg)
-        done = self.cfg.train_cfg[key]
+        train_cfg = self.cfg.train_cfg
+        if train_cfg.get('plan'):
+            said, more = f'as planned in {train_cfg.plan}', ''
+        else:
+            key = next(key for key in LAST if train_cfg.get(key) is not None)
+            done = train_cfg[key]
+            said = count(done, LAST[key])
+            more = (
+                f' To continue: --resume --cfg-options train_cfg.{key}=N, with N above {done}'
+            )
+            called = {'minutes': 'minutes', 'max_rounds': 'budget'}.get(key)
+            if called is not None:
+                more += f' (in distill(): resume= and {called}=N)'
         self.logger.info(
-            f'This run is finished ({count(done, LAST[key])}). Its results are in '
-            f"'{self.work_dir}'. To continue: --resume --cfg-options train_cfg.{key}=N, with N "
-            f'above {done}'
+            f"This run is finished ({said}). Its results are in '{self.work_dir}'.{more}"
         )
 
     def _compare(self, checkpoint: dict, source: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """How the estimate without data relates to what a val set measures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,25 @@ def read_estimates(run: str | Path) -> Estimates:
         np.array([series[n] for n in both])
         for series in (curves.scalars[ESTIMATE], curves.metrics[metric])
     )
-    return Estimates(Path(run).resolve().name, metric, kappa, measured)
+    path = Path(run).resolve()
+    # Runs of a benchmark are METHOD/seed_N.
+    label = f'{path.parent.name}/{path.name}' if path.name.startswith('seed_') else path.name
+    return Estimates(label, metric, kappa, measured)
+
+
+def check_comparable(runs: Sequence[Estimates]) -> None:
+    """Refuse runs whose val sets measured different things.
+
+    Raises:
+        ConfigError: There is more than one metric.
+    """
+    first = runs[0]
+    for run in runs:
+        if run.metric != first.metric:
+            raise ConfigError(
+                f"'{first.label}' has {first.metric} and '{run.label}' {run.metric}; give runs "
+                'of one metric at a time'
+            )
 
 
 def rank_correlation(runs: Sequence[Estimates]) -> tuple[float, float, float]:
@@ -64,22 +82,38 @@ def rank_correlation(runs: Sequence[Estimates]) -> tuple[float, float, float]:
     The interval is a bootstrap over runs, as the checkpoints of a run are not independent; with
     one run it is empty (nan).
     """
-    value = _spearman(runs)
+    return _with_interval(_spearman, runs)
+
+
+def mean_error(errors: Sequence[np.ndarray]) -> tuple[float, float, float]:
+    """Mean absolute error over all checkpoints, with a 95 % interval by bootstrap over runs.
+
+    Args:
+        errors: From :func:`left_out_errors`.
+    """
+    return _with_interval(lambda some: float(np.abs(np.concatenate(some)).mean()), errors)
+
+
+def _with_interval(statistic: Callable, runs: Sequence) -> tuple[float, float, float]:
+    value = statistic(runs)
     if len(runs) < 2:
         return value, np.nan, np.nan
     rng = np.random.default_rng(0)
     drawn = [
-        _spearman([runs[i] for i in rng.integers(len(runs), size=len(runs))])
+        statistic([runs[i] for i in rng.integers(len(runs), size=len(runs))])
         for _ in range(2000)
     ]
     return value, *np.nanpercentile(drawn, [2.5, 97.5])
 
 
-def left_out_errors(runs: Sequence[Estimates]) -> np.ndarray:
+def left_out_errors(runs: Sequence[Estimates]) -> list[np.ndarray]:
     """Error in percentage points of each checkpoint's prediction from the other runs.
 
     The prediction is an isotonic regression of the metric on kappa, over all runs but the one
     that the checkpoint is of.
+
+    Returns:
+        list[np.ndarray]: Of each run: predicted minus measured, [n].
 
     Raises:
         ConfigError: There are fewer than two runs.
@@ -93,7 +127,7 @@ def left_out_errors(runs: Sequence[Estimates]) -> np.ndarray:
         others = [run for run in runs if run is not left_out]
         model = IsotonicRegression(out_of_bounds='clip').fit(*_all(others))
         errors.append(model.predict(left_out.kappa) - left_out.measured)
-    return np.concatenate(errors)
+    return errors
 
 
 def plot_estimates(runs: Sequence[Estimates], path: str | Path) -> None:

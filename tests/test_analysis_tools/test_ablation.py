@@ -222,10 +222,11 @@ def test_real_runs(tmp_path):
         (('make_report.py', 'nowhere'), "no work directory 'nowhere'"),
     ],
 )
-def test_wrong_arguments_end_in_one_line(tmp_path, command, message):
-    result = subprocess.run(
-        [sys.executable, TOOLS / command[0], *command[1:]], env=environment(), cwd=tmp_path,
-        capture_output=True, text=True)  # fmt: skip
-    assert result.returncode == 2
-    assert result.stderr.startswith('error: ') and message in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+def test_wrong_arguments_end_in_one_line(tmp_path, monkeypatch, capsys, command, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        call_tool(f'analysis_tools/{command[0]}', *command[1:])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith('error: ') and message in said
+    assert len(said.strip().splitlines()) == 1

@@ -111,7 +111,15 @@ def test_reads_a_specification(tmp_path):
         (dict(ours='c'), "ours: there is no method 'c'"),
         (dict(reference='oracle'), "reference: there is no method 'oracle'; known are a, b"),
         (dict(budget=None), 'budget={} must hold one limit; give either'),
-        (dict(budget__student_steps=5), 'must hold one limit; give either dict(minutes=30)'),
+        (
+            dict(budget__student_steps=5, budget__minutes=5),
+            'must hold one limit; give either dict(minutes=30)',
+        ),
+        (dict(methods=3), 'methods: name at least one'),
+        (dict(seeds__0=1, methods__a__x__y=2), '--cfg-options: '),
+        (dict(options='x'), "options='x' must be a dict"),
+        (dict(options=[1]), 'options=[1] must be a dict'),
+        (dict(methods=[1], seeds=[0]), 'methods: name at least one'),
         (dict(budget__hours=1), "budget.hours: unknown key 'hours'"),
         (dict(budget__minutes=0), "budget.minutes='0' must be a number above 0"),
         (dict(seeds=[1, 1]), 'seeds=[1, 1] must be a list of different ints'),
@@ -270,6 +278,77 @@ def test_several_budgets_have_a_folder_each(tmp_path, budget, folders):
         assert ten.methods['a'].seeds == (5,) and half.methods['a'].seeds == (0, 1)
     with pytest.raises(ConfigError, match='has 2 budgets; give one'):
         read_spec(tmp_path / 'spec.py')
+
+
+@pytest.mark.parametrize(
+    'budget',
+    ['dict(student_steps=9)', "'config'", '[dict(minutes=1, seeds=[2]), dict(minutes=3)]'],
+)
+def test_a_budget_and_seeds_of_the_command_line_are_for_all(tmp_path, budget):
+    (tmp_path / 'spec.py').write_text(SPEC.format(config=str(DIGITS)) + f'budget = {budget}\n')
+    read = read_spec(tmp_path / 'spec.py', {'budget.minutes': 2, 'seeds': [7]})
+    assert (read.minutes, read.student_steps) == (2, None)
+    assert [m.seeds for m in read.methods.values()] == [(7,), (7,)]
+    specs = read_specs(tmp_path / 'spec.py', {'seeds': [7]})
+    assert {m.seeds for read in specs.values() for m in read.methods.values()} == {(7,)}
+    one = {'seeds': [7], 'methods.b.seeds': [8]}
+    assert read_spec(tmp_path / 'spec.py', one | {'budget.minutes': 2}).methods['b'].seeds == (
+        8,
+    )
+
+
+def test_options_of_runs_stay_beside_those_that_are_there(tmp_path):
+    """A dotted name is one key: as a nested dict it would replace all below its first part."""
+    text = f"""
+base = dict(config={str(DIGITS)!r}, options={{'model.modulation.gamma': 2.0}}, seeds=[1, 2])
+switches = dict(off={{'model.modulate': False}})
+methods = dict(a=dict(config={str(DIGITS)!r}, options={{'model.batch_size': 8}}))
+additions = dict(more=dict(a={{'model.normalize': False}}))
+add = ['more']
+budget = [dict(minutes=1, seeds=[3]), dict(minutes=2)]
+"""
+    (tmp_path / 'spec.py').write_text(text)
+    read = read_spec(
+        tmp_path / 'spec.py',
+        {
+            'budget': dict(student_steps=5),
+            'base.options.model.batch_size': 4,
+            'switches.off.model.synthesizer.steps': 7,
+            'methods.a.options.model.batch_size': 6,
+            'additions.more.a.model.autocast': None,
+            'options.model.channels_last': False,
+        },
+    )
+    given = {'model.channels_last': False}
+    base = given | {'model.modulation.gamma': 2.0, 'model.batch_size': 4}
+    assert read.methods['none'].options == base
+    off = {'model.modulate': False, 'model.synthesizer.steps': 7}
+    assert read.methods['off'].options == base | off
+    a = given | {'model.batch_size': 6}
+    assert read.methods['a'].options == a
+    more = {'model.normalize': False, 'model.autocast': None}
+    assert read.methods['a+more'].options == a | more
+    assert read.student_steps == 5
+    # Of the budgets' own seeds those of the first stay, and a base has its own.
+    assert read.methods['a'].seeds == (3,) and read.methods['off'].seeds == (1, 2)
+    read = read_spec(tmp_path / 'spec.py', {'budget': 'config', 'seeds': [9]})
+    assert {m.seeds for m in read.methods.values()} == {(9,)}
+
+
+@pytest.mark.parametrize('key', ['plan', 'minutes'])
+def test_a_budget_does_not_go_with_one_of_the_config(key):
+    cfg = config()
+    cfg.train_cfg[key] = 3
+    with pytest.raises(ConfigError, match=f'methods.m: train_cfg.{key}=3 does not go with'):
+        planned(cfg, steps=100)
+    assert planned(cfg).train_cfg[key] == 3
+
+
+def test_a_part_of_one_of_several_budgets(tmp_path):
+    budget = '[dict(minutes=1), dict(minutes=3)]'
+    (tmp_path / 'spec.py').write_text(SPEC.format(config=str(DIGITS)) + f'budget = {budget}\n')
+    specs = read_specs(tmp_path / 'spec.py', {'budget.0.minutes': 2})
+    assert specs.keys() == {'2_minutes', '3_minutes'}
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,13 @@ READS = {
 }
 
 
+FEW = ('item', 'cpu', 'mask', 'upload')  # one of each kind
+
+
 @pytest.mark.parametrize(
     ('step', 'read'),
-    [('student', read) for read in READS] + [('inversion', 'item'), ('inversion', 'mask')],
+    [pytest.param('student', r, marks=[pytest.mark.slow] * (r not in FEW)) for r in READS]
+    + [('inversion', 'item')],
 )
 def test_a_component_that_waits_is_seen(step, read, tmp_path, monkeypatch):
     """What anyone may write who adds a loss: the counts above must not stay as they are."""

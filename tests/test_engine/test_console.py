@@ -31,6 +31,7 @@ def test_a_run_starts_with_what_matters(tmp_path, capfd):
     call_tool('train.py', config, '--resume', *NAMED)
     said = capfd.readouterr().out
     assert f"This run is finished (4 rounds). Its results are in '{run}'" in said
+    assert 'with N above 4 (in distill(): resume= and budget=N)' in said
     assert 'train_cfg.max_rounds=N' in said and 'Round [' not in said
     assert 'Distillation' not in said
 

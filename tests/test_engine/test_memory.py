@@ -127,9 +127,10 @@ def test_too_large_images_are_refused_before_they_are_made(tiny, monkeypatch):
     runner = build_runner(
         tiny(
             {
-                'model.synthesizer.generator.image_size': 1000,
-                'model.synthesizer.batch_size': 64,
-                'model.batch_size': 64,
+                'model.synthesizer.generator.image_size': 500,
+                'model.synthesizer.batch_size': 256,
+                'model.batch_size': 256,
+                'model.buffer.capacity': 256,
             }
             | NO_VAL
         )
@@ -137,8 +138,8 @@ def test_too_large_images_are_refused_before_they_are_made(tiny, monkeypatch):
     with pytest.raises(ConfigError) as info:
         runner.train()
     message = str(info.value)
-    for key in ('model.synthesizer.batch_size=64', 'model.batch_size=64', 'image_size=(1000,',
-                'model.buffer.capacity=64', '8 GiB are free'):  # fmt: skip
+    for key in ('model.synthesizer.batch_size=256', 'model.batch_size=256', 'image_size=(500,',
+                'model.buffer.capacity=256', '8 GiB are free'):  # fmt: skip
         assert key in message, message
     assert not any(p.grad is not None for p in runner.model.parameters())
     assert 'image' not in runner.model.buffer.columns, 'a sample was made'

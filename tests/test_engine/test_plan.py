@@ -72,7 +72,7 @@ def test_learning_rates_follow_the_time_that_has_passed():
     now = start
     for part in [r for r in rounds if r.steps][:-1]:
         now += 2.0 + 0.1 * part.steps
-        assert part.after == pytest.approx((now - start) / (600 - start), abs=0.06)
+        assert part.after == pytest.approx((now - start) / (600 - start), abs=0.005)
 
 
 @pytest.mark.parametrize('factor', [0.5, 1.5, 3.0])
@@ -130,6 +130,55 @@ def test_resumed_time_counts():
     assert second.rounds[:40] == first.rounds
     assert abs(end / 600 - 1) < 0.03
     assert rounds[0].before == first.rounds[-1].after and rounds[-1].after == 1
+
+
+def test_a_long_run_keeps_pace_from_its_first_step_on_and_after_each_resume():
+    """Five steps that measure the cost are not a twentieth of a night."""
+    clock, spent, off = Clock(480, 0.15, 20, 5, 20), 0.0, []
+    for done in range(4000):
+        if done in (2000, 3000):
+            state = json.loads(json.dumps(clock.state()))
+            clock = Clock(480, 0.15, 20, 5, 20)
+            clock.load(state, spent)
+        part = clock.next(done, spent)
+        costs = 2.0, 0.1 * part.steps, 0.05
+        spent += sum(costs)
+        clock.observe(*costs)
+        if part.steps:
+            true = (spent - clock.student_start) / (clock.seconds - clock.student_start)
+            off.append(abs(part.after - true))
+            assert len(off) == 1 or part.steps > 15, 'the cost of a step is known'
+    assert len(off) > 1500 and max(off) < 0.002
+
+
+def test_nothing_is_known_of_a_run_without_a_step():
+    assert Clock(10, 0.15, 20, 5, 20).sufficient == 0
+
+
+def test_a_budget_that_is_spent_is_refused():
+    first = Clock(10, 0.0, 20, None)
+    simulate(first)
+    Clock(10, 0.0, 20, None).load(first.state(), 599.0)  # the same budget: it is finished
+    with pytest.raises(ConfigError, match='minutes=5: the run has taken 9.98 min'):
+        Clock(5, 0.0, 20, None).load(first.state(), 599.0)
+
+
+def test_a_plan_of_a_run_with_two_budgets_is_refused(tmp_path):
+    first = Clock(10, 0.0, 20, None)
+    for done in range(40):
+        part = first.next(done, 7.5 * done)
+        first.observe(2.0, 0.1 * part.steps, 0.0)
+    second = Clock(20, 0.0, 20, None)
+    second.load(first.state(), 300.0)
+    third = Clock(20, 0.0, 20, None)
+    third.load(second.state(), 300.0)
+    for clock, message in ((first, None), (second, 'other minutes'), (third, 'other minutes')):
+        (tmp_path / 'plan.json').write_text(json.dumps(clock.state()))
+        if message is None:
+            assert SavedPlan(tmp_path / 'plan.json').rounds == first.rounds
+            continue
+        with pytest.raises(ConfigError, match=message):
+            SavedPlan(tmp_path / 'plan.json')
 
 
 @pytest.mark.parametrize('minutes', [8, 20])

@@ -147,6 +147,28 @@ def test_the_last_line_is_the_summary(tiny):
     assert any('Buffer' in line and 'class_ratio' in line for line in lines)
 
 
+def test_a_teacher_at_chance_is_said_before_the_first_round(tiny):
+    cfg = tiny({'train_cfg.max_rounds': 2})
+    weights = torch.load(cfg.model.teacher.checkpoint)
+    images = DATASETS.build(cfg.val_dataloader.dataset)
+    teacher = build_runner(cfg).model.teacher
+    with torch.no_grad():
+        batch = torch.stack([sample['inputs'] for sample in images]).float() / 255
+        predicted = teacher(batch).argmax(dim=1)
+    labels = torch.tensor(images.labels)
+    right = [(predicted.add(shift) % 10 == labels).sum() for shift in range(10)]
+    # All shifts of the classes together are right once for each image: one is at chance.
+    shift = int(torch.stack(right).argmin())
+    for name in ('linear.weight', 'linear.bias'):
+        weights[name] = weights[name].roll(shift, dims=0)
+    torch.save(weights, cfg.model.teacher.checkpoint)
+    build_runner(cfg).train()
+    (log,) = Path(cfg.work_dir).glob('*/*.log')
+    text = log.read_text()
+    assert 0 < text.index('no more than by chance (10 %)') < text.index('Round [1/2]')
+    assert text.count('Validation of the teacher') == 1
+
+
 def test_one_json_line_per_round(tiny):
     cfg = tiny(NO_VAL)
     build_runner(cfg).train()

@@ -232,8 +232,14 @@ def fresh_compiler():
 
 
 @pytest.mark.usefixtures('fresh_compiler')
-@pytest.mark.parametrize('when', ['before', 'after', 'run before'])
-@pytest.mark.parametrize('compiled', COMPILE)
+@pytest.mark.parametrize(
+    ('compiled', 'when'),
+    [
+        pytest.param(c, w, marks=[pytest.mark.slow] * (COMPILE.index(c) != i))
+        for i, w in enumerate(('before', 'after', 'run before'))
+        for c in COMPILE
+    ],
+)
 def test_compiled_teachers(compiled, when, backend='aot_eager'):
     teacher = teacher_of(Residual())
     reference = expected(teacher)

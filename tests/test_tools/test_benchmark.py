@@ -15,7 +15,7 @@ from helpers import DIGITS, ROOT, TINY, call_tool, environment, run_tool, save_t
 from ssdkd.benchmark import PlanFile
 from ssdkd.benchmark.cells import Trainer
 
-OPTIONS = TINY | {'default_hooks.checkpoint.interval': 3}
+OPTIONS = TINY | {'default_hooks.checkpoint.interval': 3, 'custom_hooks.5.images': 20}
 UNIFORM = {
     'model.sampler': dict(type='UniformSampler', _delete_=True),
     'model.writer': dict(type='RandomWriter', _delete_=True),
@@ -209,7 +209,7 @@ def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
     done = run_tool('benchmark.py', *command, '--cfg-options', *options, timeout=600)
     assert done.returncode == 1, done.stderr
     assert '2 runs, 2 at a time' in done.stdout
-    assert 'Broken, seed 7: FAILED: exit status 2: error: model.buffer' in done.stdout
+    assert 'Broken, seed 0: FAILED: exit status 2: error: model.buffer' in done.stdout
     rounds = json.loads((out / 'ours/seed_0/plan.json').read_text())['rounds']
     summary = json.loads((out / 'ours/seed_0/summary.json').read_text())
     assert len(rounds) == summary['rounds'] and rounds[-1]['after'] == 1

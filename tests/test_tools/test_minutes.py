@@ -12,6 +12,7 @@ from helpers import DIGITS, NO_VAL, TINY, as_options, call_tool, save_teacher
 from ssdkd.engine import loop
 from ssdkd.models.checkpoint import read_checkpoint
 from ssdkd.runs import read_rounds
+from ssdkd.visualization import read_curves
 
 OPTIONS = {k: v for k, v in TINY.items() if k != 'train_cfg.max_rounds'} | NO_VAL
 OPTIONS['default_hooks.checkpoint.max_keep_ckpts'] = -1
@@ -34,8 +35,8 @@ def steady_clock(monkeypatch):
 def train(tmp_path):
     save_teacher(dict(type='CifarResNet', depth=8), tmp_path / 'teacher.pth', image_size=16)
 
-    def call(name: str, *more: str, **options) -> dict:
-        options = {f'train_cfg.{key}': value for key, value in options.items()}
+    def call(name: str, *more: str, others: dict | None = None, **options) -> dict:
+        options = {f'train_cfg.{key}': value for key, value in options.items()} | (others or {})
         options = OPTIONS | {'model.teacher.checkpoint': tmp_path / 'teacher.pth'} | options
         arguments = [DIGITS, '--work-dir', tmp_path / name, *more, '--cfg-options']
         call_tool('train.py', *arguments, *as_options(options))
@@ -50,6 +51,42 @@ def rounds(run) -> list[dict]:
 
 def equal(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_a_run_of_long_intervals_is_saved_and_estimated_on_its_way(train, tmp_path):
+    """Its rounds are few, and the config's warm-up rounds are not those of the clock."""
+    rare = {'default_hooks.checkpoint.interval': 1000}
+    train('run', '--minutes', '0.15', warmup_rounds=40, others=rare)
+    run = tmp_path / 'run'
+    planned = rounds(run)
+    warmup = sum(part['steps'] == 0 for part in planned)
+    assert 0 < warmup < 40 < len(planned)
+    assert len(list(run.glob('round_*.pth'))) >= 15
+    estimates = list(read_curves(run).scalars['estimate/kappa'])
+    assert estimates[0] < warmup + 15 and len(estimates) > 3
+
+    # Killed after the last round and before its summary: it goes on to its end.
+    (run / 'summary.json').unlink()
+    train('run', '--resume', '--minutes', '0.15', warmup_rounds=40, others=rare)
+    assert (run / 'summary.json').is_file()
+
+
+def test_a_budget_does_not_go_with_a_plan(train, tmp_path, capfd):
+    train('run', '--minutes', '0.03')
+    plan = tmp_path / 'run/plan.json'
+    with pytest.raises(SystemExit):
+        train('again', '--minutes', '0.05', plan=plan)
+    assert '--minutes 0.05: train_cfg.plan=' in capfd.readouterr().err
+    train('again', plan=plan)
+    short = json.loads(plan.read_text())
+    short['rounds'] = short['rounds'][:3]
+    (tmp_path / 'short.json').write_text(json.dumps(short))
+    capfd.readouterr()
+    train('again', '--resume', plan=plan)
+    assert f'This run is finished (as planned in {plan})' in capfd.readouterr().out
+    with pytest.raises(SystemExit):
+        train('again', '--resume', plan=tmp_path / 'short.json')
+    assert 'train_cfg.plan' in capfd.readouterr().err
 
 
 def test_minutes_plan_a_run_that_a_saved_plan_repeats(train, tmp_path):

@@ -31,6 +31,7 @@ OPTIONS = TINY | {
     'train_cfg.val_interval': 100,
     'train_cfg.val_begin': 100,
     'default_hooks.checkpoint.interval': 1,
+    'custom_hooks.5.images': 20,  # pictures of the estimate, QualityHook
     'model.buffer.capacity': 40,
 }  # overwritten from the third stored batch on
 

@@ -56,6 +56,7 @@ DISTILLATION = {
     'train_cfg.steps_per_round': 1,
     'train_cfg.val_interval': 3,
     'default_hooks.checkpoint.interval': 2,
+    'custom_hooks.5.images': 4,  # pictures of the estimate, QualityHook
 }
 
 

@@ -9,7 +9,9 @@ from helpers import call_tool
 from ssdkd.errors import ConfigError
 from ssdkd.visualization.estimate import (
     Estimates,
+    check_comparable,
     left_out_errors,
+    mean_error,
     rank_correlation,
     read_estimates,
 )
@@ -50,7 +52,19 @@ def test_a_run_is_predicted_from_the_others_alone():
         Estimates('c', 'accuracy', np.array([0.5]), np.array([80.0])),
     ]
     # a and b pool with c's 80 at 0.5: (50 + 80) / 2 = 65 there.
-    assert left_out_errors(runs) == pytest.approx([0, 15, 0, 0, 15, 0, -30])
+    errors = left_out_errors(runs)
+    assert np.concatenate(errors) == pytest.approx([0, 15, 0, 0, 15, 0, -30])
+    value, low, high = mean_error(errors)
+    # Means of each run alone are 5, 5 and 30: any draw of three runs is between.
+    assert value == pytest.approx(60 / 7) and 5 <= low < value < high <= 30
+
+
+def test_runs_of_a_benchmark_have_their_methods_names_and_one_metric(tmp_path):
+    run = read_estimates(work_dir(tmp_path / 'dfq/seed_1', [0.1, 0.2, 0.3, 0.4], [20, 40]))
+    assert run.label == 'dfq/seed_1'
+    other = Estimates('b', 'mIoU', np.array([0.1]), np.array([10.0]))
+    with pytest.raises(ConfigError, match="'dfq/seed_1' has accuracy and 'b' mIoU"):
+        check_comparable([run, other])
 
 
 def test_command(tmp_path, monkeypatch, capsys):

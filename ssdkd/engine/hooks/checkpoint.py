@@ -100,6 +100,7 @@ class SafeCheckpointHook(CheckpointHook):
             self.best_ckpt_path_dict = paths
 
 
+PARTS_OF_TIME = 20  # of a run by the clock, each of which has a checkpoint
 ESTIMATE = 'estimate'  # of the best checkpoint of a run without a val set, in its name
 
 
@@ -114,7 +115,8 @@ class DistillCheckpointHook(SafeCheckpointHook):
     :class:`~ssdkd.engine.hooks.quality.QualityHook` gives, ``best_estimate_round_*.pth``.
 
     Args:
-        interval (int): Rounds between checkpoints. Defaults to 5.
+        interval (int): Rounds between checkpoints. By the clock there is one at each twentieth
+            of the student's time, too. Defaults to 5.
         **kwargs: See :class:`SafeCheckpointHook`.
     """
 
@@ -128,6 +130,12 @@ class DistillCheckpointHook(SafeCheckpointHook):
             self.best_ckpt_path = None
             self._init_rule(['greater'], self.save_best)
         super().before_train(runner)
+
+    def every_n_epochs(self, runner, n: int, start: int = 0) -> bool:
+        """Also at each twentieth of a run by the clock, whose rounds may be few or short."""
+        loop = runner.train_loop
+        due = n > 0 and loop.clock is not None and loop.round.passes(PARTS_OF_TIME)
+        return super().every_n_epochs(runner, n, start) or due
 
     def after_estimate(self, runner, value: float) -> None:
         """Keep the checkpoint if its estimate is the best of a run without a val set."""

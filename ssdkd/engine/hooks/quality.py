@@ -15,6 +15,7 @@ from ssdkd.runs import random_state, set_random_state
 SEED = 20_240_607  # of the pictures; that of no run
 PIXELS = 2**22  # of all pictures together, unless that were fewer than LEAST
 MOST, LEAST = 500, 32
+FIFTHS = 5  # looks at a run by the clock, at least
 CHANCE = 0.05  # kappa below which the student has learnt nothing
 
 
@@ -35,7 +36,8 @@ class QualityHook(Hook):
     is warned of, once.
 
     Args:
-        interval (int): Rounds between two estimates. Defaults to 10.
+        interval (int): Rounds between two estimates. By the clock there is one at each fifth of
+            the student's time, too. Defaults to 10.
         images (int, optional): Number of pictures. Defaults to None: 500, and fewer if they
             are larger than 91 x 91 pixels, at least 32.
     """
@@ -50,8 +52,11 @@ class QualityHook(Hook):
 
     def before_train_epoch(self, runner) -> None:
         # Not after the round: then its number has not been counted yet.
-        trained = runner.epoch - runner.train_loop.warmup_rounds
-        if trained >= EARLY and runner.epoch % self.interval == 0:
+        loop = runner.train_loop
+        due = runner.epoch % self.interval == 0
+        if loop.clock is not None:  # its rounds may be few, or many and short
+            due = due or loop.round.passes(FIFTHS)
+        if runner.epoch - loop.warmup_rounds >= EARLY and due:
             self._estimate(runner)
 
     def after_train(self, runner) -> None:

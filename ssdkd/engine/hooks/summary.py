@@ -14,6 +14,7 @@ from ssdkd.atomic import write_whole
 from ssdkd.engine.hooks.buffer_statistics import buffer_statistics
 from ssdkd.registry import HOOKS
 from ssdkd.runs.files import SUMMARY
+from ssdkd.runs.random_state import random_state, set_random_state
 
 
 def peak_memory() -> dict[str, float]:
@@ -41,32 +42,44 @@ def peak_memory() -> dict[str, float]:
 
 @HOOKS.register_module()
 class SummaryHook(Hook):
-    """Evaluates every network once more and logs the result of the run in one line.
+    """Evaluates every network and logs the result of the run in one line.
 
-    The line is the last of the log; ``summary.json`` in the work directory holds the same, with
-    ``null`` for a ratio of classes that is infinite.
+    What is only read, such as the teacher, is evaluated before the first round, and what is
+    trained at the end. The line is the last of the log; ``summary.json`` in the work directory
+    holds the same, with ``null`` for a ratio of classes that is infinite.
     Without a val set the accuracies are left out. Of several processes it counts the samples of
     all, and states mean confidence and memory of the first.
     """
 
     priority = 'LOWEST'
 
+    def before_train(self, runner) -> None:
+        """Evaluate what is only read: wrong weights or labels show before hours of training."""
+        self._fixed = {}
+        if runner.val_loop is None:
+            return
+        distiller = getattr(runner.model, 'module', runner.model)
+        before = random_state()  # a loader draws from it
+        for role in distiller.networks:
+            if role in distiller.trained:
+                continue
+            metrics = self._fixed[role] = self._evaluate(runner, role)
+            chance = 100 / distiller.task.num_classes
+            if metrics.get('accuracy', 100) <= chance:
+                runner.logger.warning(
+                    f'The {role} is right for {metrics["accuracy"]:g} % of the val set, no '
+                    f'more than by chance ({chance:.3g} %): the labels may be in another '
+                    'order than its outputs, or its mean, std or weights not be those of '
+                    'its training'
+                )
+        set_random_state(before)
+
     def after_train(self, runner) -> None:
         distiller = getattr(runner.model, 'module', runner.model)
         summary = {}
         if runner.val_loop is not None:
             for role in distiller.networks:
-                metrics = self._evaluate(runner, role)
-                values = '  '.join(f'{name}: {value}' for name, value in metrics.items())
-                runner.logger.info(f'Validation of the {role}  {values}')
-                chance = 100 / distiller.task.num_classes
-                if role not in distiller.trained and metrics.get('accuracy', 100) <= chance:
-                    runner.logger.warning(
-                        f'The {role} is right for {metrics["accuracy"]:g} % of the val set, no '
-                        f'more than by chance ({chance:.3g} %): the labels may be in another '
-                        'order than its outputs, or its mean, std or weights not be those of '
-                        'its training'
-                    )
+                metrics = self._fixed.get(role) or self._evaluate(runner, role)
                 summary |= {f'{role}_{name}': value for name, value in metrics.items()}
         for role, network in distiller.networks.items():
             summary[f'{role}_parameters'] = sum(p.numel() for p in network.parameters())
@@ -119,4 +132,7 @@ class SummaryHook(Hook):
                 loop.evaluator.process(data_samples=outputs, data_batch=batch)
         metrics = loop.evaluator.evaluate(len(loop.dataloader.dataset))
         # Floats of numpy, such as those of mmseg, are not JSON.
-        return {name: round(float(value), 2) for name, value in metrics.items()}
+        metrics = {name: round(float(value), 2) for name, value in metrics.items()}
+        values = '  '.join(f'{name}: {value}' for name, value in metrics.items())
+        runner.logger.info(f'Validation of the {role}  {values}')
+        return metrics
