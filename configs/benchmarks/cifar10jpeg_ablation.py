@@ -1,7 +1,7 @@
 """What each part of SSD-KD adds: CIFAR-10-JPEG, ResNet-20 -> ResNet-20, 10 and 30 minutes.
 
 All 16 settings of four parts; phi is used in both places. Where it is used is varied with all
-four on. Five seeds of 10 minutes and three of 30: 90 and 54 runs, 42 hours of one run at a time.
+four on. Five seeds of 10 minutes and three of 30: 90 and 54 runs, 42 hours of one at a time.
 """
 
 _teachers = '{{$SSDKD_SHARED:../shared}}/teachers'
