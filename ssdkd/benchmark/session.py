@@ -129,7 +129,18 @@ def run_specs(specs: dict[str, Spec], out: Path, args: argparse.Namespace) -> No
         specs: Folder in the work directory -> what to compare there.
         out: Work directory.
         args: Arguments of ``ssdkd benchmark``, without ``spec``.
+
+    Raises:
+        ConfigError: The work directory holds other budgets.
     """
+    # Of one budget the record lies in the folder itself, of several below it.
+    others = out.glob('*/plan.json') if '' in specs else out.glob('plan.json')
+    if any(others):
+        mine, theirs = ('one budget', 'several') if '' in specs else ('several budgets', 'one')
+        raise ConfigError(
+            f"budget: the specification has {mine}, and '{out}' holds runs of {theirs}; choose "
+            'another --work-dir'
+        )
     if args.report_only:  # on the budgets that have begun
         specs = {k: spec for k, spec in specs.items() if PlanFile.read(out / k)} or specs
         cells = {k: report_again(spec, out / k, args) for k, spec in specs.items()}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 
 import pytest
 import torch
@@ -14,6 +15,9 @@ from helpers import DIGITS, ROOT, TINY, call_tool, environment, run_tool, save_t
 
 from ssdkd.benchmark import PlanFile
 from ssdkd.benchmark.cells import Trainer
+from ssdkd.benchmark.session import run_specs
+from ssdkd.benchmark.spec import read_specs
+from ssdkd.errors import ConfigError
 
 OPTIONS = TINY | {'default_hooks.checkpoint.interval': 3, 'custom_hooks.5.images': 20}
 UNIFORM = {
@@ -191,6 +195,13 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
         call_tool('benchmark.py', *command, '--report-only')  # on what has begun
         assert '| part | 2 student steps |' in (out / 'effects.md').read_text()
     assert (out / 'effects.md').read_text() in capsys.readouterr().out
+    args = Namespace(report_only=True, dry_run=False, methods=None)
+    for options, folder, message in (
+        ({'budget.minutes': 3}, out, 'has one budget, and'),
+        ({}, out / '3_minutes', 'has several budgets, and'),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            run_specs(read_specs(spec, options), folder, args)
     rows = list(csv.DictReader(open(out / 'effects.csv')))
     found = {(row['budget'], row['part']): float(row['effect']) for row in rows}
     assert found['2 student steps', 'priorities'] == pytest.approx(4.075)
