@@ -1,6 +1,7 @@
 """The run of a call of distill(): its config as a file, the runner, the report."""
 
 import copy
+import json
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -76,7 +77,13 @@ def train(
     command = f'ssdkd train {path}'
     if launcher != 'none':
         command = f'tools/dist_train.sh {path} {get_world_size()}'
-    if cfg.train_cfg.get('minutes') is not None:  # the clock alone makes another student
+    minutes = cfg.train_cfg.get('minutes')
+    if reason is None and resume and minutes is not None:
+        plan = work_dir / PLAN
+        state = json.loads(plan.read_text()) if plan.is_file() else dict(minutes=minutes)
+        if state.get('changed') or state['minutes'] != minutes:
+            reason = 'it was resumed with other minutes'
+    if minutes is not None:  # the clock alone makes another student
         command += (
             f' --work-dir {work_dir}_again --cfg-options train_cfg.plan={work_dir / PLAN}'
         )

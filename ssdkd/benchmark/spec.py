@@ -167,6 +167,7 @@ def read_specs(path: str | Path, options: dict | None = None) -> dict[str, Spec]
     return specs
 
 
+TABLES = ('methods', 'variants', 'switches', 'additions')
 # Where a specification holds options of runs, of which a dotted name is one key; * is any name.
 OPTIONS = (
     ('options',),
@@ -195,6 +196,14 @@ def _with_options(cfg: Config, options: dict) -> Config:
         for part in parts:
             if isinstance(part, dict):
                 part.pop('seeds', None)
+    for key in options:
+        table, *names = key.split('.')
+        known = cfg.get(table)
+        if table in TABLES and len(names) > 1 and names[0] not in (known or {}):
+            raise ConfigError(
+                f"--cfg-options {key}: there is no '{names[0]}' in {table}"
+                + nearest(names[0], list(known or {}))
+            )
     try:
         for key in list(options):
             if _is_option(key.split('.')):

@@ -45,6 +45,7 @@ def _run(args: argparse.Namespace) -> None:
     from ssdkd.apis import check_data, check_sets, load_config, network_config
     from ssdkd.apis.networks import stated_size
     from ssdkd.engine import StrictRunner
+    from ssdkd.evaluation.chance import at_chance
     from ssdkd.mmseg import is_mmseg_config
 
     cfg = load_config(args)
@@ -86,6 +87,9 @@ def _run(args: argparse.Namespace) -> None:
     runner = StrictRunner.from_cfg(cfg)
     num_classes = runner.model.task.num_classes if distils else None
     check_sets(runner, runner.model.network, 'test', num_classes=num_classes, image_size=size)
-    images = count(len(runner.test_dataloader.dataset), 'image')
-    runner.logger.info(f'Test of the {args.role if distils else "network"} on {images}')
-    runner.test()
+    images, role = len(runner.test_dataloader.dataset), args.role if distils else 'network'
+    runner.logger.info(f'Test of the {role} on {count(images, "image")}')
+    metrics = runner.test()
+    said = at_chance(role, metrics, num_classes, images) if distils else None
+    if said is not None:
+        runner.logger.warning(said)

@@ -117,6 +117,10 @@ def test_reads_a_specification(tmp_path):
         ),
         (dict(methods=3), 'methods: name at least one'),
         (dict(seeds__0=1, methods__a__x__y=2), '--cfg-options: '),
+        (
+            dict(methods__c__options__model__batch_size=2),
+            "--cfg-options methods.c.options.model.batch_size: there is no 'c' in methods",
+        ),
         (dict(options='x'), "options='x' must be a dict"),
         (dict(options=[1]), 'options=[1] must be a dict'),
         (dict(methods=[1], seeds=[0]), 'methods: name at least one'),

@@ -17,6 +17,7 @@ PIXELS = 2**22  # of all pictures together, unless that were fewer than LEAST
 MOST, LEAST = 500, 32
 FIFTHS = 5  # looks at a run by the clock, at least
 CHANCE = 0.05  # kappa below which the student has learnt nothing
+ONE_CLASS = 95  # percent of agreement without kappa: one class, whatever the picture
 
 
 @HOOKS.register_module()
@@ -81,11 +82,18 @@ class QualityHook(Hook):
         )
         if values['kappa'] < CHANCE and not self._warned:
             self._warned = True
+            why = (
+                'It may need more steps. Otherwise look at samples/ in the work directory and '
+                'at the learning rate; a wrong mean or std of the teacher is a common cause'
+            )
+            if values['agreement'] > ONE_CLASS:
+                why = (
+                    'Both predict one class for nearly all pictures, so that the estimate says '
+                    "nothing: look at the teacher's mean, std and weights"
+                )
             runner.logger.warning(
                 'The student predicts the same class as its teacher hardly more often than '
-                f'chance (kappa {values["kappa"]:.3f}). It may need more steps. Otherwise look '
-                'at samples/ in the work directory and at the learning rate; a wrong mean or '
-                'std of the teacher is a common cause'
+                f'chance (kappa {values["kappa"]:.3f}). {why}'
             )
         if runner.val_loop is None:
             for hook in runner.hooks:

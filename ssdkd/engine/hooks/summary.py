@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 
 from ssdkd.atomic import write_whole
 from ssdkd.engine.hooks.buffer_statistics import buffer_statistics
+from ssdkd.evaluation.chance import at_chance
 from ssdkd.registry import HOOKS
 from ssdkd.runs.files import SUMMARY
 from ssdkd.runs.random_state import random_state, set_random_state
@@ -64,14 +65,10 @@ class SummaryHook(Hook):
             if role in distiller.trained:
                 continue
             metrics = self._fixed[role] = self._evaluate(runner, role)
-            chance = 100 / distiller.task.num_classes
-            if metrics.get('accuracy', 100) <= chance:
-                runner.logger.warning(
-                    f'The {role} is right for {metrics["accuracy"]:g} % of the val set, no '
-                    f'more than by chance ({chance:.3g} %): the labels may be in another '
-                    'order than its outputs, or its mean, std or weights not be those of '
-                    'its training'
-                )
+            images = len(runner.val_loop.dataloader.dataset)
+            said = at_chance(role, metrics, distiller.task.num_classes, images)
+            if said is not None:
+                runner.logger.warning(said)
         set_random_state(before)
 
     def after_train(self, runner) -> None:
