@@ -214,7 +214,7 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
     """Runs end by the clock; a reference without a result leaves the ratios open."""
-    spec, out = write_spec(tmp_path, 'minutes=0.05'), tmp_path / 'out'
+    spec, out = write_spec(tmp_path, 'minutes=0.2'), tmp_path / 'out'
     command = (spec, '--work-dir', out, '--methods', 'ours,broken', '--jobs', 2, '--threads', 1)
     options = ('seeds=[0]', 'options.default_hooks.checkpoint.interval=1000')
     done = run_tool('benchmark.py', *command, '--cfg-options', *options, timeout=600)
@@ -225,7 +225,7 @@ def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
     summary = json.loads((out / 'ours/seed_0/summary.json').read_text())
     assert len(rounds) == summary['rounds'] and rounds[-1]['after'] == 1
     line = next(csv.DictReader(open(out / 'results.csv')))
-    assert float(line['elapsed_minutes']) == pytest.approx(0.05, rel=0.2)
+    assert float(line['elapsed_minutes']) == pytest.approx(0.2, rel=0.1)
     report = (out / 'report.md').read_text()
     assert 'Uniform has no result yet' in report and 'Uniform, seed 0' in report
 
