@@ -49,6 +49,9 @@ class LatentStream:
         return self.steps_per_round
 
 
+APART = 60  # seconds between points of time of a run by the clock, at least
+
+
 @LOOPS.register_module()
 class DistillLoop(BaseLoop):
     """Rounds of one generator phase and many student steps; mmengine's epoch is a round.
@@ -191,6 +194,16 @@ class DistillLoop(BaseLoop):
         """The part of the time that has passed, of a run whose schedule counts these."""
         done = self.plan.rounds[self._epoch - 1].after if self._epoch else 0.0
         return int(done * (PARTS - 1))
+
+    def passes(self, points: int) -> bool:
+        """Whether a run by the clock passes one of its points of time, even ones, this round.
+
+        Args:
+            points: How many there are; fewer in short runs, a minute apart or more.
+        """
+        if self.clock is None:
+            return False
+        return self.round.passes(min(points, int(self.clock.seconds / APART)))
 
     def position(self, number: int) -> str:
         """Where the run is in a round, for the log: ``'12/60'``, or ``'12, 3.5/30 min'``."""

@@ -214,18 +214,18 @@ def test_effects_of_parts_at_two_budgets(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
     """Runs end by the clock; a reference without a result leaves the ratios open."""
-    spec, out = write_spec(tmp_path, 'minutes=0.05'), tmp_path / 'out'
+    spec, out = write_spec(tmp_path, 'minutes=0.2'), tmp_path / 'out'
     command = (spec, '--work-dir', out, '--methods', 'ours,broken', '--jobs', 2, '--threads', 1)
     options = ('seeds=[0]', 'options.default_hooks.checkpoint.interval=1000')
     done = run_tool('benchmark.py', *command, '--cfg-options', *options, timeout=600)
     assert done.returncode == 1, done.stderr
     assert '2 runs, 2 at a time' in done.stdout
-    assert 'Broken, seed 0: FAILED: exit status 2: error: model.buffer' in done.stdout
+    assert 'Broken, seed 0: FAILED: exit status 2: error: model.student has 7' in done.stdout
     rounds = json.loads((out / 'ours/seed_0/plan.json').read_text())['rounds']
     summary = json.loads((out / 'ours/seed_0/summary.json').read_text())
     assert len(rounds) == summary['rounds'] and rounds[-1]['after'] == 1
     line = next(csv.DictReader(open(out / 'results.csv')))
-    assert float(line['elapsed_minutes']) == pytest.approx(0.05, rel=0.2)
+    assert float(line['elapsed_minutes']) == pytest.approx(0.2, rel=0.1)
     report = (out / 'report.md').read_text()
     assert 'Uniform has no result yet' in report and 'Uniform, seed 0' in report
 
@@ -240,7 +240,7 @@ def test_jobs_of_a_cluster(tmp_path):
                '--cfg-options', 'seeds=[0]')  # fmt: skip
     done = run_tool('benchmark.py', *command, timeout=600)
     assert done.returncode == 1, done.stderr
-    assert 'Broken, seed 7: FAILED: exit status 2: error: model.student has 7' in done.stdout
+    assert 'Broken, seed 0: FAILED: exit status 2: error: model.student has 7' in done.stdout
     assert json.loads((out / 'ours/seed_0/summary.json').read_text())['student_steps'] == 4
     assert list((out / 'jobs').glob('*_result.pkl'))
     again = run_tool('benchmark.py', *command, timeout=600)

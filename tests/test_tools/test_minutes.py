@@ -53,8 +53,11 @@ def equal(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
-def test_a_run_of_long_intervals_is_saved_and_estimated_on_its_way(train, tmp_path):
+def test_a_run_of_long_intervals_is_saved_and_estimated_on_its_way(
+    train, tmp_path, monkeypatch
+):
     """Its rounds are few, and the config's warm-up rounds are not those of the clock."""
+    monkeypatch.setattr(loop, 'APART', 0.1)
     rare = {'default_hooks.checkpoint.interval': 1000}
     train('run', '--minutes', '0.15', warmup_rounds=40, others=rare)
     run = tmp_path / 'run'

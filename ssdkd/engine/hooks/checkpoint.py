@@ -116,7 +116,7 @@ class DistillCheckpointHook(SafeCheckpointHook):
 
     Args:
         interval (int): Rounds between checkpoints. By the clock there is one at each twentieth
-            of the student's time, too. Defaults to 5.
+            of the student's time, too, a minute apart or more. Defaults to 5.
         **kwargs: See :class:`SafeCheckpointHook`.
     """
 
@@ -133,8 +133,7 @@ class DistillCheckpointHook(SafeCheckpointHook):
 
     def every_n_epochs(self, runner, n: int, start: int = 0) -> bool:
         """Also at each twentieth of a run by the clock, whose rounds may be few or short."""
-        loop = runner.train_loop
-        due = n > 0 and loop.clock is not None and loop.round.passes(PARTS_OF_TIME)
+        due = n > 0 and runner.train_loop.passes(PARTS_OF_TIME)
         return super().every_n_epochs(runner, n, start) or due
 
     def after_estimate(self, runner, value: float) -> None:

@@ -38,7 +38,7 @@ class QualityHook(Hook):
 
     Args:
         interval (int): Rounds between two estimates. By the clock there is one at each fifth of
-            the student's time, too. Defaults to 10.
+            the student's time, too, a minute apart or more. Defaults to 10.
         images (int, optional): Number of pictures. Defaults to None: 500, and fewer if they
             are larger than 91 x 91 pixels, at least 32.
     """
@@ -54,9 +54,8 @@ class QualityHook(Hook):
     def before_train_epoch(self, runner) -> None:
         # Not after the round: then its number has not been counted yet.
         loop = runner.train_loop
-        due = runner.epoch % self.interval == 0
-        if loop.clock is not None:  # its rounds may be few, or many and short
-            due = due or loop.round.passes(FIFTHS)
+        # By the clock rounds may be few, or many and short.
+        due = runner.epoch % self.interval == 0 or loop.passes(FIFTHS)
         if runner.epoch - loop.warmup_rounds >= EARLY and due:
             self._estimate(runner)
 
