@@ -30,7 +30,7 @@ from ssdkd.apis.resumed import (
 from ssdkd.apis.surroundings import kept_surroundings
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.checks import check_int, is_number
-from ssdkd.config.read import without_delete
+from ssdkd.config.read import placing_options, without_delete
 from ssdkd.config.top_level import KEYS
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
@@ -304,13 +304,8 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
                 f"distill() has no argument '{key}', and the config has no such key"
                 + nearest(key.split('.')[0], dict.fromkeys(known), 'see help(distill)')
             )
-    try:
+    with placing_options('distill()'):
         cfg.merge_from_dict(overrides)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f'distill(): {error}; the part of a key before its last dot must name a dict of '
-            'the config'
-        ) from error
     rename_keys(cfg)
     without_delete(cfg)
 

@@ -13,6 +13,7 @@ from ssdkd.apis.check import check_data
 from ssdkd.apis.load import load_config
 from ssdkd.benchmark.variants import added_methods, switch_levels, variant_methods
 from ssdkd.config.names import find_config
+from ssdkd.config.read import placing_options
 from ssdkd.errors import ConfigError
 from ssdkd.registry import nearest
 
@@ -204,16 +205,13 @@ def _with_options(cfg: Config, options: dict) -> Config:
                 f"--cfg-options {key}: there is no '{names[0]}' in {table}"
                 + nearest(names[0], list(known or {}))
             )
-    try:
+    with placing_options(whole='specification'):
         for key in list(options):
-            if _is_option(key.split('.')):
-                _set_option(cfg, key.split('.'), options.pop(key))
+            parts = key.split('.')
+            depth = _depth(parts)
+            if depth:
+                _set_option(cfg, parts[:depth], '.'.join(parts[depth:]), options.pop(key))
         cfg.merge_from_dict(options)
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f'--cfg-options: {error}; the part of a key before its last dot must name a dict '
-            'of the specification'
-        ) from error
     return cfg
 
 
@@ -224,25 +222,24 @@ def _values(part: Any) -> list:
     return part if isinstance(part, list) else []
 
 
-def _is_option(parts: list[str]) -> bool:
-    return any(_depth(parts, place) for place in OPTIONS)
+def _depth(parts: list[str]) -> int:
+    """How many names of a key lead to options of runs, if it is one of these; otherwise 0."""
+    fits = (
+        len(place)
+        for place in OPTIONS
+        if len(parts) > len(place) and all(b in ('*', a) for a, b in zip(parts, place))
+    )
+    return next(fits, 0)
 
 
-def _depth(parts: list[str], place: tuple[str, ...]) -> int:
-    """How many names lead to the options, if a key is one of those in a place; otherwise 0."""
-    fits = len(parts) > len(place) and all(b in ('*', a) for a, b in zip(parts, place))
-    return len(place) * fits
-
-
-def _set_option(cfg: Config, parts: list[str], value: Any) -> None:
+def _set_option(cfg: Config, place: list[str], key: str, value: Any) -> None:
     """Set an option of runs under its dotted name, beside those that are there."""
-    depth = next(filter(None, (_depth(parts, place) for place in OPTIONS)))
     holder = cfg
-    for name in parts[:depth]:
+    for name in place:
         if name not in holder:
             holder[name] = {}
         holder = holder[name]
-    holder['.'.join(parts[depth:])] = value
+    holder[key] = value
 
 
 def make_spec(raw: dict, path: Path) -> Spec:

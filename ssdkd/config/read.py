@@ -1,5 +1,8 @@
 """Reading of config files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from mmengine.config import Config
 
 from ssdkd.config.compose import TABLES, compose
@@ -30,16 +33,31 @@ def read_config(
     cfg = _read(name, method, budget)
     rename_keys(cfg)  # before the options, which go before the file under any name
     check_options(cfg, options or {})
-    try:
+    with placing_options():
         cfg.merge_from_dict(options or {})
-    except (AttributeError, IndexError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f'--cfg-options: {error}; the part of a key before its last dot must name a '
-            'dict of the config'
-        ) from error
     rename_keys(cfg)
     without_delete(cfg)
     return cfg
+
+
+@contextmanager
+def placing_options(source: str = '--cfg-options', whole: str = 'config') -> Iterator[None]:
+    """Say in one line that an option which is merged inside has no place.
+
+    Args:
+        source (str): Where the options come from.
+        whole (str): What they are merged into.
+
+    Raises:
+        ConfigError: mmengine's merge failed.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'{source}: {error}; the part of a key before its last dot must name a dict of '
+            f'the {whole}'
+        ) from error
 
 
 def without_delete(cfg: dict) -> None:
