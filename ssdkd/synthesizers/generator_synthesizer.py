@@ -71,7 +71,7 @@ class GeneratorSynthesizer(InversionSynthesizer):
         latents.requires_grad_(self.latent_lr > 0)
         latent_optimizer = torch.optim.Adam([latents], self.latent_lr, betas=(0.5, 0.999))
         for _ in range(self.steps):
-            images = self.generator(latents, targets)
+            images = context.replayed(self.generator)(latents, targets)
             total, terms = phase.evaluate(self.augment(images, rng), targets)
             phase.keep(total, terms, image=images, latent=latents)
             context.optim_wrapper['generator'].update_params(total)
