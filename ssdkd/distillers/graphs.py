@@ -48,7 +48,6 @@ class PassGraphs:
     def __init__(self, network: nn.Module):
         self.network = network
         self._layers: list[nn.Module] = []
-        self._tensors: list[Tensor] = []
         self._seen: Counter[tuple] = Counter()
         self._graphs: dict[tuple, _Graph | None] = {}
 
@@ -79,23 +78,23 @@ class PassGraphs:
         """What a pass has in common with others; None if a graph cannot stand for it."""
         if not self._layers:  # now, as it moved to its device after it was built
             self._layers = list(self.network.modules())
-            self._tensors = [*self.network.parameters(), *self.network.buffers()]
+            kinds = (*KINDS, '_backward_pre_hooks', '_backward_hooks')
+            self._hooks = [getattr(layer, kind) for layer in self._layers for kind in kinds]
+            self._parameters = list(self.network.parameters())
+            self._tensors = [*self._parameters, *self.network.buffers()]
         learns = torch.is_grad_enabled()
-        if learns and any(t.grad is not None for t in self._tensors if t.requires_grad):
+        if learns and any(p.grad is not None for p in self._parameters if p.requires_grad):
             return None
-        layers = []
-        for layer in self._layers:
-            hooks = [*layer._forward_pre_hooks.values(), *layer._forward_hooks.values()]
-            if layer._backward_hooks or layer._backward_pre_hooks:
-                return None
-            if not all(isinstance(hook, Observer) for hook in hooks):
-                return None
-            watched = bool(layer._forward_pre_hooks), bool(layer._forward_hooks)
-            layers.append((layer.training, *watched))
-        tensors = [(t.data_ptr(), t.requires_grad) for t in self._tensors]
+        modes = [layer.training for layer in self._layers]
+        hooks = [hooks for hooks in self._hooks if hooks]
+        if hooks and not all(isinstance(h, Observer) for part in hooks for h in part.values()):
+            return None
+        watched = [bool(hooks) for hooks in self._hooks] if hooks else []
+        places = [t.data_ptr() for t in self._tensors]
+        learned = [p.requires_grad for p in self._parameters]
         given = [(x.shape, x.dtype, x.stride(), x.requires_grad) for x in inputs]
         precision = torch.is_autocast_enabled('cuda') and torch.get_autocast_dtype('cuda')
-        return learns, precision, *layers, *tensors, *given
+        return learns, precision, *modes, *watched, *places, *learned, *given
 
     def _capture(self, inputs: Inputs) -> '_Graph | None':
         what = f'CUDA graph of {type(self.network).__name__} for {len(inputs[0])} samples'
@@ -124,6 +123,7 @@ class _Graph:
         self._replay = torch.cuda.make_graphed_callables(
             self._pass, samples, allow_unused_input=True
         )
+        self._pass.let_go()
         self._last: Callable[[], _Mark | None] = lambda: None
 
     @property
@@ -150,6 +150,7 @@ class _Pass(nn.Module):
         self.network = network
         self._layers = layers
         self._seen: list[tuple] = []  # layer, kind of hook, and how its tensors are laid out
+        self._outputs: Inputs = ()
 
     def forward(self, *inputs: Tensor) -> Inputs:
         self._seen, tensors = [], []
@@ -162,7 +163,15 @@ class _Pass(nn.Module):
 
         with _watched(self._layers, keep):
             output = self.network(*inputs)
-        return output, *tensors
+        self._outputs = output, *tensors
+        return self._outputs
+
+    def let_go(self) -> None:
+        """Free the autograd graph of the capture, whose nodes wait for its stream each time."""
+        for output in self._outputs:
+            if output.grad_fn is not None and not output._is_view():
+                output.detach_()
+        self._outputs = ()
 
     def show(self, tensors: Sequence[Tensor]) -> None:
         """Call the hooks of the layers with the tensors of a pass, in its order."""
