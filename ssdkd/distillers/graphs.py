@@ -71,8 +71,8 @@ class PassGraphs:
 
     @staticmethod
     def graphable(inputs: Inputs) -> bool:
-        """Whether they are on a device with graphs."""
-        return all(x.is_cuda for x in inputs)
+        """Whether they are on a device with graphs; tensors without memory are of other types."""
+        return all(x.is_cuda and type(x) is Tensor for x in inputs)
 
     def _kind(self, inputs: Inputs) -> tuple | None:
         """What a pass has in common with others; None if a graph cannot stand for it."""
