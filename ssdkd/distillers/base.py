@@ -213,10 +213,12 @@ class BaseDistiller(BaseModel, ABC):
     def replayed(self, network: nn.Module) -> Callable[..., Tensor]:
         """A network, with :attr:`cuda_graphs` as :class:`PassGraphs`, for training steps.
 
+        One in a distributed wrapper stays as it is.
+
         Args:
             network: Takes tensors, and returns one.
         """
-        if not self.cuda_graphs or get_world_size() > 1:
+        if not self.cuda_graphs or unwrapped(network) is not network:
             return network
         if id(network) not in self._graphs:
             self._graphs[id(network)] = PassGraphs(network)

@@ -20,6 +20,7 @@ from ssdkd.models import Observer
 Inputs = tuple[Tensor, ...]
 REPEATS = 3  # a kind of pass is captured when it comes for this time
 MOST = 8  # kinds of passes of a network: each keeps its activations in memory
+FORGETS = 100  # kinds: those of a network whose weights move all the time
 BEFORE, AFTER = KINDS = '_forward_pre_hooks', '_forward_hooks'  # where torch has them
 PLACE = object()  # of a tensor
 
@@ -60,8 +61,7 @@ class PassGraphs:
         if kind is None:
             return self.network(*inputs)
         if kind not in self._graphs:
-            self._seen[kind] += 1
-            if self._seen[kind] < REPEATS or len(self._graphs) == MOST:
+            if len(self._graphs) == MOST or not self._repeats(kind):
                 return self.network(*inputs)
             self._graphs[kind] = self._capture(inputs)
         graph = self._graphs[kind]
@@ -69,9 +69,15 @@ class PassGraphs:
             return self.network(*inputs)
         return graph(inputs)
 
+    def _repeats(self, kind: tuple) -> bool:
+        if len(self._seen) > FORGETS:
+            self._seen.clear()
+        self._seen[kind] += 1
+        return self._seen[kind] == REPEATS
+
     @staticmethod
     def graphable(inputs: Inputs) -> bool:
-        """Whether they are on a device with graphs; tensors without memory are of other types."""
+        """Whether they are on a device with graphs, and have memory there, as plain tensors."""
         return all(x.is_cuda and type(x) is Tensor for x in inputs)
 
     def _kind(self, inputs: Inputs) -> tuple | None:
@@ -80,18 +86,18 @@ class PassGraphs:
             self._layers = list(self.network.modules())
             kinds = (*KINDS, '_backward_pre_hooks', '_backward_hooks')
             self._hooks = [getattr(layer, kind) for layer in self._layers for kind in kinds]
-            self._parameters = list(self.network.parameters())
-            self._tensors = [*self._parameters, *self.network.buffers()]
+            self._held = _held(self._layers)
+        tensors = [t for held in self._held for t in held.values() if t is not None]
         learns = torch.is_grad_enabled()
-        if learns and any(p.grad is not None for p in self._parameters if p.requires_grad):
+        if learns and any(t.grad is not None for t in tensors if t.requires_grad):
             return None
         modes = [layer.training for layer in self._layers]
         hooks = [hooks for hooks in self._hooks if hooks]
         if hooks and not all(isinstance(h, Observer) for part in hooks for h in part.values()):
             return None
         watched = [bool(hooks) for hooks in self._hooks] if hooks else []
-        places = [t.data_ptr() for t in self._tensors]
-        learned = [p.requires_grad for p in self._parameters]
+        places = [t.data_ptr() for t in tensors]
+        learned = [t.requires_grad for t in tensors]
         given = [(x.shape, x.dtype, x.stride(), x.requires_grad) for x in inputs]
         precision = torch.is_autocast_enabled('cuda') and torch.get_autocast_dtype('cuda')
         return learns, precision, *modes, *watched, *places, *learned, *given
@@ -100,7 +106,7 @@ class PassGraphs:
         what = f'CUDA graph of {type(self.network).__name__} for {len(inputs[0])} samples'
         start = time.monotonic()
         try:
-            with untouched(self.network):
+            with untouched(self.network), _in_place(self._held):
                 graph = _Graph(self.network, self._layers, inputs)
         except Exception as error:  # of the user's own code: it may wait for the device
             reason = str(error).strip().partition('\n')[0]
@@ -112,6 +118,33 @@ class PassGraphs:
             return None
         print_log(f'{what}: captured in {time.monotonic() - start:.1f} s', 'current')
         return graph
+
+
+def _held(layers: Sequence[nn.Module]) -> list[dict[str, Tensor | None]]:
+    """Where layers hold their weights and statistics."""
+    return [held for m in layers for held in (m._parameters, m._buffers) if held]
+
+
+@contextmanager
+def _in_place(holders: Sequence[dict[str, Tensor | None]]) -> Iterator[None]:
+    """Refuse a network that replaces a tensor of its own inside; a graph replaces nothing."""
+    before = [
+        (held, name, tensor, tensor.detach())
+        for held in holders
+        for name, tensor in held.items()
+        if tensor is not None
+    ]
+    replaced = []
+    try:
+        yield
+    finally:
+        for held, name, tensor, place in before:
+            if held[name] is not tensor or tensor.data_ptr() != place.data_ptr():
+                replaced.append(name)
+                held[name] = tensor
+                tensor.data = place
+    if replaced:
+        raise RuntimeError(f"it replaces '{replaced[0]}' where it could change it in place")
 
 
 class _Graph:

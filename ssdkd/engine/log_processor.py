@@ -17,8 +17,8 @@ ETA = re.compile(r'eta: .*?(?=  |$)')
 class RoundLogProcessor(LogProcessor):
     """mmengine's log processor with "Round [2/100]" for "Epoch(train) [2][50/50]".
 
-    Each line shows the latest values: the loop has averaged them already. In a run by the clock,
-    ``eta`` is what is left of its time.
+    Each line shows the latest values: the loop has averaged them already. In a run by the
+    clock, ``eta`` is what is left of its time.
 
     Args:
         window_size (int): Lines to average over. Defaults to 1.

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ssdkd.distillers import graphs
 from ssdkd.distillers.graphs import MOST, REPEATS, PassGraphs
@@ -260,6 +261,54 @@ def test_a_pass_that_cannot_be_captured(captured, monkeypatch, capsys):
         'CUDA graph of Sequential for 4 samples: the pass cannot be captured and runs as usual '
         '(RuntimeError: operation not permitted when stream is capturing)'
     ]
+
+
+class Replacing(nn.Module):
+    """Replaces a statistic in each pass, in one of two ways."""
+
+    def __init__(self, data: bool):
+        super().__init__()
+        self.register_buffer('passes', torch.zeros(()))
+        self.data = data
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.data:
+            self.passes.data = self.passes + 1
+        else:
+            self.passes = self.passes + 1
+        return x * self.passes
+
+
+@pytest.mark.parametrize('data', [False, True])
+def test_a_network_that_replaces_its_statistics(data, captured, monkeypatch):
+    said = []
+    monkeypatch.setattr(graphs, 'print_log', lambda text, logger: said.append(text))
+    net = Replacing(data)
+    run = PassGraphs(net)
+    kind = run._kind  # as if each new tensor lay where the one before did
+    monkeypatch.setattr(run, '_kind', lambda inputs: kind(inputs) and ())
+    for i in range(2 * REPEATS):
+        assert run(torch.ones(2)).tolist() == [i + 1.0] * 2
+    (text,) = said
+    assert text.endswith(
+        "(RuntimeError: it replaces 'passes' where it could change it in place)"
+    )
+
+
+def test_kinds_that_never_repeat_are_forgotten(captured):
+    net = made().eval()
+    run, images, kept = PassGraphs(net), torch.rand(N, 3, 6, 6), []
+    for _ in range(3 * graphs.FORGETS):
+        kept.append(net[0].weight.data)
+        net[0].weight.data = kept[-1].clone()
+        run(images)
+    assert len(run._seen) <= graphs.FORGETS + 1 and not captured
+
+
+def test_tensors_without_memory_run_as_usual():
+    with FakeTensorMode():
+        images = torch.empty(N, 3, 6, 6, device='cuda')
+    assert images.is_cuda and not PassGraphs.graphable((images,))
 
 
 def test_a_copy_captures_for_itself(captured):
