@@ -15,5 +15,6 @@ model = dict(
     student=_base_.student,
     task=dict(num_classes=_base_.num_classes),
     autocast=_base_.autocast,
+    cuda_graphs=_base_.cuda_graphs,
 )
 train_cfg = dict(max_rounds=110, steps_per_round=40)

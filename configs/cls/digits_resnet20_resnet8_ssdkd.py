@@ -18,4 +18,5 @@ model = dict(
         augment=[dict(type='RandomCropFlip', padding=_base_.crop_padding, flip=_base_.flip)]
     ),
     augment=[dict(type='RandomCropFlip', padding=_base_.crop_padding, flip=_base_.flip)],
+    cuda_graphs=_base_.cuda_graphs,
 )

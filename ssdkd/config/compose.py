@@ -38,7 +38,7 @@ TASKS = {
 LIMITS = ('image_size', 'crop_padding', 'flip')
 CROP_FLIP = dict(crop_padding='padding', flip='flip')
 # Names of a pair beside these and LOADERS.
-OTHER = ('autocast', 'budget', 'kind', 'settings', 'task', 'train_set')
+OTHER = ('autocast', 'budget', 'cuda_graphs', 'kind', 'settings', 'task', 'train_set')
 # What a run takes from the pair as it stands.
 LOADERS = tuple(
     f'{split}_{part}'
@@ -84,8 +84,9 @@ def compose(pair: str, method: str | None = None, budget: str | None = None) -> 
         for transform in part.get('augment') or ():
             if transform.get('type') == 'RandomCropFlip':
                 _limit(transform, CROP_FLIP, names)
-    if 'autocast' in names and 'task' in cfg.model:
-        cfg.model.autocast = names.autocast
+    for key in ('autocast', 'cuda_graphs'):
+        if key in names and 'task' in cfg.model:
+            cfg.model[key] = names[key]
     cfg.merge_from_dict({key: copy.deepcopy(names[key]) for key in LOADERS if key in names})
     for key, expression in cfg.pop('from_pair', {}).items():
         cfg.merge_from_dict({key: _value(expression, names, method, pair)})

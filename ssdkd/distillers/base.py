@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch
 from ssdkd.buffers.capacity import check_capacity
+from ssdkd.distillers.graphs import PassGraphs
 from ssdkd.distillers.teacher_checks import (
     is_probability,
     nearest_size,
@@ -72,6 +73,7 @@ class BaseDistiller(BaseModel, ABC):
         sampler: Chooses the samples of a student step.
         batch_size: Samples per step of the students.
         autocast: ``'bfloat16'``, or None for float32.
+        cuda_graphs: Whether passes of networks that repeat are replayed, see :meth:`replayed`.
         evaluated: The network that :meth:`forward` runs, by its role.
         share: Share of the student's training that has passed before and after the round, both
             in [0, 1]; the loop sets them.
@@ -84,9 +86,14 @@ class BaseDistiller(BaseModel, ABC):
     sampler: BaseSampler
     batch_size: int
     autocast: str | None
+    cuda_graphs: bool = False
     evaluated: str = 'student'
     share: tuple[float, float] = (0.0, 0.0)
     rng: torch.Generator | None = None
+
+    def __init__(self, data_preprocessor: dict | nn.Module | None = None):
+        super().__init__(data_preprocessor)
+        self._graphs: dict[int, PassGraphs] = {}  # by the network's id
 
     # What a subclass defines.
 
@@ -196,12 +203,26 @@ class BaseDistiller(BaseModel, ABC):
             network = network.answering
         return self._pass(network, images, self.layers(name))
 
-    @staticmethod
-    def _pass(network: nn.Module, images: Tensor, layers: Sequence[str]) -> NetworkOutput:
+    def _pass(self, network: nn.Module, images: Tensor, layers: Sequence[str]) -> NetworkOutput:
+        run = self.replayed(network)
         if not layers:
-            return NetworkOutput(network(images))
+            return NetworkOutput(run(images))
         with recording(unwrapped(network).model, layers) as features:
-            return NetworkOutput(network(images), features)
+            return NetworkOutput(run(images), features)
+
+    def replayed(self, network: nn.Module) -> Callable[..., Tensor]:
+        """A network, with :attr:`cuda_graphs` as :class:`PassGraphs`, for training steps.
+
+        One in a distributed wrapper stays as it is.
+
+        Args:
+            network: Takes tensors, and returns one.
+        """
+        if not self.cuda_graphs or unwrapped(network) is not network:
+            return network
+        if id(network) not in self._graphs:
+            self._graphs[id(network)] = PassGraphs(network)
+        return self._graphs[id(network)]
 
     def _fold(self, name: str) -> None:
         """Spare the student steps the batch norms of a teacher, see :class:`Folding`."""

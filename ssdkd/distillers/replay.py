@@ -79,6 +79,10 @@ class ReplayDistiller(BaseDistiller):
             ``'auto'`` only on a device with instructions for it. Defaults to None: float32.
         channels_last (bool): Keep the networks in the channels-last memory format, which
             convolutions on many devices prefer. Defaults to False.
+        cuda_graphs (bool): Replay the passes of the networks in training steps as CUDA graphs,
+            see :class:`PassGraphs`: for small networks, whose kernels are done faster than
+            Python launches them. Other devices, and several processes, run as usual. Defaults
+            to False.
 
     Raises:
         ConfigError: The parts do not fit together; each message names the key.
@@ -102,6 +106,7 @@ class ReplayDistiller(BaseDistiller):
         augment: Sequence[dict] = (),
         autocast: str | None = None,
         channels_last: bool = False,
+        cuda_graphs: bool = False,
     ):
         check_dict('model', teacher=teacher, student=student, synthesizer=synthesizer)
         check_dict('model', task=task, buffer=buffer, sampler=sampler, modulation=modulation)
@@ -109,7 +114,7 @@ class ReplayDistiller(BaseDistiller):
         check_dict('model', optional=True, writer=writer, reuse=reuse)
         check_int('model', 1, batch_size=batch_size)
         check_bool('model', modulate=modulate, normalize=normalize)
-        check_bool('model', channels_last=channels_last)
+        check_bool('model', channels_last=channels_last, cuda_graphs=cuda_graphs)
         task: BaseTask = TASKS.build(task)
         super().__init__(task.data_preprocessor)
         self.task = task
@@ -148,6 +153,7 @@ class ReplayDistiller(BaseDistiller):
         self.normalize = normalize
         self.augment = Augmentation('model', augment)
         self.autocast = chosen_precision(autocast)
+        self.cuda_graphs = cuda_graphs
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         for term in self.distillation.values():
             term.attach(self.teacher, self.student)
@@ -239,6 +245,7 @@ class ReplayDistiller(BaseDistiller):
                 round=self.buffer.round,
                 share=self.share,
                 warmup=warmup,
+                replayed=self.replayed,
             )
             batch, log = self.synthesizer.synthesize(context)
         check_batch(self.synthesizer, batch)

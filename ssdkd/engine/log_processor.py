@@ -1,6 +1,7 @@
 """Log lines in the project's words."""
 
 import re
+from datetime import timedelta
 
 from mmengine.runner import LogProcessor
 
@@ -9,13 +10,15 @@ from ssdkd.registry import LOG_PROCESSORS
 
 # mmengine's "Epoch(train) [2][50/50]": all steps of a round are one line.
 EPOCH = re.compile(r'^Epoch\((train|val|test)\) *(?:\[(\d+)\])?\[\d+/\d+\] *')
+ETA = re.compile(r'eta: .*?(?=  |$)')
 
 
 @LOG_PROCESSORS.register_module()
 class RoundLogProcessor(LogProcessor):
     """mmengine's log processor with "Round [2/100]" for "Epoch(train) [2][50/50]".
 
-    Each line shows the latest values: the loop has averaged them already.
+    Each line shows the latest values: the loop has averaged them already. In a run by the
+    clock, ``eta`` is what is left of its time.
 
     Args:
         window_size (int): Lines to average over. Defaults to 1.
@@ -28,6 +31,10 @@ class RoundLogProcessor(LogProcessor):
 
     def get_log_after_iter(self, runner, batch_idx: int, mode: str) -> tuple[dict, str]:
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
+        loop = runner.train_loop
+        if loop.clock is not None:  # mmengine counts steps, whose number is not known
+            left = timedelta(seconds=int(max(loop.clock.seconds - loop.elapsed, 0)))
+            line = ETA.sub(f'eta: {left}', line)
         return tag, _by_round(line, runner)
 
     def get_log_after_epoch(

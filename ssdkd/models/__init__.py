@@ -6,6 +6,7 @@ from ssdkd.models.checkpoint import load_weights, recorded_classes
 from ssdkd.models.cifar_resnet import CifarResNet
 from ssdkd.models.classifier import Classifier
 from ssdkd.models.network import Network, Teacher, channels_of, device_of, student_config
+from ssdkd.models.observer import Observer
 from ssdkd.models.output import NetworkOutput, recording
 from ssdkd.models.precision import chosen_precision, has_bfloat16
 from ssdkd.models.predictor import Predictor
@@ -31,6 +32,7 @@ __all__ = [
     'Classifier',
     'Network',
     'NetworkOutput',
+    'Observer',
     'Predictor',
     'Program',
     'ResNet',

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.observer import Observer
 from ssdkd.models.program import Program
 
 
@@ -58,8 +58,8 @@ class LayerInputs:
         self._running = False
         self._handles: list[RemovableHandle] = []
         self._watch()
-        self._handles.append(network.register_forward_pre_hook(self._begin))
-        self._handles.append(network.register_forward_hook(self._end))
+        self._handles.append(network.register_forward_pre_hook(Observer(self._begin)))
+        self._handles.append(network.register_forward_hook(Observer(self._end)))
 
     def __getstate__(self) -> dict:
         return {**vars(self), '_calls': []}  # tensors of a graph cannot be copied
@@ -119,7 +119,7 @@ class LayerInputs:
             torch.compiler.reset()
 
     def _hook(self, name: str, layer: nn.Module) -> RemovableHandle:
-        record = partial(self._record_input, name)
+        record = Observer(self._record_input, name)
         return layer.register_forward_pre_hook(record, with_kwargs=True)
 
     def _find(self, name: str) -> nn.Module:
@@ -165,7 +165,7 @@ class LayerOutputs(LayerInputs):
     """
 
     def _hook(self, name: str, layer: nn.Module) -> RemovableHandle:
-        return layer.register_forward_hook(partial(self._record_output, name))
+        return layer.register_forward_hook(Observer(self._record_output, name))
 
     def _record_output(self, name: str, layer: nn.Module, inputs: tuple, output) -> None:
         while isinstance(output, Mapping | Sequence) and output:

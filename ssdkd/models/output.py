@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ssdkd.errors import ConfigError
+from ssdkd.models.observer import Observer
 
 # Differences of outputs, relative to their largest value, that rounding explains.
 ROUNDING = 1e-4
@@ -58,7 +58,7 @@ def recording(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, l
             "another one in the loss's layers"
         ) from error
     handles = [
-        layer.register_forward_hook(partial(_record, features[name]))
+        layer.register_forward_hook(Observer(_record, features[name]))
         for name, layer in recorded.items()
     ]
     try:

@@ -22,7 +22,7 @@ COMPARED = (
 # Names of files and devices may change with the machine; weights are compared themselves.
 PLACES = re.compile(
     r'model\.(teacher|student)\.(checkpoint|model\.(file|pretrained|weights))'
-    r'|model\.buffer\.(device|max_gib|pinned)'
+    r'|model\.buffer\.(device|max_gib|pinned)|model\.cuda_graphs'
     r'|.*\.(root|data_root|num_workers|persistent_workers|pin_memory)'
     r'|train_cfg\.val_(interval|points|begin)|randomness\.deterministic'
 )

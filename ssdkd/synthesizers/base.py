@@ -13,6 +13,11 @@ from ssdkd.errors import ConfigError
 from ssdkd.tasks.base import BaseTask
 
 
+def itself(network: nn.Module) -> nn.Module:
+    """The network."""
+    return network
+
+
 @dataclass(frozen=True)
 class SynthesisContext:
     """Inputs of a synthesizer in one round.
@@ -34,6 +39,8 @@ class SynthesisContext:
         share: Share of the student's training that has passed before and after the round, in
             [0, 1]: of its rounds, or with ``train_cfg.minutes`` of its time. Both are 0 in
             warm-up. What changes once in a run should go by it, not by the number of a round.
+        replayed: A network to what stands for it in steps: itself, or its passes as CUDA graphs
+            with ``model.cuda_graphs=True``.
     """
 
     teacher: nn.Module
@@ -46,6 +53,7 @@ class SynthesisContext:
     round: int
     warmup: bool
     share: tuple[float, float] = (0.0, 0.0)
+    replayed: Callable[[nn.Module], Callable[..., Tensor]] = itself
 
     @property
     def untrained(self) -> bool:

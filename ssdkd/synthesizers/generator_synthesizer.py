@@ -10,7 +10,7 @@ from ssdkd.checks import check_int, check_number
 from ssdkd.generators import BaseGenerator, build_generator
 from ssdkd.registry import SYNTHESIZERS
 from ssdkd.synthesizers.base import SynthesisContext
-from ssdkd.synthesizers.inversion import InversionSynthesizer
+from ssdkd.synthesizers.inversion import InversionSynthesizer, Phase
 from ssdkd.transforms import accepts_old_keys
 
 
@@ -71,16 +71,21 @@ class GeneratorSynthesizer(InversionSynthesizer):
         latents.requires_grad_(self.latent_lr > 0)
         latent_optimizer = torch.optim.Adam([latents], self.latent_lr, betas=(0.5, 0.999))
         for _ in range(self.steps):
-            images = self.generator(latents, targets)
-            total, terms = phase.evaluate(self.augment(images, rng), targets)
-            phase.keep(total, terms, image=images, latent=latents)
-            context.optim_wrapper['generator'].update_params(total)
+            self._step(phase, context, latents, targets)
             latent_optimizer.step()
             latent_optimizer.zero_grad()
         best, log = phase.finish()
         if not self.keeps_best:
             return self.fresh_samples(self.generator_module, rng), log
         return dict(image=best['image'].float(), target=targets, latent=best['latent']), log
+
+    def _step(
+        self, phase: Phase, context: SynthesisContext, latents: Tensor, targets: Tensor
+    ) -> None:
+        images = context.replayed(self.generator)(latents, targets)
+        total, terms = phase.evaluate(self.augment(images, context.rng), targets)
+        phase.keep(total, terms, image=images, latent=latents)
+        context.optim_wrapper['generator'].update_params(total)
 
     @property
     def generator_module(self) -> BaseGenerator:

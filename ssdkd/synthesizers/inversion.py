@@ -174,8 +174,8 @@ class Phase:
             tuple: the weighted sum of all terms, and the terms themselves, unweighted; 0-dim.
         """
         context = self.context
-        teacher_logits = context.teacher(seen)
-        student_logits = context.student(seen) if self.needs_student else None
+        teacher_logits = context.replayed(context.teacher)(seen)
+        student_logits = context.replayed(context.student)(seen) if self.needs_student else None
         weights = context.modulation(teacher_logits) if self.modulate else 1.0
         state = InversionState(seen, targets, teacher_logits, student_logits, context.task)
         terms = {}

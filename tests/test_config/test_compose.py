@@ -118,6 +118,8 @@ def test_later_parts_win():
         assert part.augment == [dict(type='RandomCropFlip', padding=4, flip=True)]
     assert cfg.optim_wrapper.generator.optimizer.lr == 2e-2  # of the method
     assert compose('cifar100_vgg11_resnet18', 'zskt').model.distillation.kl.weight == 0.01
+    small = compose('cifar10jpeg_resnet56_resnet20', 'fast2').model  # of the pair
+    assert (small.autocast, small.cuda_graphs) == ('auto', True)
 
 
 def test_a_pair_limits_the_shifts_and_flips_that_a_method_has():

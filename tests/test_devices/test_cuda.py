@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from device_runs import check_exact, check_move
+from device_runs import check_exact, check_move, run
 from helpers import build_runner
 from mmengine.config import Config
 from segmentation_runs import CAMVID, camvid_options
@@ -16,6 +16,7 @@ from small_configs import CONFIGS, PEERS, small, small_peer
 
 from ssdkd.buffers import ReplayBuffer
 from ssdkd.distillers import ReplayDistiller
+from ssdkd.distillers.graphs import REPEATS, PassGraphs
 from ssdkd.synthesizers.inversion import Phase
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='make test-cuda')
@@ -222,3 +223,56 @@ def test_pinned_images_are_pinned():
     )
     assert buffer.columns['image'].is_pinned() and buffer.columns['priority'].is_cuda
     assert buffer[torch.tensor([2, 0], device='cuda')]['image'].is_cuda
+
+
+@pytest.fixture
+def captured(monkeypatch) -> list[str]:
+    """Types of the networks whose passes are captured; a capture itself may wait."""
+    names, capture = [], PassGraphs._capture
+
+    def watched(self, inputs):
+        with sync_mode('default'):
+            graph = capture(self, inputs)
+        assert graph is not None
+        names.append(type(self.network).__name__)
+        return graph
+
+    monkeypatch.setattr(PassGraphs, '_capture', watched)
+    return names
+
+
+def with_graphs(cfg: Config) -> Config:
+    """Long enough that all kinds of passes come often enough."""
+    cfg.model.cuda_graphs = True
+    cfg.train_cfg.update(max_rounds=REPEATS + 1, warmup_rounds=0, steps_per_round=REPEATS + 1)
+    if 'steps' in cfg.model.synthesizer:
+        cfg.model.synthesizer.steps = REPEATS + 1
+    return cfg
+
+
+@pytest.mark.parametrize('method', METHODS)
+def test_replayed_steps_do_not_wait(method, tmp_path, monkeypatch, captured):
+    refuse_waiting(monkeypatch)
+    train(with_graphs(tiny(method, tmp_path)))
+    assert {'Network', 'Teacher'} <= set(captured)
+
+
+@pytest.mark.parametrize('autocast', [None, 'bfloat16'])
+@pytest.mark.parametrize('method', METHODS)
+def test_graphs_give_the_same_student(method, autocast, tmp_path, captured):
+    cfg = with_graphs(tiny(method, tmp_path))
+    cfg.model.autocast = autocast
+    cfg.randomness = dict(seed=0, deterministic=True)
+    students = []
+    for graphs in (False, True):
+        cfg.model.cuda_graphs = graphs
+        students.append(run(cfg, cfg.train_cfg.max_rounds)[1])
+        assert bool(captured) == graphs
+    different = [k for k, v in students[0].items() if not torch.equal(v, students[1][k])]
+    assert not different, different
+
+
+@pytest.mark.parametrize('method', ['ssdkd', 'fast2'])
+def test_the_same_run_with_graphs_to_the_bit(method, tmp_path, captured):
+    check_exact(with_graphs(tiny(method, tmp_path)))
+    assert captured

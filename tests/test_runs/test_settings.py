@@ -25,6 +25,7 @@ def test_the_same_config_has_no_changes():
         ('work_dir', 'elsewhere'),
         ('model.teacher.checkpoint', 'moved/teacher.pth'),
         ('model.buffer.device', 'cpu'),
+        ('model.cuda_graphs', True),
         ('train_cfg.val_interval', 3),
         ('custom_hooks', []),
         ('default_hooks.checkpoint.interval', 1),

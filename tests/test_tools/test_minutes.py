@@ -104,6 +104,9 @@ def test_minutes_plan_a_run_that_a_saved_plan_repeats(train, tmp_path):
     (log,) = (tmp_path / 'run').glob('*/*.log')
     assert re.search(r'Round \[2, 0\.0/0\.03 min\]', log.read_text())
     assert 'Plan  about' in log.read_text()
+    times_left = re.findall(r'eta: (\S+)', log.read_text())
+    assert sorted(set(times_left), reverse=True) == ['0:00:01', '0:00:00']
+    assert times_left == sorted(times_left, reverse=True)
 
     again = train('again', plan=tmp_path / 'run/plan.json')
     assert equal(student, again)

@@ -12,6 +12,7 @@ teacher = dict(
 )
 student = dict(model=dict(type='CifarResNet', depth=20, num_classes=num_classes))
 autocast = 'auto'
+cuda_graphs = True
 budget = 'cpu'  # the default; --budget overrides it
 
 class_names = [  # for methods that ask for them

@@ -13,4 +13,5 @@ teacher = dict(
     std=[0.5, 0.5, 0.5],
 )
 student = dict(model=dict(type='CifarResNet', depth=8, num_classes=num_classes))
+cuda_graphs = True
 budget = 'minutes'  # the default; --budget overrides it
