@@ -12,6 +12,7 @@ from ssdkd.benchmark.ratios import SHARES, markdown, ratio_sections, threshold
 from ssdkd.benchmark.results import Row, with_metric
 from ssdkd.benchmark.spec import Spec
 from ssdkd.benchmark.variant_table import draw_balance, unit, write_variants
+from ssdkd.runs.files import CONFIG
 from ssdkd.visualization.benchmark import Line, Point, plot_against_time, plot_against_x
 
 TOLERANCE = 0.05  # by which a run may miss the budget before the table says so
@@ -186,9 +187,13 @@ def _unfinished(cells: list[Cell]) -> list[str]:
         how, *lines = cell.failure.strip().splitlines()
         block = '```\n' + '\n'.join(lines) + '\n```\n' if lines else ''
         parts.append(f'**{cell.name}** (`{cell.folder}`): {how}\n\n{block}')
-    waiting = [cell.name for cell in cells if cell.state == 'not run']
-    if waiting:
-        parts.append(f'## Not finished\n\n{"; ".join(waiting)}\n')
+    waiting = [cell for cell in cells if cell.state == 'not run']
+    asked = [cell for cell in waiting if (cell.folder.parent / CONFIG).is_file()]
+    if asked:
+        parts.append(f'## Not finished\n\n{"; ".join(cell.name for cell in asked)}\n')
+    left_out = dict.fromkeys(c.method.label for c in waiting if c not in asked)
+    if left_out:
+        parts.append(f'Left out by `--methods`: {"; ".join(left_out)}.\n')
     return parts
 
 

@@ -73,6 +73,7 @@ def made_up(tmp_path):
     make_run(tmp_path / 'never/seed_0', {4: 10.0, 7: 10.0, 10: 11.0}, 6)
     make_run(tmp_path / 'oracle/seed_0', {4: 94.0, 7: 95.0, 10: 95.0}, 6)
     mark_failed(tmp_path / 'broken/seed_0', 'exit status 2\nTraceback\nerror: no luck\n')
+    (tmp_path / 'broken/config.py').touch()  # of a method that is asked for
     plans = PlanFile(spec.budget, 1, 2, 'python tools/benchmark.py toy.py', {'CPU': 'one'})
     return spec, plans, tmp_path
 
@@ -159,6 +160,7 @@ def test_report(made_up):
     failed = text.split('## Failed')[1]
     assert '**Broken, seed 0**' in failed and 'error: no luck' in failed
     assert 'Broken, seed 1' in text.split('## Not finished')[1]
+    assert 'Left out' not in text
     assert 'python tools/benchmark.py toy.py' in text and '- CPU: one' in text
 
     lines = list(csv.DictReader(open(out / 'results.csv')))
@@ -171,8 +173,12 @@ def test_report(made_up):
 
 def test_report_without_any_result(made_up):
     spec, plans, out = made_up
+    (out / 'empty/ours').mkdir(parents=True)
+    (out / 'empty/ours/config.py').touch()
     text = write_report(spec, make_cells(spec, out / 'empty'), plans, out)
-    assert 'Ours, seed 0' in text.split('## Not finished')[1]
+    rest = text.split('## Not finished')[1]
+    assert rest.startswith('\n\nOurs, seed 0; Ours, seed 1\n')
+    assert 'Left out by `--methods`: Slow; Never | x; Oracle; Broken.' in rest
     assert not (out / 'accuracy_vs_time.png').exists()
 
 
