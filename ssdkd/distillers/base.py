@@ -22,7 +22,15 @@ from ssdkd.distillers.teacher_checks import (
     untouched,
 )
 from ssdkd.errors import ConfigError
-from ssdkd.models import Network, NetworkOutput, Teacher, device_of, recording
+from ssdkd.models import (
+    Network,
+    NetworkOutput,
+    Teacher,
+    device_of,
+    has_program,
+    recording,
+)
+from ssdkd.models.layer_inputs import is_compiled
 from ssdkd.runs import new_seed, restore_generator
 from ssdkd.samplers import BaseSampler
 from ssdkd.synthesizers import BaseSynthesizer
@@ -93,7 +101,7 @@ class BaseDistiller(BaseModel, ABC):
 
     def __init__(self, data_preprocessor: dict | nn.Module | None = None):
         super().__init__(data_preprocessor)
-        self._graphs: dict[int, PassGraphs] = {}  # by the network's id
+        self._graphs: dict[int, PassGraphs | nn.Module] = {}  # by the network's id
 
     # What a subclass defines.
 
@@ -213,7 +221,8 @@ class BaseDistiller(BaseModel, ABC):
     def replayed(self, network: nn.Module) -> Callable[..., Tensor]:
         """A network, with :attr:`cuda_graphs` as :class:`PassGraphs`, for training steps.
 
-        One in a distributed wrapper stays as it is.
+        One in a distributed wrapper stays as it is, and so do programs and compiled networks,
+        which have ways of their own to spare launches.
 
         Args:
             network: Takes tensors, and returns one.
@@ -221,7 +230,8 @@ class BaseDistiller(BaseModel, ABC):
         if not self.cuda_graphs or unwrapped(network) is not network:
             return network
         if id(network) not in self._graphs:
-            self._graphs[id(network)] = PassGraphs(network)
+            own_ways = has_program(network) or any(map(is_compiled, network.modules()))
+            self._graphs[id(network)] = network if own_ways else PassGraphs(network)
         return self._graphs[id(network)]
 
     def _fold(self, name: str) -> None:

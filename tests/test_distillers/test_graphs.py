@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from helpers import build_distiller
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -327,3 +328,14 @@ def test_nothing_is_captured_on_the_cpu():
     for _ in range(REPEATS + 1):
         assert torch.equal(run(images), net(images))
     assert not run._graphs
+
+
+def test_which_networks_are_replayed(tiny):
+    distiller = build_distiller(tiny({'model.cuda_graphs': True}))
+    plain, compiled = made(), made()
+    compiled.compile(backend='eager')
+    program = torch.jit.trace(made().eval(), torch.rand(N, 3, 6, 6))
+    assert isinstance(distiller.replayed(plain), PassGraphs)
+    assert distiller.replayed(plain) is distiller.replayed(plain)
+    assert distiller.replayed(compiled) is compiled and distiller.replayed(program) is program
+    assert build_distiller(tiny({'model.cuda_graphs': False})).replayed(plain) is plain
