@@ -1,7 +1,8 @@
 """Compare the estimate without data with what a val set measures, over the rounds of runs.
 
 It prints the rank correlation over all checkpoints, with an interval, and the error of a
-prediction of the metric from the estimate, made for each run from the other runs.
+prediction of the metric from the estimate, made for each run from the other runs. Between two
+validations the metric is interpolated.
 """
 
 import argparse

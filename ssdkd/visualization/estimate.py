@@ -19,13 +19,13 @@ ESTIMATE = 'estimate/kappa'
 
 @dataclass
 class Estimates:
-    """The rounds of one run that have both an estimate and a validation.
+    """The estimates of one run, and what its val set measured.
 
     Attributes:
         label: Name of the run.
         metric: What the val set measured, such as ``accuracy``.
         kappa: [n], the estimates.
-        measured: [n], the metric, in percent.
+        measured: [n], the metric, in percent; between two validations by linear interpolation.
     """
 
     label: str
@@ -38,23 +38,22 @@ def read_estimates(run: str | Path) -> Estimates:
     """Read them from the scalars of a work directory.
 
     Raises:
-        ConfigError: No round has both.
+        ConfigError: No estimate lies between two validations.
     """
     curves = read_curves(run)
     metric = main_metric(read_summary(run) or {}) or next(iter(curves.metrics), None)
-    both = sorted(
-        curves.scalars.get(ESTIMATE, {}).keys() & curves.metrics.get(metric or '', {}).keys()
-    )
-    if not both:
+    estimates = curves.scalars.get(ESTIMATE, {})
+    validations = dict(sorted(curves.metrics.get(metric or '', {}).items()))
+    # By the clock, few rounds have both.
+    first, last = min(validations, default=1), max(validations, default=0)
+    rounds = sorted(n for n in estimates if first <= n <= last)
+    if not rounds:
         raise ConfigError(
-            f"'{run}' has no round with an estimate and a validation; it needs a val set and "
-            "QualityHook in custom_hooks, whose interval is a multiple of train_cfg's "
-            'val_interval'
+            f"'{run}' has no estimate between its first and last validation; it needs a val "
+            'set, and QualityHook in custom_hooks'
         )
-    kappa, measured = (
-        np.array([series[n] for n in both])
-        for series in (curves.scalars[ESTIMATE], curves.metrics[metric])
-    )
+    kappa = np.array([estimates[n] for n in rounds])
+    measured = np.interp(rounds, list(validations), list(validations.values()))
     path = Path(run).resolve()
     # Runs of a benchmark are METHOD/seed_N.
     label = f'{path.parent.name}/{path.name}' if path.name.startswith('seed_') else path.name

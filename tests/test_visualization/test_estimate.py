@@ -28,10 +28,10 @@ def work_dir(folder, kappas, accuracies):
     return folder
 
 
-def test_rounds_with_both_are_read(tmp_path):
+def test_the_metric_between_two_validations(tmp_path):
     run = read_estimates(work_dir(tmp_path / 'a', [0.1, 0.2, 0.3, 0.4], [20, 40]))
     assert run.label == 'a' and run.metric == 'accuracy'
-    assert run.kappa.tolist() == [0.2, 0.4] and run.measured.tolist() == [20, 40]
+    assert run.kappa.tolist() == [0.2, 0.3, 0.4] and run.measured.tolist() == [20, 30, 40]
 
 
 def test_correlation_by_hand():
@@ -68,18 +68,21 @@ def test_runs_of_a_benchmark_have_their_methods_names_and_one_metric(tmp_path):
 
 
 def test_command(tmp_path, monkeypatch, capsys):
+    kappas = np.array([0, 0.1, 0.15, 0.2, 0.25, 0.3])
     runs = [
-        work_dir(tmp_path / name, kappas, [20, 40, 60])
-        for name, kappas in (('a', [0, 0.1, 0, 0.2, 0, 0.3]), ('b', [0, 0.2, 0, 0.3, 0, 0.4]))
+        work_dir(tmp_path / name, [0, *(kappas[1:] + more).round(2).tolist()], [20, 40, 60])
+        for name, more in (('a', 0), ('b', 0.1))
     ]
     monkeypatch.chdir(tmp_path)
     call_tool('analysis_tools/plot_estimate.py', *runs)
     said = capsys.readouterr().out
-    assert 'a: 3 checkpoints, kappa 0.10 to 0.30, accuracy 20.0 to 60.0' in said
-    assert "Spearman's rank correlation: 0.862" in said  # 14 / sqrt(16.5 * 16)
+    assert 'a: 5 checkpoints, kappa 0.10 to 0.30, accuracy 20.0 to 60.0' in said
+    assert "Spearman's rank correlation: 0.820" in said  # 66 / sqrt(81 * 80)
     assert (tmp_path / 'estimate.png').is_file()
 
 
 def test_a_run_without_estimates_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match='has no round with an estimate and a validation'):
+    with pytest.raises(
+        ConfigError, match='has no estimate between its first and last validation'
+    ):
         read_estimates(work_dir(tmp_path / 'a', [], [20, 40]))
