@@ -24,7 +24,7 @@ def error_of(capfd, *args, tool: str = 'train.py') -> str:
         call_tool(tool, *args)
     assert exit.value.code == 2
     stderr = capfd.readouterr().err
-    assert 'Traceback' not in stderr
+    assert 'Traceback' not in stderr, stderr
     last = stderr.strip().splitlines()[-1]
     assert last.startswith('error: ')
     return last
