@@ -1,5 +1,7 @@
 """What a run's summary says about its networks and their metrics."""
 
+from collections.abc import Iterable
+
 NOT_METRICS = ('parameters', 'steps')
 
 
@@ -23,5 +25,10 @@ def metrics(summary: dict) -> list[str]:
 
 def main_metric(summary: dict) -> str | None:
     """The metric that a run is judged by; None without a val set."""
-    names = metrics(summary)
+    return main_of(metrics(summary))
+
+
+def main_of(names: Iterable[str]) -> str | None:
+    """The one of these metrics that a run is judged by; None without any."""
+    names = list(names)
     return 'mIoU' if 'mIoU' in names else next(iter(names), None)

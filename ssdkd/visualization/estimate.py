@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from ssdkd.errors import ConfigError
 from ssdkd.runs.files import read_summary
-from ssdkd.runs.summary import main_metric
+from ssdkd.runs.summary import main_metric, main_of
 from ssdkd.visualization.curves import read_curves
 from ssdkd.visualization.files import save_figure
 
@@ -41,7 +41,7 @@ def read_estimates(run: str | Path) -> Estimates:
         ConfigError: No estimate lies between two validations.
     """
     curves = read_curves(run)
-    metric = main_metric(read_summary(run) or {}) or next(iter(curves.metrics), None)
+    metric = main_metric(read_summary(run) or {}) or main_of(curves.metrics)
     estimates = curves.scalars.get(ESTIMATE, {})
     validations = dict(sorted(curves.metrics.get(metric or '', {}).items()))
     # By the clock, few rounds have both.

@@ -34,6 +34,15 @@ def test_the_metric_between_two_validations(tmp_path):
     assert run.kappa.tolist() == [0.2, 0.3, 0.4] and run.measured.tolist() == [20, 30, 40]
 
 
+def test_a_run_of_segmentation_that_has_not_ended(tmp_path):
+    folder = work_dir(tmp_path / 'a', [0.1, 0.2, 0.3, 0.4], [])
+    file = folder / '20260101_000000/vis_data/scalars.json'
+    lines = [{'aAcc': 90 + n, 'mIoU': 10 * n, 'step': 4 * n} for n in (1, 2)]
+    file.write_text(file.read_text() + ''.join(json.dumps(line) + '\n' for line in lines))
+    run = read_estimates(folder)
+    assert run.metric == 'mIoU' and run.measured.tolist() == [10, 15, 20]
+
+
 def test_correlation_by_hand():
     """Ranks 1 2 3 4 and 1 3 2 4: 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15) = 0.8."""
     runs = [
