@@ -98,7 +98,7 @@ def ratio_sections(rows: list[Row], spec: Spec, unit: str) -> list[str]:
         value = threshold(rows, spec, share)
         parts.append(f'## Minutes to {share:.0%} of the result of {label}\n')
         if value is None:
-            parts.append(f'{label} has no result yet.\n')
+            parts.append(f'{label} has no result.\n')
             continue
         parts.append(
             f'{value:.2f}{unit} {spec.metric}: minutes of inversion and distillation until the '

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ssdkd.atomic import write_whole
 from ssdkd.benchmark.cells import Cell
-from ssdkd.benchmark.plan import PlanFile
+from ssdkd.benchmark.plan import POINTS, PlanFile
 from ssdkd.benchmark.ratios import SHARES, markdown, ratio_sections, threshold
 from ssdkd.benchmark.results import Row, with_metric
 from ssdkd.benchmark.spec import Spec
@@ -156,11 +156,20 @@ def _introduction(spec: Spec, rows: list[Row]) -> str:
 
 
 def _notes(spec: Spec, rows: list[Row]) -> str:
+    notes = []
     missed = [row for row in rows if deviates(row, spec)]
-    if not missed:
-        return ''
-    names = ', '.join(f'{r.method.label} ({deviation(r, spec):+.0%})' for r in missed)
-    return f'**Not within {TOLERANCE:.0%} of the budget:** {names}.\n'
+    if missed:
+        names = ', '.join(f'{r.method.label} ({deviation(r, spec):+.0%})' for r in missed)
+        notes.append(f'**Not within {TOLERANCE:.0%} of the budget:** {names}.\n')
+    # Runs by the clock have a validation after each round if the rounds are few.
+    fewest = {row.method.label: min(len(r.curve) for r in row.results) for row in rows}
+    short = [f'{label} ({n})' for label, n in fewest.items() if 0 < n < POINTS]
+    if spec.minutes is not None and short:
+        notes.append(
+            f'**Fewer than {POINTS} rounds of the student:** {", ".join(short)}. Their '
+            'learning rates fall by leaps, and their times are rounded up to the next round.\n'
+        )
+    return '\n'.join(notes)
 
 
 def _line(row: Row, spec: Spec) -> Line:

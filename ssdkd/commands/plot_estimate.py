@@ -26,17 +26,19 @@ def run(args: argparse.Namespace) -> None:
         rank_correlation,
         read_estimates,
     )
+    from ssdkd.words import count
 
     runs = [read_estimates(run) for run in args.runs]
     check_comparable(runs)
     for one in runs:
         print(
-            f'{one.label}: {len(one.kappa)} checkpoints, kappa {one.kappa.min():.2f} to '
+            f'{one.label}: {count(len(one.kappa), "estimate")}, kappa {one.kappa.min():.2f} to '
             f'{one.kappa.max():.2f}, {one.metric} {one.measured.min():.1f} to '
             f'{one.measured.max():.1f}'
         )
     value, low, high = rank_correlation(runs)
-    print(f"Spearman's rank correlation: {value:.3f} (95 % over runs: {low:.3f} to {high:.3f})")
+    interval = '' if np.isnan(low) else f' (95 % over runs: {low:.3f} to {high:.3f})'
+    print(f"Spearman's rank correlation: {value:.3f}{interval}")
     if len(runs) > 1:
         errors = left_out_errors(runs)
         value, low, high = mean_error(errors)

@@ -292,9 +292,9 @@ class DistillLoop(BaseLoop):
         if not is_main_process():  # which alone plans
             return
         needed = math.ceil(self.clock.sufficient / 6) / 10  # minutes
-        if needed > self.minutes:
-            trained = sum(part.steps > 0 for part in self.clock.rounds[: self._epoch])
-            rounds = trained + (0 if self.clock.finished else self.clock.rounds_left)
+        trained = sum(part.steps > 0 for part in self.clock.rounds[: self._epoch])
+        rounds = trained + (0 if self.clock.finished else self.clock.rounds_left)
+        if needed > self.minutes and rounds < FEWEST_ROUNDS:
             self.runner.logger.warning(
                 f'train_cfg.minutes={self.minutes:g} is too short: it has room for about '
                 f'{count(rounds, "round")} of the student, in which the learning rates fall by '

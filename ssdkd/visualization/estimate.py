@@ -13,6 +13,7 @@ from ssdkd.runs.files import read_summary
 from ssdkd.runs.summary import main_metric, main_of
 from ssdkd.visualization.curves import read_curves
 from ssdkd.visualization.files import save_figure
+from ssdkd.words import count
 
 ESTIMATE = 'estimate/kappa'
 
@@ -137,10 +138,10 @@ def plot_estimates(runs: Sequence[Estimates], path: str | Path) -> None:
         marker = 'os^Dv'[number // 10 % 5]
         ax.plot(run.kappa, run.measured, marker, markersize=5, alpha=0.8, label=run.label)
     value, low, high = rank_correlation(runs)
-    count = sum(len(run.kappa) for run in runs)
+    number = count(sum(len(run.kappa) for run in runs), 'estimate')
+    interval = '' if np.isnan(low) else f' ({low:.2f} to {high:.2f})'
     ax.set_title(
-        f'{count} checkpoints of {len(runs)} runs: rank correlation {value:.2f} '
-        f'({low:.2f} to {high:.2f})',
+        f'{number} of {count(len(runs), "run")}: rank correlation {value:.2f}{interval}',
         fontsize='medium',
     )
     ax.set_xlabel("estimate without data (Cohen's kappa on pictures of shapes)")

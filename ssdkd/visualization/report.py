@@ -82,9 +82,9 @@ pre { overflow-x: auto; font-size: .8rem; }
 WORDS = {
     'buffer_samples': 'Synthetic samples in the buffer',
     'mean_confidence': "Teacher's mean confidence",
-    'estimate_kappa': 'Estimate without data: kappa (1: as the teacher, 0: chance)',
-    'estimate_agreement': 'The same: agreement with the teacher (%)',
-    'estimate_ece': 'The same: calibration error (percentage points)',
+    'estimate_kappa': 'Estimate on pictures of shapes: kappa (1: as the teacher, 0: chance)',
+    'estimate_agreement': 'Agreement with the teacher on pictures of shapes (%)',
+    'estimate_ece': 'Calibration error on pictures of shapes (percentage points)',
     'class_ratio': 'Largest class / smallest class',
     'empty_classes': 'Classes without samples',
     'inversion_seconds': 'Time in inversion',

@@ -153,6 +153,7 @@ def test_report(made_up):
     assert '| Ours | 89.00 ± 1.41 | 90.50 ± 0.71 | 0.33 | 0.67 | 64 | 80 | 1.50 | 2 |' in table
     assert '| 1.00 (+50%) |' in table[2], 'a budget that was missed is told'
     assert '**Not within 5% of the budget:** Slow (+50%).' in text
+    assert '**Fewer than 20 rounds of the student:** Ours (3), Slow (3)' in text
     eighty, ninety = text.split('## Minutes to ')[1:]
     assert eighty.startswith('80% of the result of Oracle') and '76.00% accuracy' in eighty
     assert ninety.startswith('90% of the result of Oracle') and '85.50% accuracy' in ninety

@@ -227,7 +227,7 @@ def test_a_budget_of_minutes_and_two_at_a_time(tmp_path):
     line = next(csv.DictReader(open(out / 'results.csv')))
     assert float(line['elapsed_minutes']) == pytest.approx(0.2, rel=0.1)
     report = (out / 'report.md').read_text()
-    assert 'Uniform has no result yet' in report and 'Uniform, seed 0' in report
+    assert 'Uniform has no result.' in report and 'Uniform, seed 0' in report
 
 
 @pytest.mark.slow

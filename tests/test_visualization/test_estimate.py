@@ -85,9 +85,11 @@ def test_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     call_tool('analysis_tools/plot_estimate.py', *runs)
     said = capsys.readouterr().out
-    assert 'a: 5 checkpoints, kappa 0.10 to 0.30, accuracy 20.0 to 60.0' in said
+    assert 'a: 5 estimates, kappa 0.10 to 0.30, accuracy 20.0 to 60.0' in said
     assert "Spearman's rank correlation: 0.820" in said  # 66 / sqrt(81 * 80)
     assert (tmp_path / 'estimate.png').is_file()
+    call_tool('analysis_tools/plot_estimate.py', runs[0])
+    assert 'rank correlation: 1.000\n' in capsys.readouterr().out  # no interval of one run
 
 
 def test_a_run_without_estimates_is_refused(tmp_path):
