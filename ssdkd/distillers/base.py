@@ -101,7 +101,7 @@ class BaseDistiller(BaseModel, ABC):
 
     def __init__(self, data_preprocessor: dict | nn.Module | None = None):
         super().__init__(data_preprocessor)
-        self._graphs: dict[int, PassGraphs | nn.Module] = {}  # by the network's id
+        self._graphs: dict[nn.Module, PassGraphs | nn.Module] = {}  # by the network
 
     # What a subclass defines.
 
@@ -209,10 +209,15 @@ class BaseDistiller(BaseModel, ABC):
         network = self.get_submodule(self.roles[name].path)
         if isinstance(network, Teacher):
             network = network.answering
-        return self._pass(network, images, self.layers(name))
+        return self._pass(network, images, self.layers(name), self.replayed(network))
 
-    def _pass(self, network: nn.Module, images: Tensor, layers: Sequence[str]) -> NetworkOutput:
-        run = self.replayed(network)
+    @staticmethod
+    def _pass(
+        network: nn.Module,
+        images: Tensor,
+        layers: Sequence[str],
+        run: Callable[[Tensor], Tensor],
+    ) -> NetworkOutput:
         if not layers:
             return NetworkOutput(run(images))
         with recording(unwrapped(network).model, layers) as features:
@@ -229,16 +234,16 @@ class BaseDistiller(BaseModel, ABC):
         """
         if not self.cuda_graphs or unwrapped(network) is not network:
             return network
-        if id(network) not in self._graphs:
+        if network not in self._graphs:
             own_ways = has_program(network) or any(map(is_compiled, network.modules()))
-            self._graphs[id(network)] = network if own_ways else PassGraphs(network)
-        return self._graphs[id(network)]
+            self._graphs[network] = network if own_ways else PassGraphs(network)
+        return self._graphs[network]
 
     def _fold(self, name: str) -> None:
         """Spare the student steps the batch norms of a teacher, see :class:`Folding`."""
 
         def outputs(network: nn.Module, images: Tensor) -> list[Tensor]:
-            output = self._pass(network, images, self.layers(name))
+            output = self._pass(network, images, self.layers(name), network)
             return [output.logits, *chain(*output.features.values())]
 
         teacher = self.part(name)

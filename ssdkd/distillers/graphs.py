@@ -82,11 +82,12 @@ class PassGraphs:
 
     def _kind(self, inputs: Inputs) -> tuple | None:
         """What a pass has in common with others; None if a graph cannot stand for it."""
-        if not self._layers:  # now, as it moved to its device after it was built
+        if not self._layers:  # now, as layers may be replaced until the run begins
             self._layers = list(self.network.modules())
             kinds = (*KINDS, '_backward_pre_hooks', '_backward_hooks')
             self._hooks = [getattr(layer, kind) for layer in self._layers for kind in kinds]
-            self._held = _held(self._layers)
+            held = (part for m in self._layers for part in (m._parameters, m._buffers))
+            self._held = [part for part in held if part]  # weights and statistics by name
         tensors = [t for held in self._held for t in held.values() if t is not None]
         learns = torch.is_grad_enabled()
         if learns and any(t.grad is not None for t in tensors if t.requires_grad):
@@ -118,11 +119,6 @@ class PassGraphs:
             return None
         print_log(f'{what}: captured in {time.monotonic() - start:.1f} s', 'current')
         return graph
-
-
-def _held(layers: Sequence[nn.Module]) -> list[dict[str, Tensor | None]]:
-    """Where layers hold their weights and statistics."""
-    return [held for m in layers for held in (m._parameters, m._buffers) if held]
 
 
 @contextmanager

@@ -33,8 +33,7 @@ class RoundLogProcessor(LogProcessor):
         tag, line = super().get_log_after_iter(runner, batch_idx, mode)
         loop = runner.train_loop
         if loop.clock is not None:  # mmengine counts steps, whose number is not known
-            left = timedelta(seconds=int(max(loop.clock.seconds - loop.elapsed, 0)))
-            line = ETA.sub(f'eta: {left}', line)
+            line = ETA.sub(f'eta: {timedelta(seconds=int(loop.left))}', line)
         return tag, _by_round(line, runner)
 
     def get_log_after_epoch(

@@ -190,6 +190,11 @@ class DistillLoop(BaseLoop):
         return self._before + now
 
     @property
+    def left(self) -> float:
+        """Seconds that are left of a run by the clock."""
+        return max(self.clock.seconds - self.elapsed, 0.0)
+
+    @property
     def part(self) -> int:
         """The part of the time that has passed, of a run whose schedule counts these."""
         done = self.plan.rounds[self._epoch - 1].after if self._epoch else 0.0
@@ -279,7 +284,7 @@ class DistillLoop(BaseLoop):
                 self.runner.logger.info(
                     f'Plan  about {count(self.clock.rounds_left, "round")} of '
                     f'{count(self.round.steps, "student step")} in the remaining '
-                    f'{duration(60 * self.minutes - self.elapsed)}'
+                    f'{duration(self.left)}'
                 )
                 self._warn_if_short()
             self.clock.rounds[self._epoch :] = found

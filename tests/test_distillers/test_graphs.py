@@ -93,7 +93,8 @@ def test_a_capture_leaves_statistics_and_random_numbers(captured):
     assert len(captured) == 1 and all(map(torch.equal, *ends))
 
 
-def kinds(net: nn.Module, run: PassGraphs, passes) -> int:
+def kinds(run: PassGraphs, passes) -> int:
+    """How many graphs passes of one kind add."""
     before = len(run._graphs)
     for _ in range(REPEATS):
         passes()
@@ -108,18 +109,18 @@ def test_each_kind_has_a_graph_of_its_own(captured):
         with torch.no_grad():
             run(x)
 
-    assert kinds(net, run, quiet) == 1
-    assert kinds(net, run, quiet) == 0
-    assert kinds(net, run, lambda: quiet(images[:2])) == 1
+    assert kinds(run, quiet) == 1
+    assert kinds(run, quiet) == 0
+    assert kinds(run, lambda: quiet(images[:2])) == 1
     net.eval()
-    assert kinds(net, run, quiet) == 1
+    assert kinds(run, quiet) == 1
     with torch.autocast('cpu', torch.bfloat16):  # of another device: the same
-        assert kinds(net, run, quiet) == 0
-    assert kinds(net, run, lambda: step(run, net, images)) == 1
+        assert kinds(run, quiet) == 0
+    assert kinds(run, lambda: step(run, net, images)) == 1
     net[0].weight.requires_grad_(False)
-    assert kinds(net, run, quiet) == 1
+    assert kinds(run, quiet) == 1
     net[0].weight.data = net[0].weight.data.clone()  # lies elsewhere
-    assert kinds(net, run, quiet) == 1
+    assert kinds(run, quiet) == 1
 
 
 def test_a_few_kinds_at_most(captured):
@@ -195,7 +196,7 @@ def test_observers_see_each_pass(captured):
             torch.testing.assert_close(a, b)
     assert len(captured) == 1
     watched[net].close()
-    assert kinds(net, runs[1][1], lambda: step(runs[1][1], net, images)) == 1
+    assert kinds(runs[1][1], lambda: step(runs[1][1], net, images)) == 1
 
 
 @pytest.mark.parametrize(
@@ -204,8 +205,8 @@ def test_observers_see_each_pass(captured):
         lambda net: net[1].register_forward_hook(lambda m, x, y: 2 * y),
         lambda net: net[1].register_forward_pre_hook(lambda m, x: None),
         lambda net: net[4].register_full_backward_hook(lambda m, a, b: None),
-        lambda net: nn.utils.parametrizations.weight_norm(net[0]) and None,
-        lambda net: nn.utils.spectral_norm(net[0]) and None,
+        lambda net: nn.utils.parametrizations.weight_norm(net[0]),
+        lambda net: nn.utils.spectral_norm(net[0]),
     ],
 )
 def test_hooks_that_may_change_something(add, captured):
@@ -247,7 +248,7 @@ def test_keyword_arguments_of_hooks(captured):
     assert [x[0].item() for x in seen] == list(range(REPEATS + 1)) and len(captured) == 1
 
 
-def test_a_pass_that_cannot_be_captured(captured, monkeypatch, capsys):
+def test_a_pass_that_cannot_be_captured(captured, monkeypatch):
     def fails(*args, **kwargs):
         raise RuntimeError('operation not permitted when stream is capturing\nmore')
 
@@ -339,3 +340,14 @@ def test_which_networks_are_replayed(tiny):
     assert distiller.replayed(plain) is distiller.replayed(plain)
     assert distiller.replayed(compiled) is compiled and distiller.replayed(program) is program
     assert build_distiller(tiny({'model.cuda_graphs': False})).replayed(plain) is plain
+
+
+def test_a_copied_distiller_replays_its_own_networks(tiny):
+    distiller = build_distiller(tiny({'model.cuda_graphs': True}))
+    kept = list(distiller._graphs)
+    assert kept and all(
+        n in (*distiller.networks.values(), distiller.teacher.answering) for n in kept
+    )
+    other = copy.deepcopy(distiller)
+    for name, network in other.networks.items():
+        assert other.replayed(network).network is network is not distiller.networks[name]
