@@ -1,6 +1,6 @@
 """Replay buffers: columns over M slots, and class counts."""
 
-from ssdkd.buffers.base import FACTS, MANAGED, BaseBuffer, SampleBatch
+from ssdkd.buffers.base import FACTS, MANAGED, BaseBuffer, SampleBatch, rounded
 from ssdkd.buffers.fresh import FreshBuffer
 from ssdkd.buffers.growing import GrowingBuffer
 from ssdkd.buffers.replay import ReplayBuffer
@@ -16,4 +16,5 @@ __all__ = [
     'SampleBatch',
     'StoredSamples',
     'read_samples',
+    'rounded',
 ]

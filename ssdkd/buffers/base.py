@@ -16,6 +16,21 @@ MANAGED = ('priority', 'weight', 'birth', 'uses')
 FACTS = ('class_share', 'confidence')
 
 
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [0, 1] as the column ``image`` keeps them: uint8, [0, 255]."""
+    return images.clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def from_bytes(images: Tensor) -> Tensor:
+    """Images of the column ``image``, as float in [0, 1]."""
+    return images.float().div_(255)
+
+
+def rounded(images: Tensor) -> Tensor:
+    """Images in [0, 1] as a buffer returns them."""
+    return from_bytes(to_bytes(images))
+
+
 class BaseBuffer(ABC):
     """Samples in M slots, each slot a row over named columns.
 
