@@ -14,6 +14,8 @@ SampleBatch = dict[str, Tensor]
 # Columns that the buffer keeps itself, and those that the teacher is asked for.
 MANAGED = ('priority', 'weight', 'birth', 'uses')
 FACTS = ('class_share', 'confidence')
+# Begin of the names of columns that are in no checkpoint: the distiller computes them again.
+ANSWER = 'teacher/'
 
 
 def to_bytes(images: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from mmengine.device import get_device
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from ssdkd.buffers.base import MANAGED, BaseBuffer, SampleBatch, from_bytes, to_bytes
+from ssdkd.buffers.base import ANSWER, MANAGED, BaseBuffer, SampleBatch, from_bytes, to_bytes
 from ssdkd.checks import check_bool, check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.free_memory import free_memory
@@ -199,7 +199,11 @@ class ReplayBuffer(BaseBuffer):
             class_counts=self.class_counts.clone(),
             max_priority=self.max_priority.clone(),
             # Cloned, as torch.save writes the whole memory behind a view.
-            columns={name: c[: self.size].clone() for name, c in self.columns.items()},
+            columns={
+                name: column[: self.size].clone()
+                for name, column in self.columns.items()
+                if not name.startswith(ANSWER)
+            },
             fill=dict(self._fill),
         )
 

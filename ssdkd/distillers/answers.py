@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from ssdkd.buffers import SampleBatch
+from ssdkd.buffers import ANSWER, SampleBatch
 from ssdkd.errors import ConfigError
 from ssdkd.models import NetworkOutput
 
-LOGITS = 'teacher/logits'
+LOGITS = f'{ANSWER}logits'
 
 
 def to_columns(answers: NetworkOutput) -> SampleBatch:
@@ -22,7 +22,7 @@ def to_columns(answers: NetworkOutput) -> SampleBatch:
     """
     columns = {LOGITS: answers.logits}
     for layer, calls in answers.features.items():
-        columns |= {f'teacher/{layer}/{i}': maps for i, maps in enumerate(calls)}
+        columns |= {f'{ANSWER}{layer}/{i}': maps for i, maps in enumerate(calls)}
     return columns
 
 
@@ -37,7 +37,7 @@ def from_columns(
         layers: Names of the layers that the losses read.
     """
     features = {
-        layer: [columns[name][slots] for name in columns if name.startswith(f'teacher/{layer}/')]
+        layer: [columns[name][slots] for name in columns if name.startswith(f'{ANSWER}{layer}/')]
         for layer in layers
     }
     return NetworkOutput(columns[LOGITS][slots], features)

@@ -87,8 +87,8 @@ class ReplayDistiller(BaseDistiller):
         keep_answers (bool): Ask the teacher once per sample, when it is stored, and keep the
             answer in the buffer: student steps then spare its pass. ``augment`` is applied
             then, too, once per sample, as the answer is to what the student will see. The
-            logits, and the features that ``distillation`` reads, are in memory and in each
-            checkpoint for all slots. Defaults to False: asked in each student step.
+            logits, and the features that ``distillation`` reads, take memory for all slots;
+            checkpoints leave them out. Defaults to False: asked in each student step.
 
     Raises:
         ConfigError: The parts do not fit together; each message names the key.
@@ -288,6 +288,27 @@ class ReplayDistiller(BaseDistiller):
                     class_share=output.class_share, confidence=output.confidence
                 )
         return self.buffer.extend(batch, self.writer)
+
+    def load_training_state(self, state: dict) -> None:
+        super().load_training_state(state)
+        if self.keep_answers:
+            self._answer_again()
+
+    @torch.no_grad()
+    def _answer_again(self) -> None:
+        """Ask for all stored samples, in batches of the size in which they were stored.
+
+        How an answer is rounded may depend on the size of its batch.
+        """
+        n = self.synthesizer.samples
+        for slots in torch.arange(len(self.buffer), device=self.buffer.device).split(n):
+            padded = torch.cat([slots, slots.new_zeros(n - len(slots))])
+            with self.autocasting():
+                images = self._format(self.buffer[padded]['image'])
+                columns = to_columns(self.ask('teacher', images))
+            for name, rows in columns.items():
+                self.buffer.add_column(name, rows.shape[1:], rows.dtype)
+                self.buffer.columns[name][slots] = rows[: len(slots)]
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """One step of the student on samples that the sampler draws.

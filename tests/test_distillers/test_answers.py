@@ -7,6 +7,7 @@ import torch
 from helpers import NO_VAL, build_distiller, build_runner
 from torch import nn
 
+from ssdkd.buffers import ANSWER
 from ssdkd.distillers.answers import check_kept
 from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.errors import ConfigError
@@ -111,6 +112,22 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(tiny, more):
     cfg.work_dir += '_resumed'
     build_runner(cfg).train()
     assert all(torch.equal(v, expected[k]) for k, v in student_of(cfg).items())
+
+
+def test_checkpoints_leave_them_out_and_they_are_asked_again(tiny):
+    cfg = tiny(KEEP | CROPS | FEATURES | {'model.buffer.capacity': 24})
+    first, second = build_distiller(cfg), build_distiller(cfg)
+    for i in range(2):  # the second one overwrites a part of the first
+        first.store(dict(image=pictures(16).flip(i)))
+    state = first.training_state()
+    assert not [name for name in state['buffer']['columns'] if name.startswith(ANSWER)]
+    second.load_training_state(state)
+    slots = torch.arange(24)
+    images = first.buffer[slots]['image']
+    kept, again = first.teach(slots, images), second.teach(slots, images)
+    assert torch.equal(kept.logits, again.logits)
+    for layer, (maps,) in kept.features.items():
+        assert torch.equal(maps, again.features[layer][0])
 
 
 def test_a_buffer_without_facts_keeps_them_too(tiny):
