@@ -37,7 +37,9 @@ def from_columns(
         layers: Names of the layers that the losses read.
     """
     features = {
-        layer: [columns[name][slots] for name in columns if name.startswith(f'{ANSWER}{layer}/')]
+        layer: [
+            columns[name][slots] for name in columns if name.startswith(f'{ANSWER}{layer}/')
+        ]
         for layer in layers
     }
     return NetworkOutput(columns[LOGITS][slots], features)

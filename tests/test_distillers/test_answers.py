@@ -155,7 +155,8 @@ def test_two_students_read_them(tiny):
     slots = distiller.store(dict(image=pictures(16)))
     indices, _, images = distiller.draw()
     assert torch.equal(
-        distiller.teach(indices, images).logits, distiller.buffer[slots]['teacher/logits'][indices]
+        distiller.teach(indices, images).logits,
+        distiller.buffer[slots]['teacher/logits'][indices],
     )
 
 
