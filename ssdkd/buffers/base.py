@@ -58,6 +58,10 @@ class BaseBuffer(ABC):
     uses           [M] int64        how often the student has seen it
     =============  ===============  ====================================================
 
+    With ``model.keep_answers``, columns whose names begin with :data:`ANSWER` hold what the
+    teacher says of the sample. They need not be in :meth:`state_dict`: the distiller fills them
+    again.
+
     Attributes:
         needs_facts (bool): Whether a batch must bring what the teacher says of it,
             ``class_share`` and ``confidence``. Where False, these columns are absent, no class
