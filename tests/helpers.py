@@ -33,9 +33,11 @@ TINY = {
     'model.synthesizer.generator.image_size': 16,
     'model.synthesizer.batch_size': 16,
     'model.synthesizer.steps': 2,
+    'model.synthesizer.samples': None,  # those of its batch
     'model.synthesizer.losses.bn.momentum': 0.9,  # so that its average is resumed, too
     'model.buffer.capacity': 64,
     'model.batch_size': 16,
+    'model.keep_answers': False,
     'train_cfg.max_rounds': 4,
     'train_cfg.warmup_rounds': 1,
     'train_cfg.steps_per_round': 2,

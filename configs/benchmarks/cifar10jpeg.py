@@ -29,25 +29,30 @@ budget = dict(minutes=30)
 reference = 'oracle_real'  # the thresholds of the ratios are 80 and 90 % of its result
 ours = 'ssdkd'
 
-# What SSD-KD gains from parts that are not its own, for everyone: add=['gains'].
+# What SSD-KD gains from parts that are not its own, for everyone: add=['gains']. The teacher's
+# features; twice as many steps on half as large batches; where samples are drawn several times
+# kept answers, and where they cost a forward pass alone more of them.
 _features = dict(type='FeatureMatchingLoss', weight=3.0, skip_misfits=True)
-_features = {'model.distillation.features': _features}
-_fresh = {'model.synthesizer.samples': 640, **_features}
+_gains = {'model.distillation.features': _features, 'model.batch_size': 64}
+_kept = {**_gains, 'model.keep_answers': True}
+_fresh = {**_kept, 'model.synthesizer.samples': 640, 'train_cfg.steps_per_round': 80}
 # As many samples in the store as SSD-KD has, for all with a store: add=['equal_samples']; with
 # the gains in addition: add=['gains_equal_samples'].
 _capacity = {'model.buffer.capacity': 5000}
+_nayer = {**_kept, 'train_cfg.steps_per_round': 100}
+_cmi = {**_kept, 'train_cfg.steps_per_round': 200}
 additions = dict(
     gains=dict(
         ssdkd_paper=_fresh,
         fast2=_fresh,
         fast10=_fresh,
-        dfq=_features,
-        nayer=_features,
-        cpnet=_features,
-        cmi=_features,
-        zskt=_features,
-        dafl=_features,
-        oracle_real=_features,
+        dfq={**_gains, 'train_cfg.steps_per_round': 20},
+        nayer=_nayer,
+        cpnet=_nayer,
+        cmi=_cmi,
+        zskt={**_gains, 'train_cfg.steps_per_round': 20},
+        dafl={**_gains, 'train_cfg.steps_per_round': 10},
+        oracle_real={**_gains, 'train_cfg.steps_per_round': 20},
     ),
     equal_samples=dict(
         fast2=_capacity, fast10=_capacity, nayer=_capacity, cpnet=_capacity, cmi=_capacity
@@ -55,9 +60,9 @@ additions = dict(
     gains_equal_samples=dict(
         fast2={**_fresh, **_capacity},
         fast10={**_fresh, **_capacity},
-        nayer={**_features, **_capacity},
-        cpnet={**_features, **_capacity},
-        cmi={**_features, **_capacity},
+        nayer={**_nayer, **_capacity},
+        cpnet={**_nayer, **_capacity},
+        cmi={**_cmi, **_capacity},
     ),
 )
 add = []

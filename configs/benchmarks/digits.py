@@ -29,27 +29,28 @@ budget = dict(minutes=3)
 reference = 'oracle_real'  # the thresholds of the ratios are 80 and 90 % of its result
 ours = 'ssdkd'
 
-# What SSD-KD gains elsewhere from parts that are not its own, for everyone: add=['gains'].
-_features = dict(type='FeatureMatchingLoss', weight=3.0, skip_misfits=True)
-_features = {'model.distillation.features': _features}
-_fresh = {'model.synthesizer.samples': 320, **_features}
+# What SSD-KD gains from parts that are not its own, for everyone: add=['gains']. Twice as many
+# steps on half as large batches, and where samples are drawn several times kept answers.
+_small = {'model.batch_size': 32}
+_kept = {**_small, 'model.keep_answers': True}
+_fresh = {**_kept, 'model.synthesizer.samples': 640, 'train_cfg.steps_per_round': 80}
 # As many samples in the store as SSD-KD has, for all with a store: add=['equal_samples'].
 _capacity = {'model.buffer.capacity': 1000}
 additions = dict(
     gains=dict(
-        ssdkd=_fresh,
-        dafl=_features,
-        zskt=_features,
-        dfad=_features,
-        dfq=_features,
-        deepinversion=_features,
-        cmi=_features,
+        ssdkd_paper=_fresh,
         fast2=_fresh,
         fast5=_fresh,
         fast10=_fresh,
-        nayer=_features,
-        cpnet=_features,
-        oracle_real=_features,
+        nayer={**_kept, 'train_cfg.steps_per_round': 60},
+        cpnet={**_kept, 'train_cfg.steps_per_round': 60},
+        deepinversion={**_kept, 'train_cfg.steps_per_round': 100},
+        cmi={**_kept, 'train_cfg.steps_per_round': 100},
+        dfq={**_small, 'train_cfg.steps_per_round': 20},
+        zskt={**_small, 'train_cfg.steps_per_round': 20},
+        dafl={**_small, 'train_cfg.steps_per_round': 10},
+        dfad={**_small, 'train_cfg.steps_per_round': 10},
+        oracle_real={**_small, 'train_cfg.steps_per_round': 20},
     ),
     equal_samples={
         name: _capacity

@@ -17,4 +17,4 @@ model = dict(
     autocast=_base_.autocast,
     cuda_graphs=_base_.cuda_graphs,
 )
-train_cfg = dict(max_rounds=110, steps_per_round=40)
+train_cfg = dict(max_rounds=110, steps_per_round=80)

@@ -34,8 +34,7 @@ class TwoStudents(ReplayDistiller):
 
     def train_step(self, data, optim_wrapper) -> dict[str, torch.Tensor]:
         indices, weights, images = self.draw()
-        with torch.no_grad(), self.autocasting():
-            teacher = self.ask('teacher', images)
+        teacher = self.teach(indices, images)
         log, divergences = {}, []
         for name in ('student', 'second'):
             with self.autocasting():

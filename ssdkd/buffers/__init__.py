@@ -1,12 +1,13 @@
 """Replay buffers: columns over M slots, and class counts."""
 
-from ssdkd.buffers.base import FACTS, MANAGED, BaseBuffer, SampleBatch
+from ssdkd.buffers.base import ANSWER, FACTS, MANAGED, BaseBuffer, SampleBatch, rounded
 from ssdkd.buffers.fresh import FreshBuffer
 from ssdkd.buffers.growing import GrowingBuffer
 from ssdkd.buffers.replay import ReplayBuffer
 from ssdkd.buffers.stored import StoredSamples, read_samples
 
 __all__ = [
+    'ANSWER',
     'FACTS',
     'MANAGED',
     'BaseBuffer',
@@ -16,4 +17,5 @@ __all__ = [
     'SampleBatch',
     'StoredSamples',
     'read_samples',
+    'rounded',
 ]

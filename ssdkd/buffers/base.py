@@ -14,6 +14,23 @@ SampleBatch = dict[str, Tensor]
 # Columns that the buffer keeps itself, and those that the teacher is asked for.
 MANAGED = ('priority', 'weight', 'birth', 'uses')
 FACTS = ('class_share', 'confidence')
+# Begin of the names of columns that are in no checkpoint: the distiller computes them again.
+ANSWER = 'teacher/'
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [0, 1] as the column ``image`` keeps them: uint8, [0, 255]."""
+    return images.clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def from_bytes(images: Tensor) -> Tensor:
+    """Images of the column ``image``, as float in [0, 1]."""
+    return images.float().div_(255)
+
+
+def rounded(images: Tensor) -> Tensor:
+    """Images in [0, 1] as a buffer returns them."""
+    return from_bytes(to_bytes(images))
 
 
 class BaseBuffer(ABC):
@@ -40,6 +57,10 @@ class BaseBuffer(ABC):
     birth          [M] int64        round in which the sample was written, from 0
     uses           [M] int64        how often the student has seen it
     =============  ===============  ====================================================
+
+    With ``model.keep_answers``, columns whose names begin with :data:`ANSWER` hold what the
+    teacher says of the sample. They need not be in :meth:`state_dict`: the distiller fills them
+    again.
 
     Attributes:
         needs_facts (bool): Whether a batch must bring what the teacher says of it,

@@ -5,7 +5,7 @@ from mmengine.device import get_device
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from ssdkd.buffers.base import MANAGED, BaseBuffer, SampleBatch
+from ssdkd.buffers.base import ANSWER, MANAGED, BaseBuffer, SampleBatch, from_bytes, to_bytes
 from ssdkd.checks import check_bool, check_int, check_number
 from ssdkd.errors import ConfigError
 from ssdkd.free_memory import free_memory
@@ -186,7 +186,7 @@ class ReplayBuffer(BaseBuffer):
             name: self._gather(name, indices.to(column.device)).to(target, non_blocking=overlap)
             for name, column in self.columns.items()
         }
-        rows['image'] = rows['image'].float().div_(255)
+        rows['image'] = from_bytes(rows['image'])
         return rows
 
     def state_dict(self) -> dict:
@@ -199,7 +199,11 @@ class ReplayBuffer(BaseBuffer):
             class_counts=self.class_counts.clone(),
             max_priority=self.max_priority.clone(),
             # Cloned, as torch.save writes the whole memory behind a view.
-            columns={name: c[: self.size].clone() for name, c in self.columns.items()},
+            columns={
+                name: column[: self.size].clone()
+                for name, column in self.columns.items()
+                if not name.startswith(ANSWER)
+            },
             fill=dict(self._fill),
         )
 
@@ -326,7 +330,7 @@ class ReplayBuffer(BaseBuffer):
         What a batch brings of the managed columns (rows of another buffer) is not used.
         """
         batch = {name: value for name, value in batch.items() if name not in MANAGED}
-        batch['image'] = batch['image'].clamp(0, 1).mul(255).round()
+        batch['image'] = to_bytes(batch['image'])
         fill = {**self._fill, 'birth': self.round}
         rows = {}
         for name, column in self.columns.items():

@@ -8,8 +8,9 @@ from mmengine.dist import get_world_size
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ssdkd.buffers import BaseBuffer, SampleBatch
+from ssdkd.buffers import BaseBuffer, SampleBatch, rounded
 from ssdkd.checks import check_bool, check_dict, check_int
+from ssdkd.distillers.answers import check_kept, from_columns, to_columns
 from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.parts import build_part, build_synthesizer, build_terms
 from ssdkd.errors import ConfigError
@@ -83,6 +84,11 @@ class ReplayDistiller(BaseDistiller):
             see :class:`PassGraphs`: for small networks, whose kernels are done faster than
             Python launches them. Other devices, and several processes, run as usual. Defaults
             to False.
+        keep_answers (bool): Ask the teacher once per sample, when it is stored, and keep the
+            answer in the buffer: student steps then spare its pass. ``augment`` is applied
+            then, too, once per sample, as the answer is to what the student will see. The
+            logits, and the features that ``distillation`` reads, take memory for all slots;
+            checkpoints leave them out. Defaults to False: asked in each student step.
 
     Raises:
         ConfigError: The parts do not fit together; each message names the key.
@@ -107,6 +113,7 @@ class ReplayDistiller(BaseDistiller):
         autocast: str | None = None,
         channels_last: bool = False,
         cuda_graphs: bool = False,
+        keep_answers: bool = False,
     ):
         check_dict('model', teacher=teacher, student=student, synthesizer=synthesizer)
         check_dict('model', task=task, buffer=buffer, sampler=sampler, modulation=modulation)
@@ -115,6 +122,7 @@ class ReplayDistiller(BaseDistiller):
         check_int('model', 1, batch_size=batch_size)
         check_bool('model', modulate=modulate, normalize=normalize)
         check_bool('model', channels_last=channels_last, cuda_graphs=cuda_graphs)
+        check_bool('model', keep_answers=keep_answers)
         task: BaseTask = TASKS.build(task)
         super().__init__(task.data_preprocessor)
         self.task = task
@@ -154,6 +162,7 @@ class ReplayDistiller(BaseDistiller):
         self.augment = Augmentation('model', augment)
         self.autocast = chosen_precision(autocast)
         self.cuda_graphs = cuda_graphs
+        self.keep_answers = keep_answers
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         for term in self.distillation.values():
             term.attach(self.teacher, self.student)
@@ -201,6 +210,9 @@ class ReplayDistiller(BaseDistiller):
         with torch.no_grad():
             teacher = self.check_network('teacher', trained=True)
             self.divergence(self.check_network('student', trained), teacher)
+            if self.keep_answers:
+                images = torch.zeros(2, self.synthesizer.channels, *self.synthesizer.image_size)
+                check_kept(self.ask('teacher', images), len(images))
 
     def phi(self, teacher_logits: Tensor) -> Tensor:
         """Weights [N] of the modulating function for samples with these logits."""
@@ -255,7 +267,7 @@ class ReplayDistiller(BaseDistiller):
 
     @torch.no_grad()
     def store(self, batch: SampleBatch) -> Tensor:
-        """Write a batch to the buffer, with the teacher's answers if the buffer keeps them.
+        """Write a batch to the buffer, with what the teacher says of it.
 
         Args:
             batch: ``image`` [N, 3, H, W] in [0, 1], and any other columns [N, ...].
@@ -263,12 +275,40 @@ class ReplayDistiller(BaseDistiller):
         Returns:
             Tensor: [N] int64, the slots written.
         """
-        if self.buffer.needs_facts:
+        if self.keep_answers:
+            batch = batch | dict(image=rounded(self.augment(batch['image'], self.rng)))
+        if self.keep_answers or self.buffer.needs_facts:
             with self.autocasting():
-                logits = self.ask('teacher', self._format(batch['image'])).logits
-                output = self.task.classify(logits)
-            batch = batch | dict(class_share=output.class_share, confidence=output.confidence)
+                teacher = self.ask('teacher', self._format(batch['image']))
+                output = self.task.classify(teacher.logits)
+            if self.keep_answers:
+                batch = batch | to_columns(teacher)
+            if self.buffer.needs_facts:
+                batch = batch | dict(
+                    class_share=output.class_share, confidence=output.confidence
+                )
         return self.buffer.extend(batch, self.writer)
+
+    def load_training_state(self, state: dict) -> None:
+        super().load_training_state(state)
+        if self.keep_answers:
+            self._answer_again()
+
+    @torch.no_grad()
+    def _answer_again(self) -> None:
+        """Ask for all stored samples, in batches of the size in which they were stored.
+
+        How an answer is rounded may depend on the size of its batch.
+        """
+        n = self.synthesizer.samples
+        for slots in torch.arange(len(self.buffer), device=self.buffer.device).split(n):
+            padded = torch.cat([slots, slots.new_zeros(n - len(slots))])
+            with self.autocasting():
+                images = self._format(self.buffer[padded]['image'])
+                columns = to_columns(self.ask('teacher', images))
+            for name, rows in columns.items():
+                self.buffer.add_column(name, rows.shape[1:], rows.dtype)
+                self.buffer.columns[name][slots] = rows[: len(slots)]
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """One step of the student on samples that the sampler draws.
@@ -282,9 +322,8 @@ class ReplayDistiller(BaseDistiller):
             distillation terms) and mean ``agreement``, 0-dim, on the device.
         """
         indices, weights, images = self.draw()
+        teacher = self.teach(indices, images)
         with self.autocasting():
-            with torch.no_grad():
-                teacher = self.ask('teacher', images)
             student = self.ask('student', images)
         divergence = self.divergence(student, teacher)
         loss = self.reduce(divergence, weights, teacher.logits)
@@ -305,8 +344,23 @@ class ReplayDistiller(BaseDistiller):
             and student see them.
         """
         indices, weights = self.sampler.sample(self.buffer, self.batch_size)
-        images = self.augment(self.buffer[indices]['image'], self.rng)
+        images = self.buffer[indices]['image']
+        if not self.keep_answers:  # augmented when they were stored
+            images = self.augment(images, self.rng)
         return indices, weights, self._format(images)
+
+    @torch.no_grad()
+    def teach(self, indices: Tensor, images: Tensor) -> NetworkOutput:
+        """What the teacher says of the samples of a student step.
+
+        Args:
+            indices: [N], their slots.
+            images: As :meth:`draw` returned them.
+        """
+        if self.keep_answers:
+            return from_columns(self.buffer.columns, indices, self.layers('teacher'))
+        with self.autocasting():
+            return self.ask('teacher', images)
 
     def reduce(self, divergence: Tensor, weights: Tensor, teacher_logits: Tensor) -> Tensor:
         """The loss of a student step: the mean over samples, weighted by importance and phi.

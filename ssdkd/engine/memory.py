@@ -244,6 +244,7 @@ def _too_much(distiller: nn.Module, memory: RunMemory, device: str, free: int) -
     height, width = distiller.synthesizer.image_size
     inversion, student = memory.inversion[device], memory.student[device]
     buffer = memory.buffer[device]
+    kept = ', with model.keep_answers=True' * getattr(distiller, 'keep_answers', False)
     key = 'batch_size' if isinstance(distiller.synthesizer, InversionSynthesizer) else 'samples'
     return (
         f'the run would take about {byte_size(memory.peak[device])} of memory ({device}), but '
@@ -251,5 +252,6 @@ def _too_much(distiller: nn.Module, memory: RunMemory, device: str, free: int) -
         f'(model.synthesizer.{key}={getattr(distiller.synthesizer, key)}), a student step '
         f'{byte_size(student)} (model.batch_size={distiller.batch_size}); both include the '
         f'buffer, {byte_size(buffer)} (model.buffer.capacity={distiller.buffer.capacity}, '
-        f'device); image_size=({height}, {width}); lower one of these'
+        f'device{kept}); image_size=({height}, {width}); lower one of these'
+        f'{", or set model.keep_answers=False" * bool(kept)}'
     )

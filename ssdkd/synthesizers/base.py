@@ -8,7 +8,7 @@ import torch
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor, nn
 
-from ssdkd.buffers.base import FACTS, MANAGED, BaseBuffer, SampleBatch
+from ssdkd.buffers.base import ANSWER, FACTS, MANAGED, BaseBuffer, SampleBatch
 from ssdkd.errors import ConfigError
 from ssdkd.tasks.base import BaseTask
 
@@ -134,7 +134,7 @@ def check_batch(synthesizer: BaseSynthesizer, batch: SampleBatch) -> None:
             'and beside it a dict for the log'
         )
     for column, rows in batch.items():
-        if column in MANAGED + FACTS:
+        if column in MANAGED + FACTS or column.startswith(ANSWER):
             raise ConfigError(
                 f"{name} returns a column '{column}', which the buffer fills itself; choose "
                 'another name'

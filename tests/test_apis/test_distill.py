@@ -306,7 +306,7 @@ def test_the_settings_are_the_shipped_ones(arguments, files, made, tmp_path):
         theirs.model.buffer.capacity = made
     theirs.train_cfg.val_interval = ours.train_cfg.val_interval
     if 'schedules/cpu' in files:  # of the table by_budget
-        theirs.train_cfg.update(max_rounds=110, steps_per_round=40)
+        theirs.train_cfg.update(max_rounds=110, steps_per_round=80)
     assert ours.to_dict() == theirs.to_dict()
 
 

@@ -121,6 +121,23 @@ def test_estimate_against_the_peak_of_a_real_step(tmp_path, phase, config, optio
     assert 0.95 < measured / estimated < 1.3
 
 
+def test_kept_answers_are_counted(tiny, monkeypatch):
+    options = OPTIONS | NO_VAL
+    keep = {
+        'model.keep_answers': True,
+        'model.distillation.features': dict(type='FeatureMatchingLoss'),
+    }
+    plain = estimate(tiny(options), rounds=4)
+    kept = estimate(tiny(options | keep), rounds=4)
+    numbers = 10 + 16 * 32**2 + 32 * 16**2 + 64 * 8**2  # logits, and the maps of three stages
+    assert kept.buffer['cpu'] - plain.buffer['cpu'] == 64 * 4 * numbers
+    monkeypatch.setattr(ssdkd.engine.memory, 'free_memory', lambda device: 2**20)
+    with pytest.raises(
+        ConfigError, match=r'with model\.keep_answers=True.*, or set model\.keep'
+    ):
+        check_memory(prepared(tiny(options | keep)))
+
+
 def test_too_large_images_are_refused_before_they_are_made(tiny, monkeypatch):
     """Where 22 GB were taken until the system ended the process."""
     monkeypatch.setattr(ssdkd.engine.memory, 'free_memory', lambda device: 8 * GIB)

@@ -5,7 +5,8 @@ They differ from the paper's (ssdkd_paper.py) in what a student learns from so f
 - each round stores 640 new samples of the generator, which cost a forward pass, instead of the
   128 that were optimised;
 - the student also learns the teacher's features, in stages whose shapes are equal;
-- 40 student steps per round: a round's inversion and storing cost as much as 14 of them;
+- the buffer keeps the teacher's answers, so that student steps do without its pass;
+- 80 student steps per round, on batches half as large as the generator's;
 - no class prior: a generator without labels cannot follow random classes, and the writer keeps
   the classes of the buffer equal; a smaller adversarial and batch-norm term.
 Measured one at a time in docs/trials.md.
@@ -27,7 +28,8 @@ model = dict(
         latent_lr=0.0,  # the samples are new ones, whose latents are as drawn
         samples=640,
     ),
-    batch_size=128,
+    batch_size=64,
+    keep_answers=True,
     # The teacher's confidence at temperature 1 is near 1 for most samples.
     modulation=dict(temperature=4.0),
     normalize=True,  # weights with mean 1 do not make the student's steps smaller
@@ -37,4 +39,4 @@ model = dict(
     ),
     channels_last=True,
 )
-by_budget = dict(cpu=dict(train_cfg=dict(max_rounds=110, steps_per_round=40)))
+by_budget = dict(cpu=dict(train_cfg=dict(max_rounds=110, steps_per_round=80)))

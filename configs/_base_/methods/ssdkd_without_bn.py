@@ -22,6 +22,8 @@ model = dict(
             balance=dict(type='InformationEntropyLoss', weight=1.0),
         )
     ),
+    batch_size=128,
+    keep_answers=False,
     augment=[
         dict(type='RandomCropFlip', padding=4, flip=True),
         dict(type='PhotoColours'),
