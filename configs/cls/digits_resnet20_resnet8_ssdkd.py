@@ -20,4 +20,4 @@ model = dict(
     augment=[dict(type='RandomCropFlip', padding=_base_.crop_padding, flip=_base_.flip)],
     cuda_graphs=_base_.cuda_graphs,
 )
-train_cfg = dict(max_rounds=16, warmup_rounds=1, steps_per_round=80, val_interval=2)
+train_cfg = dict(max_rounds=24, warmup_rounds=1, steps_per_round=80, val_interval=3)

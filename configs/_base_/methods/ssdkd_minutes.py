@@ -33,6 +33,6 @@ model = dict(
 )
 by_budget = dict(
     minutes=dict(
-        train_cfg=dict(max_rounds=16, warmup_rounds=1, steps_per_round=80, val_interval=2)
+        train_cfg=dict(max_rounds=24, warmup_rounds=1, steps_per_round=80, val_interval=3)
     )
 )
