@@ -29,6 +29,8 @@ def small(name: str, method: str | None, folder: Path) -> Config:
         cfg.model.synthesizer.update(image_size=16, latent_dim=16)
     else:
         cfg.model.synthesizer.generator.update(width=8, latent_dim=16, image_size=16)
+    if cfg.model.synthesizer.get('samples'):
+        cfg.model.synthesizer.samples = 14
     cfg.model.batch_size = 8
     cfg.model.buffer.capacity = 24
     cfg.train_cfg.update(max_rounds=3, warmup_rounds=1, steps_per_round=3)

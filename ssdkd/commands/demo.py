@@ -1,6 +1,6 @@
 """Train a teacher on scikit-learn's digits, distil it without data, and report.
 
-It takes about five minutes on two CPU cores. The teacher stays in work_dirs/digits_resnet20,
+It takes about four minutes on two CPU cores. The teacher stays in work_dirs/digits_resnet20,
 and later calls reuse it.
 """
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import NO_VAL, build_distiller, build_runner
+from helpers import NO_VAL, build_distiller, build_runner, save_teacher
 from torch import nn
 
 from ssdkd.buffers import ANSWER
@@ -162,7 +162,7 @@ def test_two_students_read_them(tiny):
 
 class Positions(nn.Module):
     def forward(self, images):
-        return images.new_zeros(1, 4)
+        return images.new_zeros(1, 10)
 
 
 @MODELS.register_module(force=True)
@@ -170,7 +170,7 @@ class NetWithPositions(nn.Module):
     def __init__(self):
         super().__init__()
         self.positions = Positions()
-        self.head = nn.Linear(3, 4)
+        self.head = nn.Linear(3, 10)
 
     def forward(self, images):
         return self.head(images.mean((2, 3))) + self.positions(images)
@@ -184,14 +184,14 @@ class ReadsPositions(BaseDistillationLoss):
         return student.logits.sum(1)
 
 
-def test_layers_without_a_row_per_image_are_named(tiny):
+def test_layers_without_a_row_per_image_are_named(tiny, tmp_path):
     network = dict(type='NetWithPositions')
+    weights = save_teacher(network, tmp_path / 'positions.pth')
     options = {
-        'model.teacher': dict(_delete_=True, model=network, mean=0.5, std=0.5),
-        'model.task.num_classes': 4,
+        'model.teacher': dict(_delete_=True, model=network, checkpoint=weights),
         'model.distillation.positions': dict(type='ReadsPositions'),
     }
-    with pytest.raises(ConfigError, match=r"keep_answers.*'positions'.*\[1, 4\] for 2 images"):
+    with pytest.raises(ConfigError, match=r"keep_answers.*'positions'.*\[1, 10\] for 2 images"):
         build_distiller(tiny(KEEP | options))
     with pytest.raises(ConfigError, match='returns tuple for 2 images'):
         check_kept(NetworkOutput(torch.zeros(2, 3), {'a': [(1, 2)]}), 2)
