@@ -301,7 +301,9 @@ class ReplayDistiller(BaseDistiller):
         How an answer is rounded may depend on the size of its batch.
         """
         n = self.synthesizer.samples
-        for slots in torch.arange(len(self.buffer), device=self.buffer.device).split(n):
+        for start in range(0, len(self.buffer), n):
+            stop = min(start + n, len(self.buffer))
+            slots = torch.arange(start, stop, device=self.buffer.device)
             padded = torch.cat([slots, slots.new_zeros(n - len(slots))])
             with self.autocasting():
                 images = self._format(self.buffer[padded]['image'])

@@ -102,12 +102,13 @@ def test_they_go_with_their_slots(tiny):
     torch.testing.assert_close(kept.logits, expected.logits, **TOLERANCE)
 
 
+@pytest.mark.parametrize('stopped', [1, 2], ids=['in warm-up', 'later'])
 @pytest.mark.parametrize('more', [{}, FEATURES], ids=['logits', 'features'])
-def test_a_resumed_run_equals_one_that_was_not_stopped(tiny, more):
+def test_a_resumed_run_equals_one_that_was_not_stopped(tiny, more, stopped):
     cfg = tiny(NO_VAL | KEEP | CROPS | more | {'default_hooks.checkpoint.max_keep_ckpts': -1})
     build_runner(cfg).train()
     expected = student_of(cfg)
-    cfg.load_from = str(Path(cfg.work_dir) / 'round_2.pth')
+    cfg.load_from = str(Path(cfg.work_dir) / f'round_{stopped}.pth')
     cfg.resume = True
     cfg.work_dir += '_resumed'
     build_runner(cfg).train()
