@@ -59,8 +59,8 @@ class BaseBuffer(ABC):
     =============  ===============  ====================================================
 
     With ``model.keep_answers``, columns whose names begin with :data:`ANSWER` hold what the
-    teacher says of the sample. They need not be in :meth:`state_dict`: the distiller fills them
-    again.
+    teacher says of the sample. They need not be in :meth:`state_dict`, as the distiller fills
+    them again, nor in what ``buffer[indices]`` returns.
 
     Attributes:
         needs_facts (bool): Whether a batch must bring what the teacher says of it,

@@ -177,7 +177,11 @@ class ReplayBuffer(BaseBuffer):
         return slots
 
     def __getitem__(self, indices: Tensor) -> SampleBatch:
-        """All columns at ``indices`` [N], on their device; ``image`` as float in [0, 1]."""
+        """All columns at ``indices`` [N], on their device; ``image`` as float in [0, 1].
+
+        Answers of the teacher are large, and left out: a student step reads them by
+        :attr:`columns`.
+        """
         self.check_filled()
         target = indices.device
         # Only towards the accelerator: a host that reads too early would read garbage.
@@ -185,6 +189,7 @@ class ReplayBuffer(BaseBuffer):
         rows = {
             name: self._gather(name, indices.to(column.device)).to(target, non_blocking=overlap)
             for name, column in self.columns.items()
+            if not name.startswith(ANSWER)
         }
         rows['image'] = from_bytes(rows['image'])
         return rows

@@ -82,6 +82,7 @@ class BaseDistiller(BaseModel, ABC):
         batch_size: Samples per step of the students.
         autocast: ``'bfloat16'``, or None for float32.
         cuda_graphs: Whether passes of networks that repeat are replayed, see :meth:`replayed`.
+        keep_answers: Whether the buffer holds what the teacher says of each sample.
         evaluated: The network that :meth:`forward` runs, by its role.
         share: Share of the student's training that has passed before and after the round, both
             in [0, 1]; the loop sets them.
@@ -95,6 +96,7 @@ class BaseDistiller(BaseModel, ABC):
     batch_size: int
     autocast: str | None
     cuda_graphs: bool = False
+    keep_answers: bool = False
     evaluated: str = 'student'
     share: tuple[float, float] = (0.0, 0.0)
     rng: torch.Generator | None = None

@@ -244,7 +244,7 @@ def _too_much(distiller: nn.Module, memory: RunMemory, device: str, free: int) -
     height, width = distiller.synthesizer.image_size
     inversion, student = memory.inversion[device], memory.student[device]
     buffer = memory.buffer[device]
-    kept = ', with model.keep_answers=True' * getattr(distiller, 'keep_answers', False)
+    kept = ', with model.keep_answers=True' * distiller.keep_answers
     key = 'batch_size' if isinstance(distiller.synthesizer, InversionSynthesizer) else 'samples'
     return (
         f'the run would take about {byte_size(memory.peak[device])} of memory ({device}), but '
