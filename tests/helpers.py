@@ -14,6 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.models import NetworkOutput, recording
 from ssdkd.registry import ALL_REGISTRIES, MODELS
 from ssdkd.synthesizers import SynthesisContext
@@ -88,6 +89,32 @@ def build_runner(cfg: Config, kind: type[Runner] = Runner) -> Runner:
     """A runner that shares nothing with the other ones of this process."""
     cfg.experiment_name = f'test_{os.getpid()}_{next(_runs)}'
     return kind.from_cfg(cfg)
+
+
+def student_of(cfg: Config) -> dict[str, torch.Tensor]:
+    """The weights that a finished run exported."""
+    return torch.load(Path(cfg.work_dir) / 'student.pth')
+
+
+def check_resumed(cfg: Config, last: int) -> None:
+    """A run that is resumed from a round gives the student of one that was not stopped.
+
+    ``cfg`` must keep the checkpoint of that round; it is the resumed run's afterwards.
+    """
+    build_runner(cfg).train()
+    expected = student_of(cfg)
+    cfg.load_from = str(Path(cfg.work_dir) / f'round_{last}.pth')
+    cfg.resume = True
+    cfg.work_dir += '_resumed'
+    build_runner(cfg).train()
+    assert all(torch.equal(v, expected[k]) for k, v in student_of(cfg).items())
+
+
+def plain_optimizers(distiller, momentum: float = 0.0):
+    """SGD for student and generator, for steps outside a Runner."""
+    sgd = dict(type='SGD', lr=0.1, momentum=momentum)
+    wrapper = dict(type='OptimWrapper', optimizer=sgd)
+    return RoleOptimWrapperConstructor(dict(student=wrapper, generator=wrapper))(distiller)
 
 
 def synthesis_context(distiller, optim_wrapper=None, **changes) -> SynthesisContext:

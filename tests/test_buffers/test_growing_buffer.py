@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from batches import make_batch, recount, saved
-from helpers import NO_VAL, build_runner
+from helpers import NO_VAL, build_runner, check_resumed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -224,10 +224,6 @@ OPTIONS = NO_VAL | {
 }
 
 
-def student_of(cfg):
-    return torch.load(Path(cfg.work_dir) / 'student.pth')
-
-
 def test_a_run_says_so_in_its_log(tiny):
     cfg = tiny(OPTIONS)
     build_runner(cfg).train()
@@ -241,10 +237,4 @@ def test_a_run_says_so_in_its_log(tiny):
 @pytest.mark.parametrize('last', [2, 4])  # while it grows, and at the bound
 def test_a_resumed_run_equals_one_that_was_not_stopped(tiny, last):
     cfg = tiny(OPTIONS | {'default_hooks.checkpoint.max_keep_ckpts': -1})
-    build_runner(cfg).train()
-    expected = student_of(cfg)
-    cfg.load_from = str(Path(cfg.work_dir) / f'round_{last}.pth')
-    cfg.resume = True
-    cfg.work_dir += '_resumed'
-    build_runner(cfg).train()
-    assert all(torch.equal(v, expected[k]) for k, v in student_of(cfg).items())
+    check_resumed(cfg, last)

@@ -1,15 +1,12 @@
 """Answers of the teacher that are kept beside the samples, against a pass of the teacher."""
 
-from pathlib import Path
-
 import pytest
 import torch
-from helpers import NO_VAL, build_distiller, build_runner, save_teacher
+from helpers import NO_VAL, build_distiller, check_resumed, plain_optimizers, save_teacher
 from torch import nn
 
 from ssdkd.buffers import ANSWER
 from ssdkd.distillers.answers import check_kept
-from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
 from ssdkd.models import NetworkOutput, recording
@@ -19,15 +16,6 @@ KEEP = {'model.keep_answers': True}
 CROPS = {'model.augment': [dict(type='RandomCropFlip', padding=2, flip=True)]}
 FEATURES = {'model.distillation.features': dict(type='FeatureMatchingLoss', weight=3.0)}
 TOLERANCE = dict(rtol=1e-5, atol=1e-5)  # batches of another size are summed in another order
-
-
-def optimizers(distiller):
-    sgd = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1))
-    return RoleOptimWrapperConstructor(dict(student=sgd, generator=sgd))(distiller)
-
-
-def student_of(cfg):
-    return torch.load(Path(cfg.work_dir) / 'student.pth')
 
 
 def pictures(n: int) -> torch.Tensor:
@@ -74,7 +62,7 @@ def test_student_steps_are_those_with_a_pass_of_the_teacher(tiny):
     for keep in (False, True):
         distiller = build_distiller(tiny(cfg | {'model.keep_answers': keep}))
         distiller.store(dict(image=pictures(16)))
-        wrappers = optimizers(distiller)
+        wrappers = plain_optimizers(distiller)
         logs.append([distiller.train_step(None, wrappers)['loss'] for _ in range(3)])
     torch.testing.assert_close(torch.stack(logs[0]), torch.stack(logs[1]), rtol=1e-3, atol=0)
 
@@ -82,7 +70,7 @@ def test_student_steps_are_those_with_a_pass_of_the_teacher(tiny):
 def test_student_steps_do_not_ask_the_teacher(tiny):
     distiller = build_distiller(tiny(KEEP | FEATURES))
     distiller.store(dict(image=pictures(16)))
-    wrappers = optimizers(distiller)
+    wrappers = plain_optimizers(distiller)
     passes = []
     for network in (distiller.teacher, distiller.teacher.answering):
         network.register_forward_hook(lambda *_: passes.append(1))
@@ -106,13 +94,7 @@ def test_they_go_with_their_slots(tiny):
 @pytest.mark.parametrize('more', [{}, FEATURES], ids=['logits', 'features'])
 def test_a_resumed_run_equals_one_that_was_not_stopped(tiny, more, stopped):
     cfg = tiny(NO_VAL | KEEP | CROPS | more | {'default_hooks.checkpoint.max_keep_ckpts': -1})
-    build_runner(cfg).train()
-    expected = student_of(cfg)
-    cfg.load_from = str(Path(cfg.work_dir) / f'round_{stopped}.pth')
-    cfg.resume = True
-    cfg.work_dir += '_resumed'
-    build_runner(cfg).train()
-    assert all(torch.equal(v, expected[k]) for k, v in student_of(cfg).items())
+    check_resumed(cfg, stopped)
 
 
 def test_checkpoints_leave_them_out_and_they_are_asked_again(tiny):
@@ -157,7 +139,7 @@ def test_two_students_read_them(tiny):
     indices, _, images = distiller.draw()
     assert torch.equal(
         distiller.teach(indices, images).logits,
-        distiller.buffer[slots]['teacher/logits'][indices],
+        distiller.buffer.columns['teacher/logits'][slots][indices],
     )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import NO_VAL, build_distiller, build_runner
+from helpers import NO_VAL, build_distiller, build_runner, check_resumed, plain_optimizers
 
-from ssdkd.engine import DistillLoop, RoleOptimWrapperConstructor
+from ssdkd.engine import DistillLoop
 from ssdkd.errors import ConfigError
 from ssdkd.modulation import BaseModulation
 from ssdkd.registry import MODULATIONS
@@ -22,15 +22,6 @@ FRESH = NO_VAL | {
     'model.modulation.difficulty': False,
     'model.batch_size': 8,
 }
-
-
-def student_of(cfg):
-    return torch.load(Path(cfg.work_dir) / 'student.pth')
-
-
-def optimizers(distiller):
-    sgd = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1))
-    return RoleOptimWrapperConstructor(dict(student=sgd, generator=sgd))(distiller)
 
 
 def test_every_sample_is_used_exactly_once_a_round(tiny, monkeypatch):
@@ -50,13 +41,7 @@ def test_every_sample_is_used_exactly_once_a_round(tiny, monkeypatch):
 
 def test_a_resumed_run_equals_one_that_was_not_stopped(tiny):
     cfg = tiny(FRESH | {'default_hooks.checkpoint.max_keep_ckpts': -1})
-    build_runner(cfg).train()
-    expected = student_of(cfg)
-    cfg.load_from = str(Path(cfg.work_dir) / 'round_2.pth')
-    cfg.resume = True
-    cfg.work_dir += '_resumed'
-    build_runner(cfg).train()
-    assert all(torch.equal(v, expected[k]) for k, v in student_of(cfg).items())
+    check_resumed(cfg, 2)
 
 
 def test_log_pictures_and_report_cope_without_classes(tiny):
@@ -111,7 +96,7 @@ def test_phi_is_not_computed_when_it_is_off(tiny, monkeypatch, modulate):
         distiller = build_distiller(tiny(changed))
         weighed = count_calls(monkeypatch, type(distiller.modulation), '__call__')
         classified = count_calls(monkeypatch, distiller.task, 'classify')
-        optim_wrapper = optimizers(distiller)
+        optim_wrapper = plain_optimizers(distiller)
         distiller.train()
         distiller.synthesize(optim_wrapper)  # two generator steps, and one pass to store
         distiller.train_step(None, optim_wrapper)
@@ -126,7 +111,7 @@ def test_a_step_without_phi_is_bit_identical_to_one_with_phi_of_one(tiny):
     for skipped in (True, False):
         distiller = build_distiller(tiny(off))
         distiller.modulation.active = not skipped
-        optim_wrapper = optimizers(distiller)
+        optim_wrapper = plain_optimizers(distiller)
         distiller.train()
         distiller.synthesize(optim_wrapper)
         distiller.train_step(None, optim_wrapper)
@@ -169,6 +154,6 @@ def test_classes_that_no_one_stores_cannot_be_counted(tiny):
     difficulty = FRESH | {'model.modulation.difficulty': True}
     distiller = build_distiller(tiny(difficulty))  # needs the teacher's confidence alone
     distiller.train()
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller)
     distiller.synthesize(optim_wrapper)
     assert distiller.train_step(None, optim_wrapper)['loss'].isfinite()

@@ -6,18 +6,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-from helpers import build_distiller
+from helpers import build_distiller, plain_optimizers
 from scipy.special import softmax
 from torch import nn
 
 from ssdkd.distillers import replay as module
-from ssdkd.engine import RoleOptimWrapperConstructor
 from ssdkd.errors import ConfigError
-
-
-def optimizers(distiller):
-    sgd = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
-    return RoleOptimWrapperConstructor(dict(student=sgd, generator=sgd))(distiller)
 
 
 def snapshot(network: nn.Module) -> dict:
@@ -35,7 +29,7 @@ def gradients(network: nn.Module) -> list[str]:
 
 def check_generator_step(distiller) -> None:
     """A generator phase trains the generator, and leaves no trace anywhere else."""
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     distiller.train()
     student, teacher = snapshot(distiller.student), snapshot(distiller.teacher)
     generator = snapshot(distiller.synthesizer.generator)
@@ -51,7 +45,7 @@ def check_generator_step(distiller) -> None:
 
 def check_student_step(distiller) -> None:
     """The reverse: a student step trains the student alone."""
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     distiller.train()
     distiller.synthesize(optim_wrapper)
     student, teacher = snapshot(distiller.student), snapshot(distiller.teacher)
@@ -111,7 +105,7 @@ def test_checks_see_a_student_step_through_the_generator(distiller, monkeypatch)
 def test_student_loss_is_weighted_by_importance_and_phi(distiller, normalize):
     """mean(w * phi * KL_T), or that over mean(w * phi), with each factor computed apart."""
     distiller.normalize = normalize
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     distiller.train()
     distiller.augment.transforms = []
     distiller.synthesize(optim_wrapper)
@@ -146,7 +140,7 @@ def test_distillation_terms_are_added_with_their_weights(tiny):
     distiller = build_distiller(
         tiny({'model.distillation': dict(kl=soft, sharp=sharp), 'model.crop_padding': 0})
     )
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     distiller.train()
     distiller.synthesize(optim_wrapper)
     indices, weights = torch.arange(16), torch.linspace(0.1, 1.0, 16)
@@ -169,7 +163,7 @@ def test_distillation_terms_are_added_with_their_weights(tiny):
 
 
 def test_priorities_follow_the_divergence(distiller):
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     distiller.train()
     distiller.synthesize(optim_wrapper)
     before = distiller.buffer.columns['priority'].clone()
@@ -182,7 +176,7 @@ def test_priorities_follow_the_divergence(distiller):
 
 
 def test_warmup_batches_are_not_stored(distiller):
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     log = distiller.synthesize(optim_wrapper, warmup=True)
     assert len(distiller.buffer) == 0
     assert 'adversarial' not in log  # the student knows nothing yet
@@ -192,7 +186,7 @@ def test_warmup_batches_are_not_stored(distiller):
 
 
 def test_terms_that_read_the_student_wait_for_its_first_steps(distiller):
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     distiller.share = (0.0, 0.5)  # the round after warm-up, whose steps follow its samples
     log = distiller.synthesize(optim_wrapper)
     assert len(distiller.buffer) == 16
@@ -207,14 +201,16 @@ def test_a_term_that_is_alone_does_not_wait(tiny):
     for name in [name for name in losses if name != 'adversarial']:
         del losses[name]
     distiller.share = (0.0, 0.5)
-    assert list(distiller.synthesize(optimizers(distiller))) == ['adversarial']
+    assert list(distiller.synthesize(plain_optimizers(distiller, momentum=0.9))) == [
+        'adversarial'
+    ]
 
 
 def test_training_state_round_trip(tiny):
     first, second = (build_distiller(tiny()) for _ in range(2))
     for distiller in (first, second):
         distiller.train()
-    optim_wrapper = optimizers(first)
+    optim_wrapper = plain_optimizers(first, momentum=0.9)
     first.synthesize(optim_wrapper)
     first.train_step(None, optim_wrapper)
     second.load_training_state(first.training_state())
@@ -259,7 +255,7 @@ def test_network_that_cannot_take_the_images(tiny):
 def test_channels_last_and_autocast(tiny):
     cfg = tiny({'model.autocast': 'bfloat16', 'model.channels_last': True})
     distiller = build_distiller(cfg)
-    optim_wrapper = optimizers(distiller)
+    optim_wrapper = plain_optimizers(distiller, momentum=0.9)
     distiller.train()
     log = distiller.synthesize(optim_wrapper) | distiller.train_step(None, optim_wrapper)
     assert all(value.isfinite() for value in log.values())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from helpers import NO_VAL, build_runner
+from helpers import NO_VAL, build_runner, student_of
 from mmengine.model import BaseModel
 from torch import nn
 
@@ -22,10 +22,6 @@ from ssdkd.registry import DATASETS
 from ssdkd.runs import read_rounds
 from ssdkd.runs.files import read_environment
 from ssdkd.visualization import read_curves
-
-
-def student_of(cfg) -> dict:
-    return torch.load(Path(cfg.work_dir) / 'student.pth')
 
 
 def check_teacher_is_untouched(cfg) -> None:

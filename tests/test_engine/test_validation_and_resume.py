@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import build_runner
+from helpers import build_runner, student_of
 from torch import nn
 
 from ssdkd.engine import DistillLoop, SafeCheckpointHook, StrictRunner
@@ -44,10 +44,6 @@ def cfg(tiny, monkeypatch):
             'val_dataloader.batch_size': 64,
         }
     )
-
-
-def student_of(cfg) -> dict:
-    return torch.load(Path(cfg.work_dir) / 'student.pth')
 
 
 def go_on(cfg, checkpoint: Path, *others: Path):
