@@ -31,13 +31,12 @@ from ssdkd.apis.surroundings import kept_surroundings
 from ssdkd.apis.val_batches import ValBatches
 from ssdkd.checks import check_int, is_number
 from ssdkd.config.read import placing_options, without_delete
-from ssdkd.config.top_level import KEYS
+from ssdkd.config.top_level import KEYS, likely_meant
 from ssdkd.engine.distributed import join_processes
 from ssdkd.errors import ConfigError
 from ssdkd.losses import has_other_norms
 from ssdkd.models import image_channels, wrap_programs
 from ssdkd.old_keys import rename_keys
-from ssdkd.registry import nearest
 from ssdkd.runs import locked, removed_if_unused
 
 # Arguments of distill() that describe a new run.
@@ -297,12 +296,13 @@ def _per_channel(key: str, values: float | Sequence[float], channels: int) -> li
 
 def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
     arguments = [name for name in inspect.signature(distill).parameters if name != 'overrides']
-    known = [*arguments, *KEYS, *cfg]
     for key in overrides:
-        if key.split('.')[0] not in (*KEYS, *cfg):
+        name = key.split('.')[0]
+        if name not in (*KEYS, *cfg):
+            meant = likely_meant(name, cfg, [*arguments, *KEYS, *cfg])
+            hint = f'did you mean {meant}?' if meant else 'see help(distill)'
             raise ConfigError(
-                f"distill() has no argument '{key}', and the config has no such key"
-                + nearest(key.split('.')[0], dict.fromkeys(known), 'see help(distill)')
+                f"distill() has no argument '{key}', and the config has no such key; {hint}"
             )
     with placing_options('distill()'):
         cfg.merge_from_dict(overrides)

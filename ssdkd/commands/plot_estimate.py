@@ -10,7 +10,10 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        'runs', nargs='+', metavar='RUN', help='work directory of a run with a val set'
+        'runs',
+        nargs='+',
+        metavar='RUN',
+        help='work directory of a run with a val set, or folder of a benchmark with such runs',
     )
     parser.add_argument('--out', default='estimate.png', help='image (default: estimate.png)')
 
@@ -25,10 +28,11 @@ def run(args: argparse.Namespace) -> None:
         plot_estimates,
         rank_correlation,
         read_estimates,
+        runs_in,
     )
     from ssdkd.words import count
 
-    runs = [read_estimates(run) for run in args.runs]
+    runs = [read_estimates(run) for run in runs_in(args.runs)]
     check_comparable(runs)
     for one in runs:
         print(

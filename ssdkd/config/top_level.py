@@ -70,18 +70,32 @@ def check_options(cfg: Config, options: Mapping) -> None:
         name = key.split('.')[0]
         if name in KEYS:
             continue
-        deeper = _deeper_keys(cfg)
         if name not in cfg:
-            known = {word: word for word in (*KEYS, *_variables(cfg, KEYS))}
-            known |= {word: ' or '.join(places[:3]) for word, places in deeper.items()}
-            similar = difflib.get_close_matches(name, known, n=1)
-            hint = f'did you mean {known[similar[0]]}?' if similar else 'ssdkd show prints all'
+            meant = likely_meant(name, cfg, [*KEYS, *_variables(cfg, KEYS)])
+            hint = f'did you mean {meant}?' if meant else 'ssdkd show prints all'
             raise ConfigError(f"--cfg-options {key}: the config has no key '{name}'; {hint}")
-        places = ' or '.join(deeper.get(name, ())[:3])
+        places = ' or '.join(_deeper_keys(cfg).get(name, ())[:3])
         _warn(
             f"--cfg-options {key}: '{name}' is a variable of the config file; what was "
             'computed from it stays as it is' + f'; change {places}' * bool(places)
         )
+
+
+def likely_meant(name: str, cfg: Config, known: Iterable[str]) -> str | None:
+    """What a name that means nothing at the top level was probably meant for.
+
+    Args:
+        name: As it was given.
+        cfg: The config, at whose deeper keys we look, too.
+        known: What else it may have been meant for.
+
+    Returns:
+        str | None: A known name or a dotted key, up to three with ' or ' between them.
+    """
+    words = {word: word for word in known}
+    words |= {word: ' or '.join(places[:3]) for word, places in _deeper_keys(cfg).items()}
+    similar = difflib.get_close_matches(name, words, n=1)
+    return words[similar[0]] if similar else None
 
 
 def check_names(cfg: Config, known: Iterable[str], name: str) -> None:

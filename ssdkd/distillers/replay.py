@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ssdkd.buffers import BaseBuffer, SampleBatch, rounded
 from ssdkd.checks import check_bool, check_dict, check_int
-from ssdkd.distillers.answers import check_kept, from_columns, to_columns
+from ssdkd.distillers.answers import LOGITS, check_kept, from_columns, to_columns
 from ssdkd.distillers.base import BaseDistiller, Role
 from ssdkd.distillers.parts import build_part, build_synthesizer, build_terms
 from ssdkd.errors import ConfigError
@@ -278,39 +278,46 @@ class ReplayDistiller(BaseDistiller):
         if self.keep_answers:
             batch = batch | dict(image=rounded(self.augment(batch['image'], self.rng)))
         if self.keep_answers or self.buffer.needs_facts:
+            answers = self._answers(batch['image'])
             with self.autocasting():
-                teacher = self.ask('teacher', self._format(batch['image']))
-                output = self.task.classify(teacher.logits)
+                output = self.task.classify(answers[LOGITS])
             if self.keep_answers:
-                batch = batch | to_columns(teacher)
+                batch = batch | answers
             if self.buffer.needs_facts:
                 batch = batch | dict(
                     class_share=output.class_share, confidence=output.confidence
                 )
         return self.buffer.extend(batch, self.writer)
 
+    def _answers(self, images: Tensor) -> SampleBatch:
+        """The teacher's logits for any number of images, and with ``keep_answers`` the rest.
+
+        In passes no larger than those of a student step: more does not fit into the caches of a
+        CPU. All have one size, as it may decide how an answer is rounded.
+        """
+        n = min(self.batch_size, self.synthesizer.samples)
+        passes = []
+        for part in images.split(n):
+            padded = torch.cat([part, part.new_zeros(n - len(part), *part.shape[1:])])
+            with self.autocasting():
+                answer = self.ask('teacher', self._format(padded))
+            columns = to_columns(answer) if self.keep_answers else {LOGITS: answer.logits}
+            passes.append({name: rows[: len(part)] for name, rows in columns.items()})
+        return {name: torch.cat([one[name] for one in passes]) for name in passes[0]}
+
     def load_training_state(self, state: dict) -> None:
         super().load_training_state(state)
-        if self.keep_answers:
+        if self.keep_answers and len(self.buffer):  # not in warm-up
             self._answer_again()
 
     @torch.no_grad()
     def _answer_again(self) -> None:
-        """Ask for all stored samples, in batches of the size in which they were stored.
-
-        How an answer is rounded may depend on the size of its batch.
-        """
-        n = self.synthesizer.samples
-        for start in range(0, len(self.buffer), n):
-            stop = min(start + n, len(self.buffer))
-            slots = torch.arange(start, stop, device=self.buffer.device)
-            padded = torch.cat([slots, slots.new_zeros(n - len(slots))])
-            with self.autocasting():
-                images = self._format(self.buffer[padded]['image'])
-                columns = to_columns(self.ask('teacher', images))
-            for name, rows in columns.items():
+        """Ask for all stored samples: checkpoints leave the answers out."""
+        slots = torch.arange(len(self.buffer), device=self.buffer.device)
+        for part in slots.split(self.synthesizer.samples):
+            for name, rows in self._answers(self.buffer[part]['image']).items():
                 self.buffer.add_column(name, rows.shape[1:], rows.dtype)
-                self.buffer.columns[name][slots] = rows[: len(slots)]
+                self.buffer.columns[name][part] = rows
 
     def train_step(self, data, optim_wrapper) -> dict[str, Tensor]:
         """One step of the student on samples that the sampler draws.

@@ -1,6 +1,6 @@
 """How the estimate without data relates to what a val set measures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,15 @@ class Estimates:
     metric: str
     kappa: np.ndarray
     measured: np.ndarray
+
+
+def runs_in(folders: Iterable[str | Path]) -> list[Path]:
+    """The work directories among some folders: a benchmark's stands for all of its runs."""
+    return [
+        run
+        for folder in map(Path, folders)
+        for run in sorted(folder.glob('*/seed_*')) or [folder]
+    ]
 
 
 def read_estimates(run: str | Path) -> Estimates:

@@ -196,6 +196,7 @@ def test_segmentation(batch_norm, tmp_path, no_report):
         (dict(budget=0), 'budget=0 must be a number of rounds'),
         (dict(budged=3), "no argument 'budged'.*did you mean budget"),
         (dict(minuts=3), "no argument 'minuts'.*did you mean minutes"),
+        (dict(steps_per_round=3), 'no argument.*did you mean train_cfg.steps_per_round'),
         ({'trian_cfg.max_rounds': 3}, 'did you mean train_cfg'),
         ({'default_hooks.checkpoint.intervall': 3}, 'did you mean interval'),
         ({'model.bufer.capacity': 9}, 'did you mean buffer'),

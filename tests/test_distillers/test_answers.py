@@ -5,7 +5,7 @@ import torch
 from helpers import NO_VAL, build_distiller, check_resumed, plain_optimizers, save_teacher
 from torch import nn
 
-from ssdkd.buffers import ANSWER
+from ssdkd.buffers import ANSWER, rounded
 from ssdkd.distillers.answers import check_kept
 from ssdkd.errors import ConfigError
 from ssdkd.losses import BaseDistillationLoss
@@ -15,6 +15,7 @@ from ssdkd.registry import LOSSES, MODELS
 KEEP = {'model.keep_answers': True}
 CROPS = {'model.augment': [dict(type='RandomCropFlip', padding=2, flip=True)]}
 FEATURES = {'model.distillation.features': dict(type='FeatureMatchingLoss', weight=3.0)}
+MANY = {'model.synthesizer.samples': 24}  # per round, where a student step has 16
 TOLERANCE = dict(rtol=1e-5, atol=1e-5)  # batches of another size are summed in another order
 
 
@@ -80,6 +81,23 @@ def test_student_steps_do_not_ask_the_teacher(tiny):
     assert len(passes) == 1
 
 
+@pytest.mark.parametrize('keep', [True, False])
+def test_the_teacher_is_asked_in_passes_of_the_size_of_a_student_step(tiny, keep):
+    distiller = build_distiller(tiny(FEATURES | MANY | {'model.keep_answers': keep}))
+    sizes = []
+    for network in (distiller.teacher, distiller.teacher.answering):
+        network.register_forward_hook(lambda _, images, __: sizes.append(len(images[0])))
+    slots = distiller.store(dict(image=rounded(pictures(24))))
+    assert sizes == [16, 16]
+    stored = distiller.buffer[slots]
+    expected = asked(distiller, stored['image'])
+    confidence = expected.logits.softmax(1).amax(1)
+    torch.testing.assert_close(stored['confidence'], confidence, **TOLERANCE)
+    kept = distiller.teach(slots, stored['image'])
+    for layer, (maps,) in kept.features.items():
+        torch.testing.assert_close(maps, expected.features[layer][0], **TOLERANCE)
+
+
 def test_they_go_with_their_slots(tiny):
     """A sample that takes the place of another brings its own."""
     distiller = build_distiller(tiny(KEEP | FEATURES | {'model.buffer.capacity': 16}))
@@ -91,7 +109,9 @@ def test_they_go_with_their_slots(tiny):
 
 
 @pytest.mark.parametrize('stopped', [1, 2], ids=['in warm-up', 'later'])
-@pytest.mark.parametrize('more', [{}, FEATURES], ids=['logits', 'features'])
+@pytest.mark.parametrize(
+    'more', [{}, FEATURES, FEATURES | MANY], ids=['logits', 'features', 'several passes']
+)
 def test_a_resumed_run_equals_one_that_was_not_stopped(tiny, more, stopped):
     cfg = tiny(NO_VAL | KEEP | CROPS | more | {'default_hooks.checkpoint.max_keep_ckpts': -1})
     check_resumed(cfg, stopped)

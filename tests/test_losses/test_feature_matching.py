@@ -107,3 +107,4 @@ def test_what_is_left_out_is_one_sentence_in_the_log(log):
         "model.distillation: FeatureMatchingLoss leaves out a layer: the student's layer "
         "'layer1' gives [8, 7, 7] and the teacher's 'layer1' [4, 7, 7]."
     ]
+    assert loss.student_layers == loss.teacher_layers == ()

@@ -14,6 +14,7 @@ from ssdkd.visualization.estimate import (
     mean_error,
     rank_correlation,
     read_estimates,
+    runs_in,
 )
 
 
@@ -90,6 +91,17 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert (tmp_path / 'estimate.png').is_file()
     call_tool('analysis_tools/plot_estimate.py', runs[0])
     assert 'rank correlation: 1.000\n' in capsys.readouterr().out  # no interval of one run
+
+
+def test_the_folder_of_a_benchmark_stands_for_its_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for run in ('bench/ssdkd/seed_1', 'bench/ssdkd/seed_0', 'bench/fast2/seed_0', 'other'):
+        work_dir(tmp_path / run, [0.1, 0.2, 0.3, 0.4], [20, 40])
+    runs = runs_in(['bench', 'other'])
+    expected = ['bench/fast2/seed_0', 'bench/ssdkd/seed_0', 'bench/ssdkd/seed_1', 'other']
+    assert list(map(str, runs)) == expected
+    call_tool('analysis_tools/plot_estimate.py', 'bench')
+    assert 'fast2/seed_0: 3 estimates' in capsys.readouterr().out
 
 
 def test_a_run_without_estimates_is_refused(tmp_path):

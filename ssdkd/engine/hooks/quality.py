@@ -76,7 +76,7 @@ class QualityHook(Hook):
         )
         runner.logger.info(
             f'Round [{runner.train_loop.position(runner.epoch)}] estimate  '
-            f'kappa: {values["kappa"]:.3f}  agreement: {values["agreement"]:.1f} '
+            f'kappa: {values["kappa"]:.3f}  agreement: {values["agreement"]:.1f} % '
             f'(on {results["images"]} pictures of shapes, without data)'
         )
         if values['kappa'] < CHANCE and not self._warned:

@@ -49,7 +49,6 @@ class BaseLayerLoss(BaseDistillationLoss):
         super().__init__(weight)
         self.layers = layers
         self.skip_misfits = skip_misfits
-        self._skipped: set[str] = set()
 
     @property
     def _key(self) -> str:
@@ -155,13 +154,19 @@ class BaseLayerLoss(BaseDistillationLoss):
                 f"the student's layer '{student_name}' gives {list(student.shape[1:])} and "
                 f"the teacher's '{teacher_name}' {list(teacher.shape[1:])}"
             )
-            if self.skip_misfits:
-                if student_name not in self._skipped:
-                    self._skipped.add(student_name)
-                    print_log(f'{self._key} leaves out a layer: {shapes}.', 'current')
-                return student.new_zeros(len(student))
-            raise self._misfit(f'{shapes}; name layers of equal shapes in layers')
+            if not self.skip_misfits:
+                raise self._misfit(f'{shapes}; name layers of equal shapes in layers')
+            self._leave_out(student_name, shapes)
+            return student.new_zeros(len(student))
         return self.difference(student, teacher)
+
+    def _leave_out(self, name: str, why: str) -> None:
+        """From now on; no features of it are recorded then, or kept."""
+        if name in self.student_layers:
+            i = self.student_layers.index(name)
+            self.student_layers = self.student_layers[:i] + self.student_layers[i + 1 :]
+            self.teacher_layers = self.teacher_layers[:i] + self.teacher_layers[i + 1 :]
+            print_log(f'{self._key} leaves out a layer: {why}.', 'current')
 
     def _misfit(self, what: str) -> ConfigError:
         return ConfigError(f'{self._key}: {what}')
