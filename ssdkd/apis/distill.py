@@ -299,8 +299,7 @@ def _merge(cfg: Config, overrides: dict[str, Any]) -> None:
     for key in overrides:
         name = key.split('.')[0]
         if name not in (*KEYS, *cfg):
-            meant = likely_meant(name, cfg, [*arguments, *KEYS, *cfg])
-            hint = f'did you mean {meant}?' if meant else 'see help(distill)'
+            hint = likely_meant(name, cfg, [*arguments, *KEYS, *cfg], 'see help(distill)')
             raise ConfigError(
                 f"distill() has no argument '{key}', and the config has no such key; {hint}"
             )

@@ -71,8 +71,8 @@ def check_options(cfg: Config, options: Mapping) -> None:
         if name in KEYS:
             continue
         if name not in cfg:
-            meant = likely_meant(name, cfg, [*KEYS, *_variables(cfg, KEYS)])
-            hint = f'did you mean {meant}?' if meant else 'ssdkd show prints all'
+            known = [*KEYS, *_variables(cfg, KEYS)]
+            hint = likely_meant(name, cfg, known, 'ssdkd show prints all')
             raise ConfigError(f"--cfg-options {key}: the config has no key '{name}'; {hint}")
         places = ' or '.join(_deeper_keys(cfg).get(name, ())[:3])
         _warn(
@@ -81,21 +81,19 @@ def check_options(cfg: Config, options: Mapping) -> None:
         )
 
 
-def likely_meant(name: str, cfg: Config, known: Iterable[str]) -> str | None:
-    """What a name that means nothing at the top level was probably meant for.
+def likely_meant(name: str, cfg: Config, known: Iterable[str], otherwise: str) -> str:
+    """The end of a message: what a name that means nothing at the top level was meant for.
 
     Args:
         name: As it was given.
         cfg: The config, at whose deeper keys we look, too.
         known: What else it may have been meant for.
-
-    Returns:
-        str | None: A known name or a dotted key, up to three with ' or ' between them.
+        otherwise: What to say if nothing is similar.
     """
     words = {word: word for word in known}
     words |= {word: ' or '.join(places[:3]) for word, places in _deeper_keys(cfg).items()}
     similar = difflib.get_close_matches(name, words, n=1)
-    return words[similar[0]] if similar else None
+    return f'did you mean {words[similar[0]]}?' if similar else otherwise
 
 
 def check_names(cfg: Config, known: Iterable[str], name: str) -> None:
